@@ -1,0 +1,44 @@
+# Every target installs what it needs and is not there, so each may be the
+# first command on a fresh machine.
+
+SHELL := /bin/bash
+
+MODULE := build/ngx_http_npmtoken_module.so
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: all deps demo run test unit t examples clients lint soak clean help
+.PHONY: $(MODULE)
+
+
+all: $(MODULE)
+
+# tools/build knows what is out of date
+$(MODULE):
+	@tools/deps build
+	@tools/build
+
+deps:
+	@tools/deps all
+
+demo: $(MODULE)
+	@tools/deps demo
+	@node demo/demo.mjs
+
+run: $(MODULE)
+	@tools/deps demo
+	@node demo/demo.mjs --stay
+
+test:
+	@tools/test lint unit t examples clients
+
+unit t examples clients lint soak:
+	@tools/test $@
+
+clean:
+	@rm -rf build t/servroot*
+	@echo "removed build/"
+
+help:
+	@tools/help
