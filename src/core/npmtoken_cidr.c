@@ -1,0 +1,219 @@
+
+/*
+ * A list of CIDRs -> ranges; is this address inside?
+ *
+ * A packed range is one byte 4 or 6, one byte of prefix length, and the 4 or
+ * 16 bytes of the address with its host bits masked.
+ *
+ * The parser is our own since ngx_ptocidr() takes "1..2.3" and "..." for
+ * addresses and refuses 255.255.255.255/32; the matcher is nginx's.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "npmtoken_cidr.h"
+
+
+#define npmtoken_cidr_blank(ch)  ((ch) == ' ' || (ch) == '\t')
+
+
+static ssize_t npmtoken_cidr_pack_entry(u_char *p, u_char *last, u_char *buf);
+static ngx_int_t npmtoken_cidr_prefix(u_char *p, u_char *last, ngx_int_t max);
+static void npmtoken_cidr_mask(u_char *addr, size_t len, ngx_uint_t bits);
+static void npmtoken_cidr_expand(ngx_cidr_t *cidr, u_char *range);
+
+
+size_t
+npmtoken_cidr_size(ngx_str_t *list)
+{
+    size_t  i, n;
+
+    n = 1;
+
+    for (i = 0; i < list->len; i++) {
+        if (list->data[i] == ',') {
+            n++;
+        }
+    }
+
+    return n * NPMTOKEN_CIDR_PACKED_MAX;
+}
+
+
+ssize_t
+npmtoken_cidr_pack(ngx_str_t *list, u_char *buf)
+{
+    u_char   *p, *last, *end, *out;
+    ssize_t   n;
+
+    out = buf;
+    p = list->data;
+    last = p + list->len;
+
+    for ( ;; ) {
+        end = ngx_strlchr(p, last, ',');
+        if (end == NULL) {
+            end = last;
+        }
+
+        n = npmtoken_cidr_pack_entry(p, end, out);
+        if (n == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        out += n;
+
+        if (end == last) {
+            return out - buf;
+        }
+
+        p = end + 1;
+    }
+}
+
+
+static ssize_t
+npmtoken_cidr_pack_entry(u_char *p, u_char *last, u_char *buf)
+{
+    int         family;
+    size_t      len;
+    u_char     *slash, *end, text[NGX_INET6_ADDRSTRLEN + 1];
+    ngx_int_t   bits;
+
+    static u_char  mapped[] = {
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff
+    };
+
+    while (p < last && npmtoken_cidr_blank(*p)) {
+        p++;
+    }
+
+    while (p < last && npmtoken_cidr_blank(last[-1])) {
+        last--;
+    }
+
+    slash = ngx_strlchr(p, last, '/');
+    end = slash ? slash : last;
+
+    /* inet_pton() stops at a NUL, and takes what is before it */
+
+    if ((size_t) (end - p) > NGX_INET6_ADDRSTRLEN
+        || ngx_strlchr(p, end, '\0') != NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    *ngx_cpymem(text, p, end - p) = '\0';
+
+    family = ngx_strlchr(p, end, ':') ? AF_INET6 : AF_INET;
+    len = (family == AF_INET6) ? 16 : 4;
+
+    if (inet_pton(family, (char *) text, &buf[2]) != 1) {
+        return NGX_ERROR;
+    }
+
+    bits = len * 8;
+
+    if (slash) {
+        bits = npmtoken_cidr_prefix(slash + 1, last, bits);
+        if (bits == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (family == AF_INET6
+        && ngx_memcmp(&buf[2], mapped, sizeof(mapped)) == 0)
+    {
+        return NGX_ERROR;
+    }
+
+    buf[0] = (family == AF_INET6) ? 6 : 4;
+    buf[1] = (u_char) bits;
+
+    npmtoken_cidr_mask(&buf[2], len, bits);
+
+    return 2 + len;
+}
+
+
+static ngx_int_t
+npmtoken_cidr_prefix(u_char *p, u_char *last, ngx_int_t max)
+{
+    ngx_int_t  bits;
+
+    if (last - p < 1 || last - p > 3 || (*p == '0' && last - p > 1)) {
+        return NGX_ERROR;
+    }
+
+    bits = ngx_atoi(p, last - p);
+
+    return (bits > max) ? NGX_ERROR : bits;
+}
+
+
+static void
+npmtoken_cidr_mask(u_char *addr, size_t len, ngx_uint_t bits)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+
+        if (bits >= 8) {
+            bits -= 8;
+            continue;
+        }
+
+        addr[i] &= (u_char) (0xff00 >> bits);
+        bits = 0;
+    }
+}
+
+
+ngx_int_t
+npmtoken_cidr_match(u_char *ranges, size_t len, struct sockaddr *sockaddr)
+{
+    u_char       *p, *last;
+    ngx_cidr_t    cidr;
+    ngx_array_t   cidrs;
+
+    ngx_memzero(&cidrs, sizeof(ngx_array_t));
+
+    cidrs.elts = &cidr;
+    cidrs.nelts = 1;
+
+    p = ranges;
+    last = p + len;
+
+    while (p < last) {
+        npmtoken_cidr_expand(&cidr, p);
+
+        if (ngx_cidr_match(sockaddr, &cidrs) == NGX_OK) {
+            return NGX_OK;
+        }
+
+        p += (*p == 6) ? 18 : 6;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static void
+npmtoken_cidr_expand(ngx_cidr_t *cidr, u_char *range)
+{
+    ngx_memzero(cidr, sizeof(ngx_cidr_t));
+
+    if (range[0] == 6) {
+        cidr->family = AF_INET6;
+        ngx_memcpy(cidr->u.in6.addr.s6_addr, &range[2], 16);
+        ngx_memset(cidr->u.in6.mask.s6_addr, 0xff, 16);
+        npmtoken_cidr_mask(cidr->u.in6.mask.s6_addr, 16, range[1]);
+        return;
+    }
+
+    cidr->family = AF_INET;
+    ngx_memcpy(&cidr->u.in.addr, &range[2], 4);
+    ngx_memset(&cidr->u.in.mask, 0xff, 4);
+    npmtoken_cidr_mask((u_char *) &cidr->u.in.mask, 4, range[1]);
+}

@@ -1,0 +1,41 @@
+
+/*
+ * A list of CIDRs -> ranges; is this address inside?
+ */
+
+
+#ifndef _NPMTOKEN_CIDR_H_INCLUDED_
+#define _NPMTOKEN_CIDR_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/* the most bytes that one entry of a list takes when packed */
+#define NPMTOKEN_CIDR_PACKED_MAX  18
+
+
+/* the most bytes that a list may need when packed */
+size_t npmtoken_cidr_size(ngx_str_t *list);
+
+/*
+ * Packs a list "CIDR, address, ..." into "buf" of npmtoken_cidr_size()
+ * bytes, a form that is position-independent and may be copied.
+ * Returns the bytes used, or NGX_ERROR if an entry is not exactly an address
+ * or an address with a prefix length in range: a list is never made wider by
+ * guessing.  Host bits are masked, as npm accepts them.  An IPv4-mapped IPv6
+ * entry is an error, since its owner may have meant either.
+ */
+ssize_t npmtoken_cidr_pack(ngx_str_t *list, u_char *buf);
+
+/*
+ * NGX_OK if the address is in one of the packed ranges, NGX_DECLINED if not.
+ * An IPv4-mapped IPv6 address is matched as IPv4.  An address of another
+ * family (AF_UNIX) is in no range.
+ */
+ngx_int_t npmtoken_cidr_match(u_char *ranges, size_t len,
+    struct sockaddr *sockaddr);
+
+
+#endif /* _NPMTOKEN_CIDR_H_INCLUDED_ */

@@ -1,0 +1,742 @@
+
+/*
+ * Method and URIs -> what the request asks of the registry.
+ *
+ * GET, HEAD and OPTIONS read, everything else writes, but for the exceptions
+ * of the one table below.  A registry may understand a path in its own way:
+ * so an exception has to match to the letter, and in both spellings.  When
+ * in doubt the answer is the worse one.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "npmtoken_operation.h"
+
+
+/*
+ * What a {variable} of a path may stand for:
+ *
+ *   {name}, {rev}  one segment
+ *   {package}      a package name; the "/" of a scoped one is encoded
+ *   {token}        the bearer's own token, to the end of the path
+ */
+
+typedef struct {
+    ngx_str_t             method;
+    ngx_str_t             path;     /* behind the base */
+    ngx_str_t             args;     /* the whole query, if not empty */
+    npmtoken_op_e         op;
+} npmtoken_exception_t;
+
+
+/* a path in one of its two spellings */
+
+typedef struct {
+    u_char               *start;    /* behind the base */
+    u_char               *last;
+    ngx_uint_t            raw;      /* as in the request line: still encoded */
+} npmtoken_path_t;
+
+
+static ngx_uint_t npmtoken_operation_reads(ngx_str_t *method);
+static ngx_int_t npmtoken_operation_target(npmtoken_request_t *req,
+    npmtoken_path_t *path);
+static void npmtoken_operation_uri(npmtoken_request_t *req,
+    npmtoken_path_t *path);
+static npmtoken_op_e npmtoken_operation_path(npmtoken_request_t *req,
+    npmtoken_path_t *path, npmtoken_op_e op);
+static ngx_int_t npmtoken_operation_match(npmtoken_request_t *req,
+    npmtoken_path_t *path, npmtoken_exception_t *exception);
+static u_char *npmtoken_operation_variable(npmtoken_request_t *req,
+    u_char *variable, u_char *p, npmtoken_path_t *path);
+static u_char *npmtoken_operation_segment(u_char *p, npmtoken_path_t *path);
+static u_char *npmtoken_operation_bearer(npmtoken_request_t *req, u_char *p,
+    npmtoken_path_t *path);
+static ngx_int_t npmtoken_operation_canonical(ngx_str_t *token);
+static u_char *npmtoken_operation_decode(u_char *p, u_char *last, u_char *ch);
+static size_t npmtoken_operation_take(npmtoken_path_t *path, u_char *buf);
+static ngx_int_t npmtoken_operation_grammar(u_char *p, size_t len);
+static ngx_int_t npmtoken_operation_part(u_char *p, u_char *last);
+static u_char *npmtoken_operation_decode_all(u_char *p, u_char *last,
+    u_char *ch);
+static ngx_uint_t npmtoken_operation_is(u_char *p, size_t len, char *name);
+static size_t npmtoken_operation_secret_len(u_char *p, u_char *last);
+
+
+/* the exceptions: everything that is better than its method says */
+
+static npmtoken_exception_t  npmtoken_exceptions[] = {
+
+    /* login, adduser: the password stands in the body */
+
+    { ngx_string("PUT"),
+      ngx_string("-/user/org.couchdb.user:{name}"),
+      ngx_null_string, NPMTOKEN_OP_SESSION },
+
+    /* login of a name that exists: read it, then write that revision */
+
+    { ngx_string("GET"),
+      ngx_string("-/user/org.couchdb.user:{name}"),
+      ngx_string("write=true"), NPMTOKEN_OP_SESSION },
+
+    { ngx_string("PUT"),
+      ngx_string("-/user/org.couchdb.user:{name}/-rev/{rev}"),
+      ngx_null_string, NPMTOKEN_OP_SESSION },
+
+    /* login by the browser */
+
+    { ngx_string("POST"),
+      ngx_string("-/v1/login"),
+      ngx_null_string, NPMTOKEN_OP_SESSION },
+
+    /* publishing from a CI system: the bearer is that system's own */
+
+    { ngx_string("POST"),
+      ngx_string("-/npm/v1/oidc/token/exchange/package/{package}"),
+      ngx_null_string, NPMTOKEN_OP_SESSION },
+
+    /* ping, doctor, adduser of npm 6: sent without a token */
+
+    { ngx_string("GET"),
+      ngx_string("-/ping"),
+      ngx_null_string, NPMTOKEN_OP_SESSION },
+
+    { ngx_string("HEAD"),
+      ngx_string("-/ping"),
+      ngx_null_string, NPMTOKEN_OP_SESSION },
+
+    /* audit, and each install: questions too long for a URI */
+
+    { ngx_string("POST"),
+      ngx_string("-/npm/v1/security/advisories/bulk"),
+      ngx_null_string, NPMTOKEN_OP_READ },
+
+    { ngx_string("POST"),
+      ngx_string("-/npm/v1/security/audits/quick"),
+      ngx_null_string, NPMTOKEN_OP_READ },
+
+    { ngx_string("POST"),
+      ngx_string("-/npm/v1/security/audits"),
+      ngx_null_string, NPMTOKEN_OP_READ },
+
+    /* logout */
+
+    { ngx_string("DELETE"),
+      ngx_string("-/user/token/{token}"),
+      ngx_null_string, NPMTOKEN_OP_LOGOUT },
+
+    { ngx_null_string, ngx_null_string, ngx_null_string, NPMTOKEN_OP_WRITE }
+};
+
+
+static ngx_str_t  npmtoken_operation_names[] = {
+    ngx_string("session"),
+    ngx_string("read"),
+    ngx_string("logout"),
+    ngx_string("write")
+};
+
+
+npmtoken_op_e
+npmtoken_operation_class(npmtoken_request_t *req)
+{
+    npmtoken_op_e    op, target;
+    npmtoken_path_t  path;
+
+    if (req->override) {
+        return NPMTOKEN_OP_WRITE;
+    }
+
+    op = npmtoken_operation_reads(&req->method) ? NPMTOKEN_OP_READ
+                                                : NPMTOKEN_OP_WRITE;
+
+    if (npmtoken_operation_target(req, &path) != NGX_OK) {
+        return op;
+    }
+
+    target = npmtoken_operation_path(req, &path, op);
+
+    /* no exception is worse than what the method says */
+
+    if (target == op) {
+        return op;
+    }
+
+    npmtoken_operation_uri(req, &path);
+
+    op = npmtoken_operation_path(req, &path, op);
+
+    return ngx_max(op, target);
+}
+
+
+ngx_str_t *
+npmtoken_operation_name(npmtoken_op_e op)
+{
+    return &npmtoken_operation_names[op];
+}
+
+
+static ngx_uint_t
+npmtoken_operation_reads(ngx_str_t *method)
+{
+    return npmtoken_operation_is(method->data, method->len, "GET")
+           || npmtoken_operation_is(method->data, method->len, "HEAD")
+           || npmtoken_operation_is(method->data, method->len, "OPTIONS");
+}
+
+
+static ngx_int_t
+npmtoken_operation_target(npmtoken_request_t *req, npmtoken_path_t *path)
+{
+    if (req->target.len < req->base.len
+        || ngx_memcmp(req->target.data, req->base.data, req->base.len) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    path->start = req->target.data + req->base.len;
+    path->last = req->target.data + req->target.len;
+    path->raw = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+npmtoken_operation_uri(npmtoken_request_t *req, npmtoken_path_t *path)
+{
+    path->start = req->uri.data;
+    path->last = req->uri.data + req->uri.len;
+    path->raw = 0;
+
+    if (req->uri.len >= req->base.len
+        && ngx_memcmp(req->uri.data, req->base.data, req->base.len) == 0)
+    {
+        path->start += req->base.len;
+        return;
+    }
+
+    if (req->uri.len && req->uri.data[0] == '/') {
+        path->start++;
+    }
+}
+
+
+static npmtoken_op_e
+npmtoken_operation_path(npmtoken_request_t *req, npmtoken_path_t *path,
+    npmtoken_op_e op)
+{
+    npmtoken_exception_t  *exception;
+
+    if (path->last - path->start < 2
+        || path->start[0] != '-' || path->start[1] != '/')
+    {
+        return op;
+    }
+
+    for (exception = npmtoken_exceptions; exception->method.len; exception++) {
+
+        if (npmtoken_operation_match(req, path, exception) == NGX_OK) {
+            return exception->op;
+        }
+    }
+
+    return op;
+}
+
+
+static ngx_int_t
+npmtoken_operation_match(npmtoken_request_t *req, npmtoken_path_t *path,
+    npmtoken_exception_t *exception)
+{
+    u_char  *p, *pattern, *end;
+
+    if (req->method.len != exception->method.len
+        || ngx_memcmp(req->method.data, exception->method.data,
+                      req->method.len)
+           != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = path->start;
+    pattern = exception->path.data;
+    end = pattern + exception->path.len;
+
+    while (pattern < end) {
+
+        if (*pattern == '{') {
+            p = npmtoken_operation_variable(req, pattern + 1, p, path);
+            if (p == NULL) {
+                return NGX_DECLINED;
+            }
+
+            pattern = ngx_strlchr(pattern, end, '}') + 1;
+            continue;
+        }
+
+        if (p == path->last || *p != *pattern) {
+            return NGX_DECLINED;
+        }
+
+        p++;
+        pattern++;
+    }
+
+    if (p != path->last) {
+        return NGX_DECLINED;
+    }
+
+    if (exception->args.len
+        && (req->args.len != exception->args.len
+            || ngx_memcmp(req->args.data, exception->args.data,
+                          exception->args.len)
+               != 0))
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* returns the end of what the variable stands for, or NULL */
+
+static u_char *
+npmtoken_operation_variable(npmtoken_request_t *req, u_char *variable,
+    u_char *p, npmtoken_path_t *path)
+{
+    size_t            len;
+    u_char            name[NPMTOKEN_PACKAGE_MAX];
+    npmtoken_path_t   rest;
+
+    switch (*variable) {
+
+    case 't':
+        return npmtoken_operation_bearer(req, p, path);
+
+    case 'p':
+
+        /* raw, the slash of a scope has to be encoded, as npm sends it */
+
+        if (path->raw && ngx_strlchr(p, path->last, '/')) {
+            return NULL;
+        }
+
+        rest = *path;
+        rest.start = p;
+
+        len = npmtoken_operation_take(&rest, name);
+
+        if (npmtoken_operation_grammar(name, len) != NGX_OK) {
+            return NULL;
+        }
+
+        return rest.start;
+
+    default:
+        return npmtoken_operation_segment(p, path);
+    }
+}
+
+
+/*
+ * One segment that no registry can take for anything but itself, whether it
+ * decodes it or not.
+ */
+
+static u_char *
+npmtoken_operation_segment(u_char *p, npmtoken_path_t *path)
+{
+    u_char      ch;
+    size_t      n, dots;
+
+    n = 0;
+    dots = 0;
+
+    while (p < path->last && *p != '/') {
+
+        ch = *p;
+
+        if (path->raw) {
+            p = npmtoken_operation_decode(p, path->last, &ch);
+            if (p == NULL) {
+                return NULL;
+            }
+
+        } else {
+            p++;
+        }
+
+        if (ch < 0x20 || ch >= 0x7f) {
+            return NULL;
+        }
+
+        switch (ch) {
+
+        case '/':
+        case '\\':
+        case ';':
+        case '%':
+        case '?':
+        case '#':
+            return NULL;
+
+        case '.':
+            dots++;
+            break;
+        }
+
+        n++;
+    }
+
+    if (n == 0 || (dots == n && n <= 2)) {
+        return NULL;
+    }
+
+    return p;
+}
+
+
+/*
+ * A token may hold slashes, and npm encodes what it likes: only the decoded
+ * rest of the path counts.  Dot and empty segments of the raw spelling are
+ * there in the decoded one as well.
+ */
+
+static u_char *
+npmtoken_operation_bearer(npmtoken_request_t *req, u_char *p,
+    npmtoken_path_t *path)
+{
+    u_char  ch, *t, *last;
+
+    t = req->token.data;
+    last = t + req->token.len;
+
+    while (p < path->last) {
+
+        ch = *p;
+
+        if (path->raw) {
+            p = npmtoken_operation_decode(p, path->last, &ch);
+            if (p == NULL) {
+                return NULL;
+            }
+
+        } else {
+            p++;
+        }
+
+        if (t == last || *t++ != ch) {
+            return NULL;
+        }
+    }
+
+    if (t != last || npmtoken_operation_canonical(&req->token) != NGX_OK) {
+        return NULL;
+    }
+
+    return p;
+}
+
+
+/* no empty, "." or ".." segment */
+
+static ngx_int_t
+npmtoken_operation_canonical(ngx_str_t *token)
+{
+    u_char  *p, *last, *end;
+
+    p = token->data;
+    last = p + token->len;
+
+    for ( ;; ) {
+        end = ngx_strlchr(p, last, '/');
+        if (end == NULL) {
+            end = last;
+        }
+
+        if (end == p
+            || (end - p == 1 && p[0] == '.')
+            || (end - p == 2 && p[0] == '.' && p[1] == '.'))
+        {
+            return NGX_DECLINED;
+        }
+
+        if (end == last) {
+            return NGX_OK;
+        }
+
+        p = end + 1;
+    }
+}
+
+
+/* steps over one character, decoding it once; NULL if it is not valid */
+
+static u_char *
+npmtoken_operation_decode(u_char *p, u_char *last, u_char *ch)
+{
+    ngx_int_t  n;
+
+    if (*p != '%') {
+        *ch = *p;
+        return p + 1;
+    }
+
+    if (last - p < 3) {
+        return NULL;
+    }
+
+    n = ngx_hextoi(p + 1, 2);
+    if (n == NGX_ERROR) {
+        return NULL;
+    }
+
+    *ch = (u_char) n;
+
+    return p + 3;
+}
+
+
+void
+npmtoken_operation_package(npmtoken_request_t *req, u_char *buf,
+    ngx_str_t *name)
+{
+    size_t           len;
+    npmtoken_path_t  path;
+
+    ngx_str_null(name);
+
+    if (npmtoken_operation_target(req, &path) != NGX_OK) {
+        npmtoken_operation_uri(req, &path);
+    }
+
+    len = npmtoken_operation_take(&path, buf);
+
+    if (len == 1 && buf[0] == '-') {
+
+        if (path.last - path.start < 9
+            || ngx_memcmp(path.start, "/package/", 9) != 0)
+        {
+            return;
+        }
+
+        path.start += 9;
+
+        len = npmtoken_operation_take(&path, buf);
+    }
+
+    if (npmtoken_operation_grammar(buf, len) != NGX_OK) {
+        return;
+    }
+
+    name->data = buf;
+    name->len = len;
+}
+
+
+/*
+ * Takes the first segment off the path, or the first two where the first is
+ * but a scope, and writes it decoded to "buf".  Returns the length, or 0 if
+ * it does not decode or is longer than a package name may be.
+ */
+
+static size_t
+npmtoken_operation_take(npmtoken_path_t *path, u_char *buf)
+{
+    u_char      ch, *p;
+    size_t      n;
+    ngx_uint_t  slash;
+
+    p = path->start;
+    n = 0;
+    slash = 0;
+
+    while (p < path->last) {
+
+        if (*p == '/' && (slash || n == 0 || buf[0] != '@')) {
+            break;
+        }
+
+        ch = *p;
+
+        if (path->raw) {
+            p = npmtoken_operation_decode(p, path->last, &ch);
+            if (p == NULL) {
+                return 0;
+            }
+
+        } else {
+            p++;
+        }
+
+        if (n == NPMTOKEN_PACKAGE_MAX) {
+            return 0;
+        }
+
+        if (ch == '/') {
+            slash = 1;
+        }
+
+        buf[n++] = ch;
+    }
+
+    path->start = p;
+
+    return n;
+}
+
+
+static ngx_int_t
+npmtoken_operation_grammar(u_char *p, size_t len)
+{
+    u_char  *slash, *last;
+
+    last = p + len;
+
+    if (len == 0 || *p != '@') {
+        return npmtoken_operation_part(p, last);
+    }
+
+    slash = ngx_strlchr(p, last, '/');
+
+    if (slash == NULL
+        || npmtoken_operation_part(p + 1, slash) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return npmtoken_operation_part(slash + 1, last);
+}
+
+
+static ngx_int_t
+npmtoken_operation_part(u_char *p, u_char *last)
+{
+    /* what encodeURIComponent() leaves: A-Za-z0-9-_.!~*'() */
+
+    static uint32_t  chars[] = {
+        0x00000000, 0x03ff6782, 0x87fffffe, 0x47fffffe,
+        0x00000000, 0x00000000, 0x00000000, 0x00000000
+    };
+
+    if (p == last || *p == '.' || *p == '_') {
+        return NGX_DECLINED;
+    }
+
+    for ( /* void */ ; p < last; p++) {
+        if (!(chars[*p >> 5] & (1U << (*p & 0x1f)))) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Anything behind a segment "token" that comes after a "user" or "tokens" is
+ * taken for a secret, whatever dot segments, parameters or slashes are in
+ * between and however often it is encoded: rather too much than too little.
+ */
+
+ngx_int_t
+npmtoken_operation_secret(ngx_str_t *line, ngx_str_t *secret)
+{
+    u_char       ch, *p, *last, name[sizeof("tokens")];
+    size_t       n;
+    ngx_uint_t   seen, params;
+
+    p = line->data;
+    last = p + line->len;
+
+    n = 0;
+    seen = 0;
+    params = 0;
+
+    while (p < last) {
+
+        p = npmtoken_operation_decode_all(p, last, &ch);
+
+        if (ch == '/' || ch == '\\' || ch == ' ' || ch == '?') {
+
+            if (seen && npmtoken_operation_is(name, n, "token")) {
+                secret->data = p;
+                secret->len = npmtoken_operation_secret_len(p, last);
+
+                if (secret->len) {
+                    return NGX_OK;
+                }
+            }
+
+            if (npmtoken_operation_is(name, n, "user")
+                || npmtoken_operation_is(name, n, "tokens"))
+            {
+                seen = 1;
+            }
+
+            n = 0;
+            params = 0;
+            continue;
+        }
+
+        if (ch == ';') {
+            params = 1;
+        }
+
+        if (!params && n < sizeof(name)) {
+            name[n++] = ngx_tolower(ch);
+        }
+    }
+
+    ngx_str_null(secret);
+
+    return NGX_DECLINED;
+}
+
+
+static u_char *
+npmtoken_operation_decode_all(u_char *p, u_char *last, u_char *ch)
+{
+    ngx_int_t  n;
+
+    *ch = *p++;
+
+    while (*ch == '%' && last - p >= 2) {
+
+        n = ngx_hextoi(p, 2);
+        if (n == NGX_ERROR) {
+            break;
+        }
+
+        *ch = (u_char) n;
+        p += 2;
+    }
+
+    return p;
+}
+
+
+static ngx_uint_t
+npmtoken_operation_is(u_char *p, size_t len, char *name)
+{
+    return len == ngx_strlen(name) && ngx_memcmp(p, name, len) == 0;
+}
+
+
+static size_t
+npmtoken_operation_secret_len(u_char *p, u_char *last)
+{
+    u_char  *start;
+
+    start = p;
+
+    while (p < last && *p > ' ' && *p != '?') {
+        p++;
+    }
+
+    return p - start;
+}

@@ -1,0 +1,467 @@
+
+/*
+ * Fields of a hash -> record.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "npmtoken_bearer.h"
+#include "npmtoken_cidr.h"
+#include "npmtoken_record.h"
+
+
+#define NPMTOKEN_RECORD_LABEL_MAX  255
+#define NPMTOKEN_RECORD_TOKEN_MAX  64
+
+/* 9999-12-31T23:59:59Z; what is later was written in milliseconds */
+#define NPMTOKEN_RECORD_TIME_MAX   253402300799LL
+
+
+/*
+ * Gives NGX_OK, or NGX_ERROR if the value is not of the field's form; then
+ * it leaves the record as it was.
+ */
+
+typedef ngx_int_t (*npmtoken_field_pt)(npmtoken_record_t *record,
+    ngx_str_t *value);
+
+
+typedef struct {
+    ngx_str_t             name;
+    npmtoken_field_pt     parse;
+} npmtoken_known_field_t;
+
+
+static ngx_uint_t npmtoken_record_find(ngx_str_t *name);
+static ngx_uint_t npmtoken_record_extra(ngx_str_t *name);
+static ngx_int_t npmtoken_record_user_field(npmtoken_record_t *record,
+    ngx_str_t *value);
+static ngx_int_t npmtoken_record_cidr_whitelist(npmtoken_record_t *record,
+    ngx_str_t *value);
+static ngx_int_t npmtoken_record_readonly(npmtoken_record_t *record,
+    ngx_str_t *value);
+static ngx_int_t npmtoken_record_protected(npmtoken_record_t *record,
+    ngx_str_t *value);
+static ngx_int_t npmtoken_record_expires_at(npmtoken_record_t *record,
+    ngx_str_t *value);
+static ngx_int_t npmtoken_record_revoked_at(npmtoken_record_t *record,
+    ngx_str_t *value);
+static ngx_int_t npmtoken_record_date(npmtoken_record_t *record,
+    ngx_str_t *value);
+static ngx_int_t npmtoken_record_label(npmtoken_record_t *record,
+    ngx_str_t *value);
+static ngx_int_t npmtoken_record_token(npmtoken_record_t *record,
+    ngx_str_t *value);
+static ngx_int_t npmtoken_record_flag(ngx_str_t *value);
+static int64_t npmtoken_record_time(ngx_str_t *value);
+static ngx_int_t npmtoken_record_calendar(u_char *p);
+static ngx_int_t npmtoken_record_digits(u_char *p, u_char *last);
+
+
+/*
+ * In this order the fields are taken: "user" before "cidr_whitelist", since
+ * in the block the name stands before the ranges.
+ */
+
+static npmtoken_known_field_t  npmtoken_known_fields[] = {
+
+    { ngx_string("user"), npmtoken_record_user_field },
+    { ngx_string("cidr_whitelist"), npmtoken_record_cidr_whitelist },
+    { ngx_string("readonly"), npmtoken_record_readonly },
+    { ngx_string("expires_at"), npmtoken_record_expires_at },
+    { ngx_string("revoked_at"), npmtoken_record_revoked_at },
+    { ngx_string("protected"), npmtoken_record_protected },
+    { ngx_string("created"), npmtoken_record_date },
+    { ngx_string("updated"), npmtoken_record_date },
+    { ngx_string("name"), npmtoken_record_label },
+    { ngx_string("token"), npmtoken_record_token }
+};
+
+#define NPMTOKEN_KNOWN_FIELDS                                                 \
+    (sizeof(npmtoken_known_fields) / sizeof(npmtoken_known_fields[0]))
+
+
+size_t
+npmtoken_record_size(npmtoken_field_t *fields, ngx_uint_t nfields)
+{
+    size_t      size;
+    ngx_uint_t  i, k;
+
+    size = sizeof(npmtoken_record_t) + NPMTOKEN_USER_MAX;
+
+    for (i = 0; i < nfields; i++) {
+
+        k = npmtoken_record_find(&fields[i].name);
+
+        if (k < NPMTOKEN_KNOWN_FIELDS
+            && npmtoken_known_fields[k].parse == npmtoken_record_cidr_whitelist)
+        {
+            size += npmtoken_cidr_size(&fields[i].value);
+        }
+    }
+
+    return size;
+}
+
+
+npmtoken_field_t *
+npmtoken_record_parse(npmtoken_record_t *record, npmtoken_field_t *fields,
+    ngx_uint_t nfields)
+{
+    ngx_uint_t         i, k;
+    npmtoken_field_t  *bad, *known[NPMTOKEN_KNOWN_FIELDS];
+
+    ngx_memzero(record, sizeof(npmtoken_record_t));
+    ngx_memzero(known, sizeof(known));
+
+    record->expires_at = NPMTOKEN_NEVER;
+    record->size = sizeof(npmtoken_record_t);
+
+    bad = NULL;
+
+    for (i = 0; i < nfields; i++) {
+
+        k = npmtoken_record_find(&fields[i].name);
+
+        if (k < NPMTOKEN_KNOWN_FIELDS && known[k] == NULL) {
+            known[k] = &fields[i];
+            continue;
+        }
+
+        /* given twice, or not known: it might be a restriction */
+
+        if (bad == NULL && !npmtoken_record_extra(&fields[i].name)) {
+            bad = &fields[i];
+        }
+    }
+
+    for (k = 0; k < NPMTOKEN_KNOWN_FIELDS; k++) {
+
+        if (known[k] == NULL
+            || npmtoken_known_fields[k].parse(record, &known[k]->value)
+               == NGX_OK)
+        {
+            continue;
+        }
+
+        if (bad == NULL || known[k] < bad) {
+            bad = known[k];
+        }
+    }
+
+    record->bad = (bad != NULL);
+
+    return bad;
+}
+
+
+static ngx_uint_t
+npmtoken_record_find(ngx_str_t *name)
+{
+    ngx_str_t   *known;
+    ngx_uint_t   k;
+
+    for (k = 0; k < NPMTOKEN_KNOWN_FIELDS; k++) {
+
+        known = &npmtoken_known_fields[k].name;
+
+        if (name->len == known->len
+            && ngx_memcmp(name->data, known->data, known->len) == 0)
+        {
+            break;
+        }
+    }
+
+    return k;
+}
+
+
+static ngx_uint_t
+npmtoken_record_extra(ngx_str_t *name)
+{
+    return name->len > 2 && name->data[0] == 'x' && name->data[1] == '_';
+}
+
+
+static ngx_int_t
+npmtoken_record_user_field(npmtoken_record_t *record, ngx_str_t *value)
+{
+    size_t  i;
+
+    if (value->len == 0 || value->len > NPMTOKEN_USER_MAX) {
+        return NGX_ERROR;
+    }
+
+    /* it becomes a header's value: a line break in it would be one more */
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] <= 0x20 || value->data[i] >= 0x7f) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_memcpy(npmtoken_record_user(record), value->data, value->len);
+
+    record->user_len = (uint16_t) value->len;
+    record->size += value->len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+npmtoken_record_cidr_whitelist(npmtoken_record_t *record, ngx_str_t *value)
+{
+    ssize_t  n;
+
+    n = npmtoken_cidr_pack(value, npmtoken_record_ranges(record));
+
+    if (n == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    record->limited = 1;
+    record->ranges_len = (uint32_t) n;
+    record->size += n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+npmtoken_record_readonly(npmtoken_record_t *record, ngx_str_t *value)
+{
+    ngx_int_t  flag;
+
+    flag = npmtoken_record_flag(value);
+    if (flag == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    record->readonly = flag;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+npmtoken_record_protected(npmtoken_record_t *record, ngx_str_t *value)
+{
+    ngx_int_t  flag;
+
+    flag = npmtoken_record_flag(value);
+    if (flag == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    record->protected = flag;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+npmtoken_record_expires_at(npmtoken_record_t *record, ngx_str_t *value)
+{
+    int64_t  time;
+
+    time = npmtoken_record_time(value);
+    if (time == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    record->expires_at = time;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+npmtoken_record_revoked_at(npmtoken_record_t *record, ngx_str_t *value)
+{
+    if (npmtoken_record_time(value) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    /* whenever that is: a time to come is no permission */
+
+    record->revoked = 1;
+
+    return NGX_OK;
+}
+
+
+/* YYYY-MM-DDTHH:MM:SS[.fraction]Z */
+
+static ngx_int_t
+npmtoken_record_date(npmtoken_record_t *record, ngx_str_t *value)
+{
+    size_t   i;
+    u_char  *p, *last;
+
+    static char  form[] = "dddd-dd-ddTdd:dd:dd";
+
+    (void) record;
+
+    p = value->data;
+
+    if (value->len < sizeof("2026-01-02T03:04:05Z") - 1) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < sizeof(form) - 1; i++) {
+
+        if (form[i] == 'd' ? (p[i] < '0' || p[i] > '9')
+                           : (p[i] != (u_char) form[i]))
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    last = p + value->len - 1;
+
+    if (*last != 'Z' || npmtoken_record_calendar(p) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p += sizeof(form) - 1;
+
+    if (p == last) {
+        return NGX_OK;
+    }
+
+    return (*p == '.') ? npmtoken_record_digits(p + 1, last) : NGX_ERROR;
+}
+
+
+static ngx_int_t
+npmtoken_record_label(npmtoken_record_t *record, ngx_str_t *value)
+{
+    size_t  i;
+
+    (void) record;
+
+    if (value->len > NPMTOKEN_RECORD_LABEL_MAX) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] < 0x20 || value->data[i] == 0x7f) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+npmtoken_record_token(npmtoken_record_t *record, ngx_str_t *value)
+{
+    (void) record;
+
+    if (value->len > NPMTOKEN_RECORD_TOKEN_MAX
+        || npmtoken_bearer_token68(value->data, value->len) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+npmtoken_record_flag(ngx_str_t *value)
+{
+    if ((value->len == 4 && ngx_memcmp(value->data, "true", 4) == 0)
+        || (value->len == 1 && value->data[0] == '1'))
+    {
+        return 1;
+    }
+
+    if ((value->len == 5 && ngx_memcmp(value->data, "false", 5) == 0)
+        || (value->len == 1 && value->data[0] == '0'))
+    {
+        return 0;
+    }
+
+    return NGX_ERROR;
+}
+
+
+static int64_t
+npmtoken_record_time(ngx_str_t *value)
+{
+    size_t   i;
+    int64_t  time;
+
+    if (value->len > 12
+        || npmtoken_record_digits(value->data, value->data + value->len)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    time = 0;
+
+    for (i = 0; i < value->len; i++) {
+        time = time * 10 + (value->data[i] - '0');
+    }
+
+    return (time > NPMTOKEN_RECORD_TIME_MAX) ? NGX_ERROR : time;
+}
+
+
+/* the digits of a date have been seen to be digits: are they in range? */
+
+static ngx_int_t
+npmtoken_record_calendar(u_char *p)
+{
+    ngx_int_t  year, month, day, days;
+
+    static ngx_int_t  lengths[] = {
+        31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+    };
+
+    year = ngx_atoi(p, 4);
+    month = ngx_atoi(p + 5, 2);
+    day = ngx_atoi(p + 8, 2);
+
+    if (month < 1 || month > 12) {
+        return NGX_ERROR;
+    }
+
+    days = lengths[month - 1];
+
+    if (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)) {
+        days++;
+    }
+
+    if (day < 1 || day > days
+        || ngx_atoi(p + 11, 2) > 23
+        || ngx_atoi(p + 14, 2) > 59
+        || ngx_atoi(p + 17, 2) > 59)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+npmtoken_record_digits(u_char *p, u_char *last)
+{
+    if (p == last) {
+        return NGX_ERROR;
+    }
+
+    for ( /* void */ ; p < last; p++) {
+        if (*p < '0' || *p > '9') {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,70 @@
+
+/*
+ * Fields of a hash -> record.
+ */
+
+
+#ifndef _NPMTOKEN_RECORD_H_INCLUDED_
+#define _NPMTOKEN_RECORD_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/* the longest account name, in bytes */
+#define NPMTOKEN_USER_MAX  214
+
+/* expires_at of a token that does not expire */
+#define NPMTOKEN_NEVER     INT64_MAX
+
+
+typedef struct {
+    ngx_str_t             name;
+    ngx_str_t             value;
+} npmtoken_field_t;
+
+
+/*
+ * What Redis says about one token.  The record is one block of "size" bytes
+ * without pointers: it may be copied, also into shared memory.  The account
+ * name and the packed ranges stand behind the structure.
+ */
+
+typedef struct {
+    int64_t               expires_at;    /* seconds since the epoch */
+    uint32_t              size;          /* of the whole block */
+    uint32_t              ranges_len;
+    uint16_t              user_len;      /* 0: no name */
+    unsigned              readonly:1;
+    unsigned              limited:1;     /* only from the ranges */
+    unsigned              revoked:1;
+    unsigned              protected:1;
+    unsigned              bad:1;
+} npmtoken_record_t;
+
+
+#define npmtoken_record_user(record)   ((u_char *) ((record) + 1))
+
+#define npmtoken_record_ranges(record)                                        \
+    (npmtoken_record_user(record) + (record)->user_len)
+
+
+/* the most bytes that the record of these fields may need */
+size_t npmtoken_record_size(npmtoken_field_t *fields, ngx_uint_t nfields);
+
+/*
+ * Makes a record in "record", of npmtoken_record_size() bytes.
+ *
+ * Never fails: where a field does not parse or is not known (and does not
+ * begin with "x_"), the record is marked bad, and the first such field is
+ * returned for the log; else NULL is.  The other fields count all the same,
+ * since "revoked" is said before "bad record".
+ *
+ * The schema is section "The Redis schema" of the README.
+ */
+npmtoken_field_t *npmtoken_record_parse(npmtoken_record_t *record,
+    npmtoken_field_t *fields, ngx_uint_t nfields);
+
+
+#endif /* _NPMTOKEN_RECORD_H_INCLUDED_ */

@@ -1,0 +1,226 @@
+
+/*
+ * Record, operation, address, time -> verdict.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "npmtoken_cidr.h"
+#include "npmtoken_verdict.h"
+
+
+/* the most bytes of a fact that a sentence names */
+#define NPMTOKEN_FACT_MAX  64
+
+
+/*
+ * In a sentence "%T" is the token by its short key, "%A" the address and
+ * "%E" the date of expiry.
+ */
+
+typedef struct {
+    npmtoken_reason_t     reason;
+    char                 *sentence;
+    char                 *no_key;     /* what is said instead if the token has
+                                         no short key, or NULL */
+} npmtoken_reason_row_t;
+
+
+static u_char *npmtoken_verdict_fact(u_char *p, u_char *last, char *before,
+    ngx_str_t *fact, char *unknown);
+static u_char *npmtoken_verdict_append(u_char *p, u_char *last, u_char *text,
+    size_t len);
+
+
+static npmtoken_reason_row_t  npmtoken_reasons[] = {
+
+    { { ngx_string("allow"), 0, ngx_null_string },
+      "The request is allowed.",
+      NULL },
+
+    { { ngx_string("no_token"), 401, ngx_string("Bearer") },
+      "This registry needs a token. "
+      "Run npm login, or put a token in .npmrc.",
+      NULL },
+
+    { { ngx_string("bad_token"), 401, ngx_string("Bearer") },
+      "What was sent as a token is not one. Check the token in .npmrc "
+      "(is an environment variable in it not set?), or run npm login.",
+      NULL },
+
+    { { ngx_string("unknown"), 401, ngx_string("Bearer") },
+      "%T is unknown or was revoked. "
+      "Run npm login, or put a valid token in .npmrc.",
+
+      /* another scheme than Bearer has no key */
+
+      "This registry knows tokens only, not the credentials sent. "
+      "Run npm login, or put a valid token in .npmrc." },
+
+    { { ngx_string("revoked"), 401, ngx_string("Bearer") },
+      "%T was revoked. "
+      "Run npm login, or put a valid token in .npmrc.",
+      NULL },
+
+    { { ngx_string("expired"), 401, ngx_string("Bearer") },
+      "%T expired%E. "
+      "Run npm login, or put a new token in .npmrc.",
+      NULL },
+
+    { { ngx_string("cidr"), 401, ngx_string("ipaddress") },
+      "%T may not be used from %A. Work from an address that it allows, "
+      "or ask the registry's administrator for another token.",
+      NULL },
+
+    { { ngx_string("readonly"), 403, ngx_null_string },
+      "%T is read-only: it can install packages, but not publish or change "
+      "anything. Use a token with full permission.",
+      NULL },
+
+    { { ngx_string("bad_record"), 403, ngx_null_string },
+      "%T cannot be used: what the registry has on record about it is not "
+      "valid. Ask the registry's administrator to correct it.",
+      NULL },
+
+    { { ngx_string("protected"), 403, ngx_null_string },
+      "%T is shared and cannot be logged out. To stop using it here, "
+      "remove it from .npmrc.",
+      NULL },
+
+    { { ngx_string("unavailable"), 503, ngx_null_string },
+      "Tokens cannot be checked at the moment. Try again soon; "
+      "if it lasts, tell the registry's administrator.",
+      NULL }
+};
+
+
+npmtoken_reason_t *
+npmtoken_verdict_reason(npmtoken_reason_e reason)
+{
+    return &npmtoken_reasons[reason].reason;
+}
+
+
+npmtoken_reason_e
+npmtoken_verdict(npmtoken_record_t *record, npmtoken_op_e op,
+    struct sockaddr *sockaddr, int64_t now)
+{
+    if (op == NPMTOKEN_OP_LOGOUT) {
+
+        /* a bad record may have been a protected one */
+
+        if (record->bad) {
+            return NPMTOKEN_BAD_RECORD;
+        }
+
+        return record->protected ? NPMTOKEN_PROTECTED : NPMTOKEN_ALLOW;
+    }
+
+    if (record->revoked) {
+        return NPMTOKEN_REVOKED;
+    }
+
+    if (now >= record->expires_at) {
+        return NPMTOKEN_EXPIRED;
+    }
+
+    if (record->bad) {
+        return NPMTOKEN_BAD_RECORD;
+    }
+
+    if (record->limited
+        && npmtoken_cidr_match(npmtoken_record_ranges(record),
+                               record->ranges_len, sockaddr)
+           != NGX_OK)
+    {
+        return NPMTOKEN_CIDR;
+    }
+
+    if (record->readonly && op == NPMTOKEN_OP_WRITE) {
+        return NPMTOKEN_READONLY;
+    }
+
+    return NPMTOKEN_ALLOW;
+}
+
+
+u_char *
+npmtoken_verdict_sentence(npmtoken_reason_e reason, npmtoken_facts_t *facts,
+    u_char *buf)
+{
+    char                   *s;
+    u_char                 *p, *last;
+    npmtoken_reason_row_t  *row;
+
+    row = &npmtoken_reasons[reason];
+
+    s = row->sentence;
+
+    if (row->no_key && facts->short_key.len == 0) {
+        s = row->no_key;
+    }
+
+    p = buf;
+    last = buf + NPMTOKEN_SENTENCE_MAX;
+
+    for ( /* void */ ; *s; s++) {
+
+        if (*s != '%') {
+            p = npmtoken_verdict_append(p, last, (u_char *) s, 1);
+            continue;
+        }
+
+        switch (*++s) {
+
+        case 'T':
+            p = npmtoken_verdict_fact(p, last, "Token ", &facts->short_key,
+                                      "This token");
+            break;
+
+        case 'A':
+            p = npmtoken_verdict_fact(p, last, "address ", &facts->address,
+                                      "here");
+            break;
+
+        default: /* 'E' */
+            p = npmtoken_verdict_fact(p, last, " on ", &facts->expired, "");
+        }
+    }
+
+    return p;
+}
+
+
+static u_char *
+npmtoken_verdict_fact(u_char *p, u_char *last, char *before, ngx_str_t *fact,
+    char *unknown)
+{
+    if (fact->len == 0) {
+        return npmtoken_verdict_append(p, last, (u_char *) unknown,
+                                       ngx_strlen(unknown));
+    }
+
+    p = npmtoken_verdict_append(p, last, (u_char *) before,
+                                ngx_strlen(before));
+
+    return npmtoken_verdict_append(p, last, fact->data,
+                                   ngx_min(fact->len, NPMTOKEN_FACT_MAX));
+}
+
+
+/* nothing gets through that would need escaping in a header or in JSON */
+
+static u_char *
+npmtoken_verdict_append(u_char *p, u_char *last, u_char *text, size_t len)
+{
+    u_char  *end;
+
+    for (end = text + len; text < end && p < last; text++) {
+
+        *p++ = (*text < 0x20 || *text >= 0x7f || *text == '"' || *text == '\\')
+               ? '?' : *text;
+    }
+
+    return p;
+}

@@ -1,0 +1,73 @@
+
+/*
+ * Record, operation, address, time -> verdict.
+ */
+
+
+#ifndef _NPMTOKEN_VERDICT_H_INCLUDED_
+#define _NPMTOKEN_VERDICT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "npmtoken_operation.h"
+#include "npmtoken_record.h"
+
+
+typedef enum {
+    NPMTOKEN_ALLOW = 0,
+    NPMTOKEN_NO_TOKEN,
+    NPMTOKEN_BAD_TOKEN,
+    NPMTOKEN_UNKNOWN,
+    NPMTOKEN_REVOKED,
+    NPMTOKEN_EXPIRED,
+    NPMTOKEN_CIDR,
+    NPMTOKEN_READONLY,
+    NPMTOKEN_BAD_RECORD,
+    NPMTOKEN_PROTECTED,
+    NPMTOKEN_UNAVAILABLE
+} npmtoken_reason_e;
+
+
+/* what is known of a reason; the strings are constants */
+
+typedef struct {
+    ngx_str_t             name;        /* in logs, variables and JSON */
+    ngx_uint_t            status;      /* HTTP, 0 for "allow" */
+    ngx_str_t             challenge;   /* WWW-Authenticate, or empty */
+} npmtoken_reason_t;
+
+
+/* what a sentence may name; an empty string is a fact not known */
+
+typedef struct {
+    ngx_str_t             short_key;
+    ngx_str_t             address;
+    ngx_str_t             expired;     /* a date */
+} npmtoken_facts_t;
+
+
+/* the most bytes of a sentence */
+#define NPMTOKEN_SENTENCE_MAX  512
+
+
+npmtoken_reason_t *npmtoken_verdict_reason(npmtoken_reason_e reason);
+
+/*
+ * Judges a request whose record is known.  "now" is in seconds since the
+ * epoch.  Logging out passes whatever state the token is in, unless the
+ * record is bad or protected.
+ */
+npmtoken_reason_e npmtoken_verdict(npmtoken_record_t *record,
+    npmtoken_op_e op, struct sockaddr *sockaddr, int64_t now);
+
+/*
+ * Writes what a person is told to "buf" of NPMTOKEN_SENTENCE_MAX bytes:
+ * printable ASCII without quotes and backslashes, so that it may stand in a
+ * header and in JSON as it is.  Returns the end of what was written.
+ */
+u_char *npmtoken_verdict_sentence(npmtoken_reason_e reason,
+    npmtoken_facts_t *facts, u_char *buf);
+
+
+#endif /* _NPMTOKEN_VERDICT_H_INCLUDED_ */
