@@ -211,6 +211,11 @@ npmtoken_operation_uri(npmtoken_request_t *req, npmtoken_path_t *path)
     path->last = req->uri.data + req->uri.len;
     path->raw = 0;
 
+    if (req->uri.len == 0 || req->uri.data[0] != '/') {
+        path->last = path->start;
+        return;
+    }
+
     if (req->uri.len >= req->base.len
         && ngx_memcmp(req->uri.data, req->base.data, req->base.len) == 0)
     {
@@ -218,9 +223,7 @@ npmtoken_operation_uri(npmtoken_request_t *req, npmtoken_path_t *path)
         return;
     }
 
-    if (req->uri.len && req->uri.data[0] == '/') {
-        path->start++;
-    }
+    path->start++;
 }
 
 
@@ -648,7 +651,7 @@ npmtoken_operation_secret(ngx_str_t *line, ngx_str_t *secret)
 {
     u_char       ch, *p, *last, name[sizeof("tokens")];
     size_t       n;
-    ngx_uint_t   seen, params;
+    ngx_uint_t   seen, slash, params;
 
     p = line->data;
     last = p + line->len;
@@ -661,9 +664,11 @@ npmtoken_operation_secret(ngx_str_t *line, ngx_str_t *secret)
 
         p = npmtoken_operation_decode_all(p, last, &ch);
 
-        if (ch == '/' || ch == '\\' || ch == ' ' || ch == '?') {
+        slash = (ch == '/' || ch == '\\');
 
-            if (seen && npmtoken_operation_is(name, n, "token")) {
+        if (slash || ch == ' ' || ch == '?') {
+
+            if (slash && seen && npmtoken_operation_is(name, n, "token")) {
                 secret->data = p;
                 secret->len = npmtoken_operation_secret_len(p, last);
 

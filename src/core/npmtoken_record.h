@@ -15,7 +15,7 @@
 /* the longest account name, in bytes */
 #define NPMTOKEN_USER_MAX  214
 
-/* expires_at of a token that does not expire */
+/* expires_at and vanishes_at of a token that does not */
 #define NPMTOKEN_NEVER     INT64_MAX
 
 
@@ -33,6 +33,8 @@ typedef struct {
 
 typedef struct {
     int64_t               expires_at;    /* seconds since the epoch */
+    int64_t               vanishes_at;   /* the same, by the key's TTL: set by
+                                            whoever asked for that */
     uint32_t              size;          /* of the whole block */
     uint32_t              ranges_len;
     uint16_t              user_len;      /* 0: no name */
