@@ -151,6 +151,9 @@ static unit_record_t  cases[] = {
 
     { "date empty", 0, "", { "created", "" } },
     { "date without a zone", 0, "", { "created", "2026-11-24T12:14:41" } },
+    { "date with another zone", 0, "", { "created", "2026-11-24T12:14:41A" } },
+    { "date with another zone and a fraction", 0, "",
+      { "created", "2026-11-24T12:14:41.5A" } },
     { "date with an offset", 0, "",
       { "created", "2026-11-24T12:14:41+01:00" } },
     { "date in small letters", 0, "", { "created", "2026-11-24t12:14:41z" } },
