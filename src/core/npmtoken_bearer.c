@@ -12,23 +12,41 @@
 #define npmtoken_bearer_blank(ch)  ((ch) == ' ' || (ch) == '\t')
 
 
-/* a bit for each byte that token68 has before its padding: A-Za-z0-9-._~+/ */
+/* (c | 0x20) is 'b' for no other than 'B' and 'b': so for each letter */
 
-static uint32_t  npmtoken_bearer_token68_chars[] = {
-    0x00000000, 0x03ffe800, 0x87fffffe, 0x47fffffe,
-    0x00000000, 0x00000000, 0x00000000, 0x00000000
+#define npmtoken_bearer_scheme(p)                                             \
+    (((p)[0] | 0x20) == 'b' && ((p)[1] | 0x20) == 'e'                         \
+     && ((p)[2] | 0x20) == 'a' && ((p)[3] | 0x20) == 'r'                      \
+     && ((p)[4] | 0x20) == 'e' && ((p)[5] | 0x20) == 'r')
+
+
+/* what token68 has before its padding: A-Za-z0-9-._~+/ */
+#define NPMTOKEN_BEARER_TOKEN68  1
+
+/* what the name of a scheme has: tchar of RFC 9110, 5.6.2 */
+#define NPMTOKEN_BEARER_TCHAR    2
+
+
+/* a byte for each, not a bit: each byte of each request comes here */
+
+static const u_char  npmtoken_bearer_chars[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 2, 0, 2, 2, 2, 2, 2, 0, 0, 2, 3, 0, 3, 3, 1,
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0,
+    0, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 2, 3,
+    2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 2, 0, 3, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 };
-
-/* and for each that the name of a scheme has: tchar of RFC 9110, 5.6.2 */
-
-static uint32_t  npmtoken_bearer_scheme_chars[] = {
-    0x00000000, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff,
-    0x00000000, 0x00000000, 0x00000000, 0x00000000
-};
-
-
-#define npmtoken_bearer_in(set, ch)                                           \
-    ((set)[(ch) >> 5] & (1U << ((ch) & 0x1f)))
 
 
 npmtoken_bearer_e
@@ -53,15 +71,13 @@ npmtoken_bearer_parse(ngx_str_t *value, ngx_str_t *token)
         return NPMTOKEN_BEARER_NONE;
     }
 
-    if (last - p < 6
-        || ngx_strncasecmp(p, (u_char *) "Bearer", 6) != 0)
-    {
+    if (last - p < 6 || !npmtoken_bearer_scheme(p)) {
         return NPMTOKEN_BEARER_FOREIGN;
     }
 
     p += 6;
 
-    if (p < last && npmtoken_bearer_in(npmtoken_bearer_scheme_chars, *p)) {
+    if (p < last && (npmtoken_bearer_chars[*p] & NPMTOKEN_BEARER_TCHAR)) {
 
         /* the name of the scheme goes on */
 
@@ -102,7 +118,7 @@ npmtoken_bearer_token68(u_char *p, size_t len)
     start = p;
     last = p + len;
 
-    while (p < last && npmtoken_bearer_in(npmtoken_bearer_token68_chars, *p)) {
+    while (p < last && (npmtoken_bearer_chars[*p] & NPMTOKEN_BEARER_TOKEN68)) {
         p++;
     }
 
