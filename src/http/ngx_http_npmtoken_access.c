@@ -1,0 +1,435 @@
+
+/*
+ * A request that waits for its record is parked: the handler has returned
+ * NGX_AGAIN, nothing of the request runs, and the request is woken by the
+ * look-up's result, a time-out included.  It may go away while it waits (the
+ * client does, the worker is told to stop): the cleanup then makes the
+ * look-up forget it, and is the only thing that protects it, since a parked
+ * request is not counted in r->main->count.
+ */
+
+
+#include "ngx_http_npmtoken_access.h"
+#include "ngx_http_npmtoken_answer.h"
+#include "ngx_http_npmtoken_identity.h"
+
+
+static ngx_int_t ngx_http_npmtoken_judge(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
+static npmtoken_reason_e ngx_http_npmtoken_judge_anonymous(
+    ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
+    npmtoken_reason_e otherwise);
+static npmtoken_reason_e ngx_http_npmtoken_judge_unknown(
+    ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
+static npmtoken_reason_e ngx_http_npmtoken_judge_record(
+    ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
+static ngx_int_t ngx_http_npmtoken_find(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
+static ngx_int_t ngx_http_npmtoken_park(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
+static void ngx_http_npmtoken_park_cleanup(void *data);
+static void ngx_http_npmtoken_wake(ngx_http_npmtoken_waiter_t *waiter,
+    ngx_int_t rc, npmtoken_record_t *record);
+static ngx_int_t ngx_http_npmtoken_conclude(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
+static ngx_int_t ngx_http_npmtoken_allow(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run);
+static void ngx_http_npmtoken_log_denial(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run);
+
+
+ngx_int_t
+ngx_http_npmtoken_access_handler(ngx_http_request_t *r)
+{
+    ngx_http_npmtoken_ctx_t       *ctx;
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
+    if (nlcf->store == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_npmtoken_get_ctx(r, 1);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->waiter.lookup) {
+
+        /* it is parked, whoever else calls it */
+
+        return NGX_AGAIN;
+    }
+
+    if (ngx_http_npmtoken_judge(r, ctx) == NGX_AGAIN) {
+        return ngx_http_npmtoken_park(r, ctx);
+    }
+
+    return ngx_http_npmtoken_conclude(r, ctx);
+}
+
+
+/* NGX_OK: the verdict is in ctx.  NGX_AGAIN: the record is awaited. */
+
+static ngx_int_t
+ngx_http_npmtoken_judge(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
+{
+    ngx_http_npmtoken_parse(r, ctx);
+
+    ctx->operation = ngx_http_npmtoken_operation(r, ctx);
+
+    ctx->verified = 0;
+    ctx->anonymous = 0;
+    ctx->passed = 0;
+
+    if (ctx->operation == NPMTOKEN_OP_SESSION) {
+        ctx->reason = NPMTOKEN_ALLOW;
+        return NGX_OK;
+    }
+
+    switch (ctx->credentials) {
+
+    case NPMTOKEN_BEARER_NONE:
+        ctx->reason = ngx_http_npmtoken_judge_anonymous(r, ctx,
+                                                        NPMTOKEN_NO_TOKEN);
+        return NGX_OK;
+
+    case NPMTOKEN_BEARER_FOREIGN:
+        ctx->reason = ngx_http_npmtoken_judge_unknown(r, ctx);
+        return NGX_OK;
+
+    case NPMTOKEN_BEARER_BAD:
+        ctx->reason = NPMTOKEN_BAD_TOKEN;
+        return NGX_OK;
+
+    default: /* NPMTOKEN_BEARER_TOKEN */
+        break;
+    }
+
+    switch (ngx_http_npmtoken_find(r, ctx)) {
+
+    case NGX_AGAIN:
+        return NGX_AGAIN;
+
+    case NGX_OK:
+        ctx->reason = ngx_http_npmtoken_judge_record(r, ctx);
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        ctx->reason = ngx_http_npmtoken_judge_unknown(r, ctx);
+        return NGX_OK;
+
+    default: /* NGX_ERROR */
+        ctx->reason = NPMTOKEN_UNAVAILABLE;
+        return NGX_OK;
+    }
+}
+
+
+static npmtoken_reason_e
+ngx_http_npmtoken_judge_anonymous(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, npmtoken_reason_e otherwise)
+{
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
+
+    if (ctx->operation != NPMTOKEN_OP_READ) {
+        return otherwise;
+    }
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
+    return ngx_http_npmtoken_switch(r, &nlcf->anonymous) ? NPMTOKEN_ALLOW
+                                                         : otherwise;
+}
+
+
+static npmtoken_reason_e
+ngx_http_npmtoken_judge_unknown(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
+{
+    npmtoken_reason_e              reason;
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
+
+    if (ctx->operation == NPMTOKEN_OP_LOGOUT) {
+
+        /* refused, npm would keep the dead token and its owner be stuck */
+
+        return NPMTOKEN_ALLOW;
+    }
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
+    switch (nlcf->unknown) {
+
+    case NGX_HTTP_NPMTOKEN_UNKNOWN_PASS:
+        ctx->passed = 1;
+        return NPMTOKEN_ALLOW;
+
+    case NGX_HTTP_NPMTOKEN_UNKNOWN_ANONYMOUS:
+        reason = ngx_http_npmtoken_judge_anonymous(r, ctx, NPMTOKEN_UNKNOWN);
+        ctx->anonymous = (reason == NPMTOKEN_ALLOW);
+        return reason;
+
+    default: /* NGX_HTTP_NPMTOKEN_UNKNOWN_DENY */
+        return NPMTOKEN_UNKNOWN;
+    }
+}
+
+
+static npmtoken_reason_e
+ngx_http_npmtoken_judge_record(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
+{
+    time_t              now;
+    struct sockaddr    *sockaddr;
+    npmtoken_reason_e   reason;
+
+    now = ngx_time();
+    sockaddr = r->connection->sockaddr;
+
+    reason = npmtoken_verdict(ctx->record, ctx->operation, sockaddr, now);
+
+    if (reason != NPMTOKEN_ALLOW) {
+        return reason;
+    }
+
+    /*
+     * Logging out is allowed in any state; who does it is known only if the
+     * token is good for something else, too.
+     */
+
+    ctx->verified = (ctx->operation != NPMTOKEN_OP_LOGOUT
+                     || npmtoken_verdict(ctx->record, NPMTOKEN_OP_READ,
+                                         sockaddr, now)
+                        == NPMTOKEN_ALLOW);
+
+    return NPMTOKEN_ALLOW;
+}
+
+
+/*
+ * The record, or the lack of it, in ctx; NGX_AGAIN if it is awaited.  What
+ * has been found for this token in this store holds for the whole request.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_find(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
+{
+    u_char                        *key;
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
+    if (ctx->store == nlcf->store) {
+        return ctx->found;
+    }
+
+    key = ngx_http_npmtoken_key(r, ctx);
+    if (key == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->waiter.handler = ngx_http_npmtoken_wake;
+    ctx->waiter.data = r;
+
+    ctx->store = nlcf->store;
+    ctx->record = NULL;
+
+    ctx->found = ngx_http_npmtoken_store_ask(nlcf->store, key, &ctx->waiter);
+
+    return ctx->found;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_park(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
+{
+    ngx_connection_t    *c;
+    ngx_http_cleanup_t  *cln;
+
+    c = r->connection;
+
+    if (!ctx->cleanup) {
+        cln = ngx_http_cleanup_add(r, 0);
+
+        if (cln == NULL) {
+            goto failed;
+        }
+
+        cln->handler = ngx_http_npmtoken_park_cleanup;
+        cln->data = ctx;
+
+        ctx->cleanup = 1;
+    }
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0, "npmtoken request waits");
+
+    /* an end of file that has been seen already will not be told again */
+
+    if (c->read->ready) {
+        ngx_post_event(c->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        goto failed;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_AGAIN;
+
+failed:
+
+    ngx_http_npmtoken_lookup_forget(&ctx->waiter);
+    ctx->store = NULL;
+
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+static void
+ngx_http_npmtoken_park_cleanup(void *data)
+{
+    ngx_http_npmtoken_ctx_t  *ctx = data;
+
+    ngx_http_npmtoken_lookup_forget(&ctx->waiter);
+}
+
+
+/* the request may be gone when this returns */
+
+static void
+ngx_http_npmtoken_wake(ngx_http_npmtoken_waiter_t *waiter, ngx_int_t rc,
+    npmtoken_record_t *record)
+{
+    ngx_connection_t         *c;
+    ngx_http_request_t       *r;
+    ngx_http_npmtoken_ctx_t  *ctx;
+
+    r = waiter->data;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ctx = ngx_http_npmtoken_get_ctx(r, 0);
+
+    ctx->found = rc;
+
+    if (rc == NGX_OK) {
+        ctx->record = ngx_palloc(r->pool, record->size);
+
+        if (ctx->record) {
+            ngx_memcpy(ctx->record, record, record->size);
+
+        } else {
+            ctx->found = NGX_ERROR;
+        }
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "npmtoken request goes on: %i", ctx->found);
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_conclude(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
+{
+    ngx_uint_t                     dry_run;
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
+    ctx->judged = 1;
+
+    ngx_http_npmtoken_answer_undo(r, ctx);
+
+    dry_run = ngx_http_npmtoken_switch(r, &nlcf->dry_run);
+
+    if (ctx->reason == NPMTOKEN_ALLOW) {
+        return ngx_http_npmtoken_allow(r, ctx, dry_run);
+    }
+
+    ngx_http_npmtoken_log_denial(r, ctx, dry_run);
+
+    return dry_run ? NGX_DECLINED : ngx_http_npmtoken_answer(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_allow(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
+    ngx_uint_t dry_run)
+{
+    ngx_int_t  rc;
+
+    rc = NGX_OK;
+
+    if (dry_run) {
+        ctx->anonymous = 0;
+    }
+
+    if (ctx->verified) {
+        rc = ngx_http_npmtoken_identity_set(r, ctx);
+
+    } else if (ctx->anonymous) {
+        rc = ngx_http_npmtoken_identity_drop(r, ctx);
+    }
+
+    if (rc != NGX_OK || ngx_http_npmtoken_answer_notice(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /*
+     * With "satisfy any" NGX_OK overrules the other modules: neither a dry
+     * run nor credentials that we know nothing of are to gain by that.
+     */
+
+    return (dry_run || ctx->passed) ? NGX_DECLINED : NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_log_denial(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run)
+{
+    ngx_str_t                      key;
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
+    if (ctx->key) {
+        key.data = ctx->key;
+        key.len = NPMTOKEN_SHORT_KEY_LEN;
+
+    } else {
+        ngx_str_set(&key, "-");
+    }
+
+    ngx_log_error(nlcf->log_level, r->connection->log, 0,
+                  "npmtoken denied%s: %V, key: %V, operation: %V",
+                  dry_run ? ", dry run" : "",
+                  &npmtoken_verdict_reason(ctx->reason)->name, &key,
+                  npmtoken_operation_name(ctx->operation));
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_precontent_handler(ngx_http_request_t *r)
+{
+    ngx_http_npmtoken_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_npmtoken_module);
+
+    if (ctx && ctx->judged && ctx->reason != NPMTOKEN_ALLOW) {
+        ngx_http_npmtoken_answer_undo(r, ctx);
+    }
+
+    return NGX_DECLINED;
+}

@@ -1,0 +1,33 @@
+
+/*
+ * What the registry learns: the client's identity headers out, ours in.
+ */
+
+
+#ifndef _NGX_HTTP_NPMTOKEN_IDENTITY_H_INCLUDED_
+#define _NGX_HTTP_NPMTOKEN_IDENTITY_H_INCLUDED_
+
+
+#include "ngx_http_npmtoken_request.h"
+
+
+/*
+ * The handler of the preaccess phase.  Takes the header lines that a client
+ * has forged away before anybody, an auth_request for one, can see them; and
+ * takes back what an earlier location of the same request did to them.
+ */
+ngx_int_t ngx_http_npmtoken_identity_handler(ngx_http_request_t *r);
+
+/*
+ * For a request that its record allows: Authorization out, identity in, if
+ * the location has npmtoken_identity.  Returns NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_npmtoken_identity_set(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
+
+/* Authorization out, no identity in.  Returns NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_http_npmtoken_identity_drop(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_NPMTOKEN_IDENTITY_H_INCLUDED_ */

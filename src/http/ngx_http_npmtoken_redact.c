@@ -1,0 +1,98 @@
+
+#include "ngx_http_npmtoken_redact.h"
+
+
+static ngx_int_t ngx_http_npmtoken_redact_key(ngx_http_request_t *r,
+    ngx_str_t *secret, u_char *key);
+
+
+ngx_int_t
+ngx_http_npmtoken_redact_handler(ngx_http_request_t *r)
+{
+    u_char     *p;
+    u_char      key[NPMTOKEN_KEY_LEN];
+    ngx_str_t   line, secret, redacted;
+
+    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
+        return NGX_DECLINED;
+    }
+
+    line = r->request_line;
+
+    if (npmtoken_operation_secret(&line, &secret) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_npmtoken_redact_key(r, &secret, key) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    redacted.len = line.len - secret.len + NPMTOKEN_SHORT_KEY_LEN;
+    redacted.data = ngx_pnalloc(r->pool, redacted.len);
+
+    if (redacted.data == NULL) {
+        ngx_str_null(&r->request_line);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_cpymem(redacted.data, line.data, secret.data - line.data);
+    p = ngx_cpymem(p, key, NPMTOKEN_SHORT_KEY_LEN);
+    ngx_memcpy(p, secret.data + secret.len,
+               line.data + line.len - secret.data - secret.len);
+
+    r->request_line = redacted;
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * The key of what stands in the path, decoded once.  What is a key itself,
+ * as npm sends it to revoke a token by its id, stays as it is.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_redact_key(ngx_http_request_t *r, ngx_str_t *secret,
+    u_char *key)
+{
+    size_t      i;
+    u_char      ch, *src, *dst;
+    ngx_str_t   token;
+
+    token.data = ngx_pnalloc(r->pool, secret->len + 1);
+
+    if (token.data == NULL) {
+        ngx_str_null(&r->request_line);
+        return NGX_ERROR;
+    }
+
+    src = secret->data;
+    dst = token.data;
+
+    ngx_unescape_uri(&dst, &src, secret->len, 0);
+
+    token.len = dst - token.data;
+
+    if (token.len == NPMTOKEN_KEY_LEN) {
+
+        for (i = 0; i < token.len; i++) {
+            ch = token.data[i];
+
+            if ((ch < '0' || ch > '9') && (ch < 'a' || ch > 'f')) {
+                break;
+            }
+        }
+
+        if (i == token.len) {
+            ngx_memcpy(key, token.data, NPMTOKEN_KEY_LEN);
+            return NGX_OK;
+        }
+    }
+
+    if (npmtoken_digest_key(&token, key) != NGX_OK) {
+        ngx_str_null(&r->request_line);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,284 @@
+
+#include "ngx_http_npmtoken_request.h"
+
+
+static void ngx_http_npmtoken_ctx_cleanup(void *data);
+static void ngx_http_npmtoken_describe(ngx_http_request_t *r,
+    npmtoken_request_t *req);
+static ngx_uint_t ngx_http_npmtoken_overridden(ngx_http_request_t *r);
+
+
+/* frameworks let these stand for the method, whichever of them they know */
+
+static ngx_str_t  ngx_http_npmtoken_overrides[] = {
+    ngx_string("X-HTTP-Method-Override"),
+    ngx_string("X-HTTP-Method"),
+    ngx_string("X-Method-Override"),
+    ngx_null_string
+};
+
+
+/*
+ * An internal redirect clears r->ctx, but the pool's cleanups stay, and the
+ * context is the data of one: so it is found again, as realip finds its own.
+ */
+
+ngx_http_npmtoken_ctx_t *
+ngx_http_npmtoken_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
+{
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_npmtoken_ctx_t  *ctx;
+
+    r = r->main;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_npmtoken_module);
+
+    if (ctx) {
+        return ctx;
+    }
+
+    if (r->internal || r->filter_finalize) {
+
+        for (cln = r->pool->cleanup; cln; cln = cln->next) {
+            if (cln->handler == ngx_http_npmtoken_ctx_cleanup) {
+                ctx = cln->data;
+                ngx_http_set_ctx(r, ctx, ngx_http_npmtoken_module);
+                return ctx;
+            }
+        }
+    }
+
+    if (!create) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_npmtoken_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_http_npmtoken_ctx_t));
+
+    cln->handler = ngx_http_npmtoken_ctx_cleanup;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_npmtoken_module);
+
+    return ctx;
+}
+
+
+static void
+ngx_http_npmtoken_ctx_cleanup(void *data)
+{
+    ngx_http_npmtoken_ctx_t  *ctx = data;
+
+    ngx_http_npmtoken_lookup_forget(&ctx->waiter);
+}
+
+
+void
+ngx_http_npmtoken_parse(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
+{
+    ngx_str_t         value;
+    ngx_table_elt_t  *authorization;
+
+    authorization = ctx->rewritten ? ctx->authorization
+                                   : r->main->headers_in.authorization;
+
+    if (authorization) {
+        value = authorization->value;
+
+    } else {
+        ngx_str_null(&value);
+    }
+
+    if (ctx->parsed
+        && ctx->value.data == value.data && ctx->value.len == value.len)
+    {
+        return;
+    }
+
+    /* another module may have set another header since */
+
+    ctx->parsed = 1;
+    ctx->value = value;
+    ctx->key = NULL;
+    ctx->store = NULL;
+
+    ctx->credentials = npmtoken_bearer_parse(&value, &ctx->token);
+}
+
+
+u_char *
+ngx_http_npmtoken_key(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
+{
+    u_char  *key;
+
+    if (ctx->key || ctx->credentials != NPMTOKEN_BEARER_TOKEN) {
+        return ctx->key;
+    }
+
+    key = ngx_pnalloc(r->pool, NPMTOKEN_KEY_LEN);
+    if (key == NULL) {
+        return NULL;
+    }
+
+    if (npmtoken_digest_key(&ctx->token, key) != NGX_OK) {
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+                      "SHA-512 of a token failed");
+        return NULL;
+    }
+
+    ctx->key = key;
+
+    return key;
+}
+
+
+npmtoken_op_e
+ngx_http_npmtoken_operation(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
+{
+    npmtoken_request_t  req;
+
+    ngx_http_npmtoken_describe(r, &req);
+
+    req.token = ctx->token;
+    req.override = ngx_http_npmtoken_overridden(r);
+
+    return npmtoken_operation_class(&req);
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_package(ngx_http_request_t *r, ngx_str_t *package)
+{
+    u_char               buf[NPMTOKEN_PACKAGE_MAX];
+    ngx_str_t            name;
+    npmtoken_request_t   req;
+
+    ngx_http_npmtoken_describe(r, &req);
+
+    npmtoken_operation_package(&req, buf, &name);
+
+    package->len = name.len;
+    package->data = ngx_pnalloc(r->pool, name.len + 1);
+
+    if (package->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(package->data, name.data, name.len);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_describe(ngx_http_request_t *r, npmtoken_request_t *req)
+{
+    u_char                        *p, *last;
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
+    ngx_memzero(req, sizeof(npmtoken_request_t));
+
+    req->method = r->method_name;
+    req->target = r->unparsed_uri;
+    req->uri = r->uri;
+    req->base = nlcf->base;
+
+    last = req->target.data + req->target.len;
+
+    p = ngx_strlchr(req->target.data, last, '?');
+
+    if (p) {
+        req->target.len = p - req->target.data;
+        req->args.data = p + 1;
+        req->args.len = last - req->args.data;
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_npmtoken_overridden(ngx_http_request_t *r)
+{
+    ngx_str_t        *name;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            for (name = ngx_http_npmtoken_overrides; name->len; name++) {
+                if (ngx_http_npmtoken_is_header(&h[i], name)) {
+                    return 1;
+                }
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_http_npmtoken_is_header(ngx_table_elt_t *h, ngx_str_t *name)
+{
+    size_t  i;
+    u_char  a, b;
+
+    if (h->key.len != name->len) {
+        return 0;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        a = ngx_tolower(h->key.data[i]);
+        b = ngx_tolower(name->data[i]);
+
+        if (a != b && !((a == '_' || a == '-') && (b == '_' || b == '-'))) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+ngx_flag_t
+ngx_http_npmtoken_switch(ngx_http_request_t *r, ngx_http_npmtoken_switch_t *sw)
+{
+    ngx_str_t  value;
+
+    if (sw->complex == NULL) {
+        return sw->value;
+    }
+
+    if (ngx_http_complex_value(r, sw->complex, &value) != NGX_OK) {
+        return 0;
+    }
+
+    if (value.len == sw->on.len
+        && ngx_memcmp(value.data, sw->on.data, value.len) == 0)
+    {
+        return 1;
+    }
+
+    if (value.len
+        && (value.len != sw->off.len
+            || ngx_memcmp(value.data, sw->off.data, value.len) != 0))
+    {
+        /* it may hold what a client sent, so it is not shown */
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "the variable in \"%V\" directive is neither \"%V\" "
+                      "nor \"%V\", taken for \"%V\"",
+                      &sw->name, &sw->on, &sw->off, &sw->off);
+    }
+
+    return 0;
+}

@@ -1,0 +1,155 @@
+
+/*
+ * What the rooms of src/http share: the configuration of a location, and
+ * what is known of a request.
+ */
+
+
+#ifndef _NGX_HTTP_NPMTOKEN_REQUEST_H_INCLUDED_
+#define _NGX_HTTP_NPMTOKEN_REQUEST_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "npmtoken_bearer.h"
+#include "npmtoken_digest.h"
+#include "npmtoken_operation.h"
+#include "npmtoken_record.h"
+#include "npmtoken_verdict.h"
+#include "ngx_http_npmtoken_store.h"
+
+
+/* npmtoken_unknown */
+
+#define NGX_HTTP_NPMTOKEN_UNKNOWN_DENY       0
+#define NGX_HTTP_NPMTOKEN_UNKNOWN_ANONYMOUS  1
+#define NGX_HTTP_NPMTOKEN_UNKNOWN_PASS       2
+
+
+/* a directive with two values that may be a variable */
+
+typedef struct {
+    ngx_str_t                     name;        /* of the directive */
+    ngx_str_t                     on;          /* the value that opens */
+    ngx_str_t                     off;         /* the value that does not */
+    ngx_flag_t                    value;
+    ngx_http_complex_value_t     *complex;     /* NULL: a constant */
+} ngx_http_npmtoken_switch_t;
+
+
+/* npmtoken_identity */
+
+typedef struct {
+    ngx_str_t                     name;        /* len 0: off */
+    ngx_http_complex_value_t      value;
+    unsigned                      authorization:1;  /* that is the name */
+} ngx_http_npmtoken_identity_conf_t;
+
+
+typedef struct {
+    ngx_http_npmtoken_store_t    *store;       /* NULL: off */
+    ngx_http_npmtoken_switch_t    anonymous;   /* 1: may read */
+    ngx_http_npmtoken_switch_t    dry_run;
+    ngx_uint_t                    unknown;
+    ngx_str_t                     base;
+    ngx_uint_t                    intercept_errors;
+    ngx_uint_t                    log_level;
+    time_t                        expiry_notice;
+    ngx_http_npmtoken_identity_conf_t  *identity;
+} ngx_http_npmtoken_loc_conf_t;
+
+
+/* the most header lines that an answer of ours gets */
+#define NGX_HTTP_NPMTOKEN_MAX_PUSHED  4
+
+
+/*
+ * What is known of a request, kept through internal redirects, which clear
+ * r->ctx.  Made by ngx_http_npmtoken_get_ctx(), freed with the request.
+ */
+
+typedef struct {
+    /* header lines as they were before we changed them */
+    ngx_list_t                    headers;
+    ngx_table_elt_t              *authorization;
+    unsigned                      rewritten:1;
+
+    /* token, and the value that it was read from */
+    unsigned                      parsed:1;
+    ngx_str_t                     value;
+    npmtoken_bearer_e             credentials;
+    ngx_str_t                     token;
+    u_char                       *key;         /* NULL: not computed */
+
+    /* record, and the store that it is from */
+    ngx_http_npmtoken_store_t    *store;       /* NULL: not asked */
+    ngx_int_t                     found;       /* NGX_OK: the record;
+                                                  NGX_DECLINED: there is none;
+                                                  NGX_ERROR: not known */
+    npmtoken_record_t            *record;
+    ngx_http_npmtoken_waiter_t    waiter;
+    unsigned                      cleanup:1;   /* is registered */
+
+    /* verdict of the last location that judged */
+    unsigned                      judged:1;
+    npmtoken_op_e                 operation;
+    npmtoken_reason_e             reason;
+    unsigned                      verified:1;  /* a record allowed it */
+    unsigned                      anonymous:1; /* as if without its unknown
+                                                  credentials */
+    unsigned                      passed:1;    /* left to the registry */
+
+    /* answer: the header lines that we added */
+    ngx_table_elt_t              *pushed[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
+    ngx_uint_t                    npushed;
+} ngx_http_npmtoken_ctx_t;
+
+
+extern ngx_module_t  ngx_http_npmtoken_module;
+
+
+/*
+ * The context of the main request that "r" belongs to, made if "create" is
+ * set.  Returns NULL if there is none, or no memory.
+ */
+ngx_http_npmtoken_ctx_t *ngx_http_npmtoken_get_ctx(ngx_http_request_t *r,
+    ngx_uint_t create);
+
+/*
+ * Reads the Authorization that the client sent into ctx, if that has not
+ * been done.
+ */
+void ngx_http_npmtoken_parse(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
+
+/*
+ * The key of the token in ctx: NPMTOKEN_KEY_LEN digits in the request's
+ * pool.  Returns NULL if there is no token, no memory, or no digest.
+ */
+u_char *ngx_http_npmtoken_key(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
+
+/*
+ * What the request asks of the registry that its location has.  ctx has been
+ * parsed.
+ */
+npmtoken_op_e ngx_http_npmtoken_operation(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
+
+/*
+ * The package that the request is about, in the request's pool, or empty.
+ * Returns NGX_OK or NGX_ERROR (no memory).
+ */
+ngx_int_t ngx_http_npmtoken_package(ngx_http_request_t *r,
+    ngx_str_t *package);
+
+/* The value, now, of a directive that may be a variable. */
+ngx_flag_t ngx_http_npmtoken_switch(ngx_http_request_t *r,
+    ngx_http_npmtoken_switch_t *sw);
+
+/* A header name, in any case and with "_" as "-". */
+ngx_uint_t ngx_http_npmtoken_is_header(ngx_table_elt_t *h, ngx_str_t *name);
+
+
+#endif /* _NGX_HTTP_NPMTOKEN_REQUEST_H_INCLUDED_ */

@@ -1,0 +1,242 @@
+
+/*
+ * A variable is computed when it is used.  What is known before the access
+ * phase (key, operation, package) can be used there, by limit_req for one;
+ * the rest is empty until then.  None of them is cacheable: their values
+ * change when the record is there, and with each location that judges.
+ */
+
+
+#include "ngx_http_npmtoken_variables.h"
+
+
+/* hex digits: 8 can be ground out in minutes */
+#define NGX_HTTP_NPMTOKEN_VARIABLE_KEY_LEN  32
+
+
+static ngx_int_t ngx_http_npmtoken_user_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_npmtoken_key_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_npmtoken_operation_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_npmtoken_package_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_npmtoken_verdict_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_npmtoken_cache_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_npmtoken_readonly_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static void ngx_http_npmtoken_variable_set(ngx_http_variable_value_t *v,
+    u_char *data, size_t len);
+
+
+static ngx_http_variable_t  ngx_http_npmtoken_vars[] = {
+
+    { ngx_string("npmtoken_user"), NULL,
+      ngx_http_npmtoken_user_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("npmtoken_key"), NULL,
+      ngx_http_npmtoken_key_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("npmtoken_operation"), NULL,
+      ngx_http_npmtoken_operation_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("npmtoken_package"), NULL,
+      ngx_http_npmtoken_package_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("npmtoken_verdict"), NULL,
+      ngx_http_npmtoken_verdict_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("npmtoken_cache"), NULL,
+      ngx_http_npmtoken_cache_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("npmtoken_readonly"), NULL,
+      ngx_http_npmtoken_readonly_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+      ngx_http_null_variable
+};
+
+
+ngx_int_t
+ngx_http_npmtoken_variables_add(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_http_npmtoken_vars; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_user_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_npmtoken_ctx_t  *ctx;
+
+    ctx = ngx_http_npmtoken_get_ctx(r, 0);
+
+    if (ctx && ctx->judged && ctx->verified) {
+        ngx_http_npmtoken_variable_set(v, npmtoken_record_user(ctx->record),
+                                       ctx->record->user_len);
+    } else {
+        ngx_http_npmtoken_variable_set(v, NULL, 0);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_key_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_npmtoken_ctx_t  *ctx;
+
+    ctx = ngx_http_npmtoken_get_ctx(r, 1);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_npmtoken_parse(r, ctx);
+
+    if (ngx_http_npmtoken_key(r, ctx)) {
+        ngx_http_npmtoken_variable_set(v, ctx->key,
+                                       NGX_HTTP_NPMTOKEN_VARIABLE_KEY_LEN);
+    } else {
+        ngx_http_npmtoken_variable_set(v, NULL, 0);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_operation_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t                *name;
+    npmtoken_op_e             operation;
+    ngx_http_npmtoken_ctx_t  *ctx;
+
+    ctx = ngx_http_npmtoken_get_ctx(r, 1);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->judged) {
+        operation = ctx->operation;
+
+    } else {
+        ngx_http_npmtoken_parse(r, ctx);
+        operation = ngx_http_npmtoken_operation(r->main, ctx);
+    }
+
+    name = npmtoken_operation_name(operation);
+
+    ngx_http_npmtoken_variable_set(v, name->data, name->len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_package_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t  package;
+
+    if (ngx_http_npmtoken_package(r->main, &package) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_npmtoken_variable_set(v, package.data, package.len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_verdict_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t                *name;
+    ngx_http_npmtoken_ctx_t  *ctx;
+
+    ctx = ngx_http_npmtoken_get_ctx(r, 0);
+
+    if (ctx && ctx->judged) {
+        name = &npmtoken_verdict_reason(ctx->reason)->name;
+        ngx_http_npmtoken_variable_set(v, name->data, name->len);
+
+    } else {
+        ngx_http_npmtoken_variable_set(v, NULL, 0);
+    }
+
+    return NGX_OK;
+}
+
+
+/* there is no cache yet: "off" for whatever has been looked up */
+
+static ngx_int_t
+ngx_http_npmtoken_cache_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_npmtoken_ctx_t  *ctx;
+
+    ctx = ngx_http_npmtoken_get_ctx(r, 0);
+
+    if (ctx && ctx->judged && ctx->store) {
+        ngx_http_npmtoken_variable_set(v, (u_char *) "off", 3);
+
+    } else {
+        ngx_http_npmtoken_variable_set(v, NULL, 0);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_readonly_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_npmtoken_ctx_t  *ctx;
+
+    ctx = ngx_http_npmtoken_get_ctx(r, 0);
+
+    if (ctx && ctx->judged && ctx->store && ctx->found == NGX_OK
+        && !ctx->record->bad)
+    {
+        ngx_http_npmtoken_variable_set(v,
+                              (u_char *) (ctx->record->readonly ? "1" : "0"),
+                              1);
+    } else {
+        ngx_http_npmtoken_variable_set(v, NULL, 0);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_variable_set(ngx_http_variable_value_t *v, u_char *data,
+    size_t len)
+{
+    v->data = data;
+    v->len = len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+}

@@ -1,0 +1,981 @@
+
+/*
+ * The socket is an ordinary ngx_connection_t whose data is the
+ * ngx_http_npmtoken_connection_t; it is woken by its read and write events,
+ * by the retry timer and by the resolver, and by nothing else.
+ *
+ * Every callback to the owner may close the connection: after one, the only
+ * thing to be trusted is conn->peer.connection.  Nothing of a request is
+ * referenced here.
+ *
+ * All timers here are cancelable: those who wait for a reply have a timer of
+ * their own, which is not, and it is that one which keeps an exiting worker.
+ */
+
+
+#include "ngx_http_npmtoken_connection.h"
+
+
+/* bytes of one read, and reads of one event, before others get their turn */
+#define NGX_HTTP_NPMTOKEN_READ_SIZE   16384
+#define NGX_HTTP_NPMTOKEN_READ_MAX    16
+
+/* back-off in milliseconds: the first, doubled at each failure, the last */
+#define NGX_HTTP_NPMTOKEN_RETRY_MIN   50
+#define NGX_HTTP_NPMTOKEN_RETRY_MAX   1000
+
+
+/* what is said on connecting, in this order */
+
+enum {
+    NGX_HTTP_NPMTOKEN_AUTH = 0,
+    NGX_HTTP_NPMTOKEN_SELECT,
+    NGX_HTTP_NPMTOKEN_SETNAME,
+    NGX_HTTP_NPMTOKEN_ROLE,
+    NGX_HTTP_NPMTOKEN_GREETED
+};
+
+
+static ngx_int_t ngx_http_npmtoken_connection_resolve(
+    ngx_http_npmtoken_connection_t *conn);
+static void ngx_http_npmtoken_connection_resolved(ngx_resolver_ctx_t *ctx);
+static ngx_int_t ngx_http_npmtoken_connection_connect(
+    ngx_http_npmtoken_connection_t *conn);
+static ngx_int_t ngx_http_npmtoken_connection_connect_to(
+    ngx_http_npmtoken_connection_t *conn, ngx_addr_t *addr);
+static void ngx_http_npmtoken_connection_failed(
+    ngx_http_npmtoken_connection_t *conn, char *reason);
+static void ngx_http_npmtoken_connection_retry(
+    ngx_http_npmtoken_connection_t *conn);
+static void ngx_http_npmtoken_connection_retry_handler(ngx_event_t *ev);
+static ngx_msec_t ngx_http_npmtoken_connection_delay(ngx_uint_t failures);
+static ngx_uint_t ngx_http_npmtoken_connection_level(
+    ngx_http_npmtoken_connection_t *conn);
+static void ngx_http_npmtoken_connection_set_state(
+    ngx_http_npmtoken_connection_t *conn, ngx_http_npmtoken_state_e state);
+static void ngx_http_npmtoken_connection_write_handler(ngx_event_t *wev);
+static ngx_int_t ngx_http_npmtoken_connection_test(ngx_connection_t *c);
+static void ngx_http_npmtoken_connection_flush(
+    ngx_http_npmtoken_connection_t *conn);
+static void ngx_http_npmtoken_connection_read_handler(ngx_event_t *rev);
+static void ngx_http_npmtoken_connection_read(
+    ngx_http_npmtoken_connection_t *conn);
+static void ngx_http_npmtoken_connection_eof(
+    ngx_http_npmtoken_connection_t *conn);
+static ngx_int_t ngx_http_npmtoken_connection_replies(
+    ngx_http_npmtoken_connection_t *conn);
+static ngx_int_t ngx_http_npmtoken_connection_replied(
+    ngx_http_npmtoken_connection_t *conn, redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_connection_greet(
+    ngx_http_npmtoken_connection_t *conn);
+static ngx_uint_t ngx_http_npmtoken_connection_step(
+    ngx_http_npmtoken_connection_t *conn, ngx_uint_t step);
+static ngx_int_t ngx_http_npmtoken_connection_say(
+    ngx_http_npmtoken_connection_t *conn, ngx_uint_t step);
+static ngx_int_t ngx_http_npmtoken_connection_greeted(
+    ngx_http_npmtoken_connection_t *conn, redisReply *reply);
+static void ngx_http_npmtoken_connection_ready(
+    ngx_http_npmtoken_connection_t *conn);
+static ngx_int_t ngx_http_npmtoken_connection_format(
+    ngx_http_npmtoken_connection_t *conn,
+    ngx_http_npmtoken_command_t *command);
+static ngx_int_t ngx_http_npmtoken_connection_append(
+    ngx_http_npmtoken_connection_t *conn, u_char *data, size_t len);
+static u_char *ngx_http_npmtoken_connection_log_error(ngx_log_t *log,
+    u_char *buf, size_t len);
+
+
+static char  *ngx_http_npmtoken_states[] = {
+    "idle", "back-off", "resolving", "connecting", "greeting", "ready"
+};
+
+
+void
+ngx_http_npmtoken_connection_init(ngx_http_npmtoken_connection_t *conn)
+{
+    conn->log = *ngx_cycle->log;
+    conn->log.handler = ngx_http_npmtoken_connection_log_error;
+    conn->log.data = conn;
+    conn->log.action = NULL;
+
+    conn->retry.handler = ngx_http_npmtoken_connection_retry_handler;
+    conn->retry.data = conn;
+    conn->retry.log = &conn->log;
+    conn->retry.cancelable = 1;
+
+    conn->retry_at = ngx_current_msec;
+}
+
+
+void
+ngx_http_npmtoken_connection_open(ngx_http_npmtoken_connection_t *conn)
+{
+    if (conn->state != NGX_HTTP_NPMTOKEN_IDLE) {
+        return;
+    }
+
+    if ((ngx_msec_int_t) (conn->retry_at - ngx_current_msec) > 0) {
+        ngx_http_npmtoken_connection_set_state(conn,
+                                               NGX_HTTP_NPMTOKEN_BACKOFF);
+        ngx_add_timer(&conn->retry, conn->retry_at - ngx_current_msec);
+        return;
+    }
+
+    if (ngx_http_npmtoken_connection_resolve(conn) != NGX_OK) {
+        ngx_http_npmtoken_connection_retry(conn);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_connection_resolve(ngx_http_npmtoken_connection_t *conn)
+{
+    ngx_resolver_ctx_t            *ctx;
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+
+    endpoint = conn->endpoint;
+
+    if (endpoint->resolver == NULL) {
+        return ngx_http_npmtoken_connection_connect(conn);
+    }
+
+    ctx = ngx_resolve_start(endpoint->resolver, NULL);
+    if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
+        return NGX_ERROR;
+    }
+
+    ctx->name = endpoint->url.host;
+    ctx->handler = ngx_http_npmtoken_connection_resolved;
+    ctx->data = conn;
+    ctx->timeout = endpoint->resolver_timeout;
+    ctx->cancelable = 1;
+
+    conn->resolving = ctx;
+    ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_RESOLVING);
+
+    /* the handler may have been called when this returns */
+
+    if (ngx_resolve_name(ctx) != NGX_OK) {
+        conn->resolving = NULL;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_connection_resolved(ngx_resolver_ctx_t *ctx)
+{
+    ngx_int_t                        rc;
+    ngx_addr_t                       addr;
+    ngx_sockaddr_t                   sockaddr;
+    ngx_http_npmtoken_connection_t  *conn;
+
+    conn = ctx->data;
+    conn->resolving = NULL;
+
+    if (ctx->state || ctx->naddrs == 0) {
+        ngx_log_error(ngx_http_npmtoken_connection_level(conn), &conn->log, 0,
+                      "%V could not be resolved (%i: %s)", &ctx->name,
+                      ctx->state, ngx_resolver_strerror(ctx->state));
+
+        ngx_resolve_name_done(ctx);
+        ngx_http_npmtoken_connection_retry(conn);
+        return;
+    }
+
+    /* the resolver rotates its addresses, so the first is another each time */
+
+    addr.socklen = ctx->addrs[0].socklen;
+    addr.sockaddr = &sockaddr.sockaddr;
+    addr.name = conn->endpoint->url.url;
+
+    ngx_memcpy(&sockaddr, ctx->addrs[0].sockaddr, addr.socklen);
+    ngx_inet_set_port(&sockaddr.sockaddr, conn->endpoint->url.port);
+
+    ngx_resolve_name_done(ctx);
+
+    rc = ngx_http_npmtoken_connection_connect_to(conn, &addr);
+
+    if (rc != NGX_OK) {
+        ngx_http_npmtoken_connection_retry(conn);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_connection_connect(ngx_http_npmtoken_connection_t *conn)
+{
+    ngx_addr_t                    *addr;
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+
+    endpoint = conn->endpoint;
+
+    do {
+        addr = &endpoint->addrs[conn->next_addr];
+
+        if (ngx_http_npmtoken_connection_connect_to(conn, addr) == NGX_OK) {
+            return NGX_OK;
+        }
+
+        conn->next_addr = (conn->next_addr + 1) % endpoint->naddrs;
+
+    } while (conn->next_addr);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_connection_connect_to(ngx_http_npmtoken_connection_t *conn,
+    ngx_addr_t *addr)
+{
+    ngx_int_t               rc;
+    ngx_connection_t       *c;
+    ngx_peer_connection_t  *peer;
+
+    peer = &conn->peer;
+
+    ngx_memzero(peer, sizeof(ngx_peer_connection_t));
+
+    peer->sockaddr = addr->sockaddr;
+    peer->socklen = addr->socklen;
+    peer->name = &addr->name;
+    peer->get = ngx_event_get_peer;
+    peer->log = &conn->log;
+    peer->log_error = NGX_ERROR_ERR;
+    peer->so_keepalive = 1;
+
+    conn->log.action = "connecting to redis";
+    conn->log.connection = 0;
+
+    rc = ngx_event_connect_peer(peer);
+
+    /* these were the caller's */
+
+    peer->sockaddr = NULL;
+    peer->name = NULL;
+
+    if (rc != NGX_OK && rc != NGX_AGAIN) {
+        return NGX_ERROR;
+    }
+
+    c = peer->connection;
+
+    c->data = conn;
+    c->read->handler = ngx_http_npmtoken_connection_read_handler;
+    c->write->handler = ngx_http_npmtoken_connection_write_handler;
+    c->write->cancelable = 1;
+
+    conn->log.connection = c->number;
+
+    ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_CONNECTING);
+
+    /* through the greeting as well */
+    ngx_add_timer(c->write, conn->connect_timeout);
+
+    if (rc == NGX_OK) {
+        ngx_post_event(c->write, &ngx_posted_events);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_npmtoken_connection_close(ngx_http_npmtoken_connection_t *conn)
+{
+    if (conn->resolving) {
+        ngx_resolve_name_done(conn->resolving);
+        conn->resolving = NULL;
+    }
+
+    if (conn->retry.timer_set) {
+        ngx_del_timer(&conn->retry);
+    }
+
+    if (conn->peer.connection) {
+        ngx_close_connection(conn->peer.connection);
+        conn->peer.connection = NULL;
+    }
+
+    ngx_http_npmtoken_codec_done(&conn->codec);
+
+    if (conn->out) {
+        ngx_free(conn->out);
+        conn->out = NULL;
+    }
+
+    conn->out_len = 0;
+    conn->out_sent = 0;
+    conn->out_size = 0;
+    conn->pending = 0;
+
+    ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_IDLE);
+}
+
+
+void
+ngx_http_npmtoken_connection_fail(ngx_http_npmtoken_connection_t *conn,
+    char *reason)
+{
+    if (conn->peer.connection) {
+        ngx_http_npmtoken_connection_failed(conn, reason);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_connection_failed(ngx_http_npmtoken_connection_t *conn,
+    char *reason)
+{
+    ngx_http_npmtoken_state_e      state;
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+
+    state = conn->state;
+
+    ngx_log_error(ngx_http_npmtoken_connection_level(conn), &conn->log, 0,
+                  "redis connection failed: %s", reason);
+
+    ngx_http_npmtoken_connection_close(conn);
+
+    if (state == NGX_HTTP_NPMTOKEN_READY) {
+        conn->failures++;
+        conn->retry_at = ngx_current_msec
+                         + ngx_http_npmtoken_connection_delay(conn->failures);
+        conn->owner->lost(conn->data);
+        return;
+    }
+
+    endpoint = conn->endpoint;
+
+    if (endpoint->resolver == NULL) {
+        conn->next_addr = (conn->next_addr + 1) % endpoint->naddrs;
+
+        if (conn->next_addr
+            && ngx_http_npmtoken_connection_connect(conn) == NGX_OK)
+        {
+            return;
+        }
+    }
+
+    ngx_http_npmtoken_connection_retry(conn);
+}
+
+
+static void
+ngx_http_npmtoken_connection_retry(ngx_http_npmtoken_connection_t *conn)
+{
+    ngx_msec_t  delay;
+
+    delay = ngx_http_npmtoken_connection_delay(++conn->failures);
+
+    conn->retry_at = ngx_current_msec + delay;
+
+    ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_BACKOFF);
+
+    ngx_add_timer(&conn->retry, delay);
+}
+
+
+static void
+ngx_http_npmtoken_connection_retry_handler(ngx_event_t *ev)
+{
+    ngx_http_npmtoken_connection_t  *conn;
+
+    conn = ev->data;
+
+    conn->retry_at = ngx_current_msec;
+
+    ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_IDLE);
+    ngx_http_npmtoken_connection_open(conn);
+}
+
+
+/* the jitter keeps workers that lost the same Redis from coming back as one */
+
+static ngx_msec_t
+ngx_http_npmtoken_connection_delay(ngx_uint_t failures)
+{
+    ngx_msec_t  delay;
+
+    delay = NGX_HTTP_NPMTOKEN_RETRY_MIN;
+
+    while (--failures && delay < NGX_HTTP_NPMTOKEN_RETRY_MAX) {
+        delay *= 2;
+    }
+
+    delay = ngx_min(delay, NGX_HTTP_NPMTOKEN_RETRY_MAX);
+
+    return delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1);
+}
+
+
+/* an outage is told once, not at each attempt to end it */
+
+static ngx_uint_t
+ngx_http_npmtoken_connection_level(ngx_http_npmtoken_connection_t *conn)
+{
+    return conn->failures ? NGX_LOG_INFO : NGX_LOG_ERR;
+}
+
+
+static void
+ngx_http_npmtoken_connection_set_state(ngx_http_npmtoken_connection_t *conn,
+    ngx_http_npmtoken_state_e state)
+{
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &conn->log, 0,
+                   "npmtoken redis %V: %s, was %s", &conn->label,
+                   ngx_http_npmtoken_states[state],
+                   ngx_http_npmtoken_states[conn->state]);
+
+    conn->state = state;
+}
+
+
+static void
+ngx_http_npmtoken_connection_write_handler(ngx_event_t *wev)
+{
+    ngx_connection_t                *c;
+    ngx_http_npmtoken_connection_t  *conn;
+
+    c = wev->data;
+    conn = c->data;
+
+    if (wev->timedout) {
+        ngx_http_npmtoken_connection_failed(conn, "timed out");
+        return;
+    }
+
+    if (conn->state == NGX_HTTP_NPMTOKEN_CONNECTING) {
+
+        if (ngx_http_npmtoken_connection_test(c) != NGX_OK) {
+            ngx_http_npmtoken_connection_failed(conn, "cannot connect");
+            return;
+        }
+
+        if (ngx_http_npmtoken_connection_greet(conn) != NGX_OK) {
+            ngx_http_npmtoken_connection_failed(conn, "no memory");
+            return;
+        }
+    }
+
+    ngx_http_npmtoken_connection_flush(conn);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_connection_test(ngx_connection_t *c)
+{
+    int        err;
+    socklen_t  len;
+
+    err = 0;
+    len = sizeof(int);
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    if (err) {
+        (void) ngx_connection_error(c, err, "connect() failed");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_connection_flush(ngx_http_npmtoken_connection_t *conn)
+{
+    ssize_t            n;
+    ngx_connection_t  *c;
+
+    c = conn->peer.connection;
+
+    while (conn->out_sent < conn->out_len) {
+
+        n = c->send(c, conn->out + conn->out_sent,
+                    conn->out_len - conn->out_sent);
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n <= 0) {
+            ngx_http_npmtoken_connection_failed(conn, "cannot write");
+            return;
+        }
+
+        conn->out_sent += n;
+    }
+
+    if (conn->out_sent == conn->out_len) {
+        conn->out_sent = 0;
+        conn->out_len = 0;
+    }
+
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        ngx_http_npmtoken_connection_failed(conn, "cannot wait for writing");
+    }
+}
+
+
+static void
+ngx_http_npmtoken_connection_read_handler(ngx_event_t *rev)
+{
+    ngx_connection_t                *c;
+    ngx_http_npmtoken_connection_t  *conn;
+
+    c = rev->data;
+    conn = c->data;
+
+    if (c->close) {
+
+        /*
+         * The worker exits gracefully and this connection owes nothing, or
+         * worker_shutdown_timeout has passed.
+         */
+
+        if (conn->state == NGX_HTTP_NPMTOKEN_READY) {
+            ngx_http_npmtoken_connection_close(conn);
+            conn->owner->lost(conn->data);
+
+        } else {
+            ngx_http_npmtoken_connection_close(conn);
+        }
+
+        return;
+    }
+
+    if (conn->state == NGX_HTTP_NPMTOKEN_CONNECTING) {
+
+        /* an error is seen by the write handler, which is called as well */
+
+        return;
+    }
+
+    ngx_http_npmtoken_connection_read(conn);
+}
+
+
+static void
+ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
+{
+    u_char             buf[NGX_HTTP_NPMTOKEN_READ_SIZE];
+    ssize_t            n;
+    ngx_uint_t         i;
+    ngx_connection_t  *c;
+
+    c = conn->peer.connection;
+
+    for (i = 0; i < NGX_HTTP_NPMTOKEN_READ_MAX; i++) {
+
+        n = c->recv(c, buf, NGX_HTTP_NPMTOKEN_READ_SIZE);
+
+        if (n == NGX_AGAIN) {
+
+            if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+                ngx_http_npmtoken_connection_failed(conn,
+                                                    "cannot wait for reading");
+            }
+
+            return;
+        }
+
+        if (n <= 0) {
+            ngx_http_npmtoken_connection_eof(conn);
+            return;
+        }
+
+        if (ngx_http_npmtoken_codec_feed(&conn->codec, buf, n) != NGX_OK) {
+            ngx_http_npmtoken_connection_failed(conn, "no memory");
+            return;
+        }
+
+        if (ngx_http_npmtoken_connection_replies(conn) != NGX_OK) {
+            return;
+        }
+    }
+
+    ngx_post_event(c->read, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_npmtoken_connection_eof(ngx_http_npmtoken_connection_t *conn)
+{
+    if (conn->state == NGX_HTTP_NPMTOKEN_READY && conn->pending == 0) {
+
+        /* "timeout" in redis.conf, a restart: nobody waits, so nothing failed */
+
+        ngx_log_error(NGX_LOG_INFO, &conn->log, 0,
+                      "redis closed an idle connection");
+
+        ngx_http_npmtoken_connection_close(conn);
+        conn->owner->lost(conn->data);
+        return;
+    }
+
+    ngx_http_npmtoken_connection_failed(conn, "closed by redis");
+}
+
+
+/* NGX_OK if the connection is still there */
+
+static ngx_int_t
+ngx_http_npmtoken_connection_replies(ngx_http_npmtoken_connection_t *conn)
+{
+    ngx_int_t          rc;
+    redisReply        *reply;
+    ngx_connection_t  *c;
+
+    c = conn->peer.connection;
+
+    for ( ;; ) {
+        rc = ngx_http_npmtoken_codec_next(&conn->codec, &reply);
+
+        if (rc == NGX_AGAIN) {
+            return NGX_OK;
+        }
+
+        if (rc == NGX_ERROR) {
+            ngx_http_npmtoken_connection_failed(conn, "a malformed reply");
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_DECLINED) {
+            reply = NULL;
+        }
+
+        rc = ngx_http_npmtoken_connection_replied(conn, reply);
+
+        if (reply) {
+            freeReplyObject(reply);
+        }
+
+        if (conn->peer.connection != c) {
+            return NGX_ERROR;
+        }
+
+        if (rc != NGX_OK) {
+            ngx_http_npmtoken_connection_failed(conn, "an unexpected reply");
+            return NGX_ERROR;
+        }
+
+        if (reply == NULL) {
+            ngx_http_npmtoken_connection_failed(conn, "too large a reply");
+            return NGX_ERROR;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_connection_replied(ngx_http_npmtoken_connection_t *conn,
+    redisReply *reply)
+{
+    if (conn->state == NGX_HTTP_NPMTOKEN_GREETING) {
+        return reply ? ngx_http_npmtoken_connection_greeted(conn, reply)
+                     : NGX_ERROR;
+    }
+
+    if (conn->pending == 0) {
+        return NGX_ERROR;
+    }
+
+    conn->pending--;
+    conn->peer.connection->idle = (conn->pending == 0);
+
+    return conn->owner->reply(conn->data, reply);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_connection_greet(ngx_http_npmtoken_connection_t *conn)
+{
+    ngx_uint_t  step;
+
+    conn->log.action = "greeting redis";
+
+    if (ngx_http_npmtoken_codec_init(&conn->codec, conn->max_reply)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_GREETING);
+
+    step = ngx_http_npmtoken_connection_step(conn, NGX_HTTP_NPMTOKEN_AUTH);
+
+    conn->greeting = step;
+
+    while (step != NGX_HTTP_NPMTOKEN_GREETED) {
+
+        if (ngx_http_npmtoken_connection_say(conn, step) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        step = ngx_http_npmtoken_connection_step(conn, step + 1);
+    }
+
+    return NGX_OK;
+}
+
+
+/* this step or the next one that is needed */
+
+static ngx_uint_t
+ngx_http_npmtoken_connection_step(ngx_http_npmtoken_connection_t *conn,
+    ngx_uint_t step)
+{
+    if (step == NGX_HTTP_NPMTOKEN_AUTH && conn->endpoint->password.len == 0) {
+        step++;
+    }
+
+    /* the least rights an ACL can give a reader forbid SELECT */
+
+    if (step == NGX_HTTP_NPMTOKEN_SELECT && conn->endpoint->db == 0) {
+        step++;
+    }
+
+    return step;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_connection_say(ngx_http_npmtoken_connection_t *conn,
+    ngx_uint_t step)
+{
+    u_char                         buf[NGX_INT_T_LEN];
+    ngx_str_t                      argv[3];
+    ngx_uint_t                     n;
+    ngx_http_npmtoken_command_t    command;
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+
+    endpoint = conn->endpoint;
+    n = 0;
+
+    switch (step) {
+
+    case NGX_HTTP_NPMTOKEN_AUTH:
+        ngx_str_set(&argv[n], "AUTH");
+        n++;
+
+        if (endpoint->user.len) {
+            argv[n++] = endpoint->user;
+        }
+
+        argv[n++] = endpoint->password;
+        break;
+
+    case NGX_HTTP_NPMTOKEN_SELECT:
+        ngx_str_set(&argv[0], "SELECT");
+        argv[1].data = buf;
+        argv[1].len = ngx_sprintf(buf, "%ui", endpoint->db) - buf;
+        n = 2;
+        break;
+
+    case NGX_HTTP_NPMTOKEN_SETNAME:
+        ngx_str_set(&argv[0], "CLIENT");
+        ngx_str_set(&argv[1], "SETNAME");
+        argv[2] = conn->label;
+        n = 3;
+        break;
+
+    default: /* NGX_HTTP_NPMTOKEN_ROLE */
+        ngx_str_set(&argv[0], "ROLE");
+        n = 1;
+        break;
+    }
+
+    command.argc = n;
+    command.argv = argv;
+
+    return ngx_http_npmtoken_connection_send(conn, &command, 1);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_connection_greeted(ngx_http_npmtoken_connection_t *conn,
+    redisReply *reply)
+{
+    ngx_str_t   word;
+    ngx_uint_t  step;
+
+    step = conn->greeting;
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_http_npmtoken_codec_error(reply, &word);
+
+        /* who may not name itself or ask for the role may still look up */
+
+        if (step < NGX_HTTP_NPMTOKEN_SETNAME
+            || (ngx_strncmp(word.data, "NOPERM", 6) != 0
+                && ngx_strncmp(word.data, "ERR", 3) != 0))
+        {
+            ngx_log_error(ngx_http_npmtoken_connection_level(conn),
+                          &conn->log, 0, "redis answered \"%V\"", &word);
+            return NGX_ERROR;
+        }
+
+    } else if (step == NGX_HTTP_NPMTOKEN_ROLE
+               && reply->type == REDIS_REPLY_ARRAY
+               && reply->elements
+               && reply->element[0]->type == REDIS_REPLY_STRING
+               && ngx_strcmp(reply->element[0]->str, "slave") == 0)
+    {
+        ngx_log_error(NGX_LOG_WARN, &conn->log, 0,
+                      "this redis is a replica: a revocation is enforced "
+                      "when it has got there");
+    }
+
+    conn->pending--;
+    conn->greeting = ngx_http_npmtoken_connection_step(conn, step + 1);
+
+    if (conn->greeting == NGX_HTTP_NPMTOKEN_GREETED) {
+        ngx_http_npmtoken_connection_ready(conn);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_connection_ready(ngx_http_npmtoken_connection_t *conn)
+{
+    ngx_connection_t  *c;
+
+    c = conn->peer.connection;
+
+    if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+    if (conn->failures) {
+        ngx_log_error(NGX_LOG_NOTICE, &conn->log, 0,
+                      "redis is reached again");
+        conn->failures = 0;
+    }
+
+    conn->log.action = "talking to redis";
+
+    /* idle: may be closed by nginx when the worker exits */
+    c->idle = 1;
+
+    ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_READY);
+
+    conn->owner->ready(conn->data);
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_connection_send(ngx_http_npmtoken_connection_t *conn,
+    ngx_http_npmtoken_command_t *commands, ngx_uint_t ncommands)
+{
+    size_t             mark;
+    ngx_uint_t         i;
+    ngx_connection_t  *c;
+
+    mark = conn->out_len;
+
+    for (i = 0; i < ncommands; i++) {
+
+        if (ngx_http_npmtoken_connection_format(conn, &commands[i])
+            != NGX_OK)
+        {
+            conn->out_len = mark;
+            return NGX_ERROR;
+        }
+    }
+
+    c = conn->peer.connection;
+
+    conn->pending += ncommands;
+    c->idle = 0;
+
+    /* one write for all that is asked in this turn of the event loop */
+
+    ngx_post_event(c->write, &ngx_posted_events);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_connection_format(ngx_http_npmtoken_connection_t *conn,
+    ngx_http_npmtoken_command_t *command)
+{
+    char       *resp;
+    ssize_t     n;
+    ngx_int_t   rc;
+
+    n = ngx_http_npmtoken_codec_format(command, &resp);
+    if (n == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_npmtoken_connection_append(conn, (u_char *) resp, n);
+
+    redisFreeCommand(resp);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_connection_append(ngx_http_npmtoken_connection_t *conn,
+    u_char *data, size_t len)
+{
+    size_t   size;
+    u_char  *p;
+
+    if (conn->out_size - conn->out_len < len) {
+
+        size = ngx_max(2 * conn->out_size, conn->out_len + len);
+        size = ngx_max(size, 4096);
+
+        p = ngx_alloc(size, &conn->log);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (conn->out) {
+            ngx_memcpy(p, conn->out, conn->out_len);
+            ngx_free(conn->out);
+        }
+
+        conn->out = p;
+        conn->out_size = size;
+    }
+
+    ngx_memcpy(conn->out + conn->out_len, data, len);
+    conn->out_len += len;
+
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_http_npmtoken_connection_log_error(ngx_log_t *log, u_char *buf, size_t len)
+{
+    u_char                          *p;
+    ngx_http_npmtoken_connection_t  *conn;
+
+    conn = log->data;
+
+    p = buf;
+
+    if (log->action) {
+        p = ngx_snprintf(p, len, " while %s", log->action);
+        len -= p - buf;
+        buf = p;
+    }
+
+    p = ngx_snprintf(p, len, ", client name: %V, redis: \"%V\"",
+                     &conn->label, &conn->endpoint->name);
+
+    return p;
+}

@@ -1,0 +1,113 @@
+
+/*
+ * One connection of a worker to a Redis: socket, authentication, pipeline.
+ *
+ * It knows nothing of what is asked.  Commands are answered in the order in
+ * which they were sent; when the connection is lost, the owner is told once,
+ * and what was not answered by then never will be.
+ */
+
+
+#ifndef _NGX_HTTP_NPMTOKEN_CONNECTION_H_INCLUDED_
+#define _NGX_HTTP_NPMTOKEN_CONNECTION_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_event_connect.h>
+#include "ngx_http_npmtoken_codec.h"
+#include "ngx_http_npmtoken_endpoint.h"
+
+
+typedef struct ngx_http_npmtoken_connection_s  ngx_http_npmtoken_connection_t;
+
+
+typedef enum {
+    NGX_HTTP_NPMTOKEN_IDLE = 0,     /* no socket, nobody wants one */
+    NGX_HTTP_NPMTOKEN_BACKOFF,      /* no socket until the timer fires */
+    NGX_HTTP_NPMTOKEN_RESOLVING,
+    NGX_HTTP_NPMTOKEN_CONNECTING,
+    NGX_HTTP_NPMTOKEN_GREETING,     /* AUTH, SELECT, SETNAME, ROLE */
+    NGX_HTTP_NPMTOKEN_READY
+} ngx_http_npmtoken_state_e;
+
+
+/*
+ * How the owner is called back, always from the event loop and never from
+ * within ngx_http_npmtoken_connection_open() or _send().
+ */
+
+typedef struct {
+    /* commands may be sent now */
+    void                (*ready)(void *data);
+
+    /*
+     * The reply to the oldest command that has none; freed by the caller.
+     * NULL: it is over the limit of bytes or elements; the connection is
+     * lost right after.  NGX_ERROR: it is not what was asked for, and the
+     * connection is to be closed.
+     */
+    ngx_int_t           (*reply)(void *data, redisReply *reply);
+
+    /* unanswered commands are lost; open() may be called from here */
+    void                (*lost)(void *data);
+} ngx_http_npmtoken_owner_t;
+
+
+struct ngx_http_npmtoken_connection_s {
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+    ngx_http_npmtoken_owner_t     *owner;
+    void                          *data;
+    ngx_str_t                      label;     /* what it is for, for logs */
+    ngx_msec_t                     connect_timeout;
+    size_t                         max_reply;
+
+    ngx_http_npmtoken_state_e      state;
+    ngx_uint_t                     pending;   /* replies owed */
+
+    ngx_log_t                      log;
+    ngx_peer_connection_t          peer;
+    ngx_resolver_ctx_t            *resolving;
+    ngx_http_npmtoken_codec_t      codec;
+
+    u_char                        *out;       /* not yet written */
+    size_t                         out_len;
+    size_t                         out_sent;
+    size_t                         out_size;
+
+    ngx_event_t                    retry;     /* ends a back-off */
+    ngx_msec_t                     retry_at;
+    ngx_uint_t                     failures;  /* since it was last ready */
+    ngx_uint_t                     next_addr;
+    ngx_uint_t                     greeting;  /* replies to it, so far */
+};
+
+
+/* endpoint, owner, data, label, connect_timeout and max_reply are set */
+void ngx_http_npmtoken_connection_init(ngx_http_npmtoken_connection_t *conn);
+
+/* Sees to it that the connection gets ready, now or after its back-off. */
+void ngx_http_npmtoken_connection_open(ngx_http_npmtoken_connection_t *conn);
+
+/*
+ * Adds commands to the pipeline, all or none; only in the state READY.
+ * They are written when the event loop comes round.
+ * Returns NGX_OK, or NGX_ERROR (no memory; nothing was added).
+ */
+ngx_int_t ngx_http_npmtoken_connection_send(
+    ngx_http_npmtoken_connection_t *conn,
+    ngx_http_npmtoken_command_t *commands, ngx_uint_t ncommands);
+
+/*
+ * Gives the socket up as broken, with "reason" in the log, and calls the
+ * owner's lost() if there was a socket.
+ */
+void ngx_http_npmtoken_connection_fail(ngx_http_npmtoken_connection_t *conn,
+    char *reason);
+
+/* Closes quietly, without calling anybody; open() may follow. */
+void ngx_http_npmtoken_connection_close(ngx_http_npmtoken_connection_t *conn);
+
+
+#endif /* _NGX_HTTP_NPMTOKEN_CONNECTION_H_INCLUDED_ */

@@ -1,0 +1,782 @@
+
+/*
+ * A look-up is two commands in the pipeline, HGETALL and PTTL.  Look-ups are
+ * sent in the order in which they were made and Redis answers in that order,
+ * so a reply always belongs to the head of the queue, and as all have the
+ * same time-out, the head is also the first to run out of time.
+ *
+ * A look-up lives from the first waiter to its result, also when all who
+ * waited have gone: its replies are still to be taken from the pipeline.
+ * The timer is the only thing that ends a wait if Redis is silent, so it is
+ * not cancelable: a worker that exits gracefully waits for it.
+ */
+
+
+#include "ngx_http_npmtoken_lookup.h"
+
+
+/* bytes of a reply to HGETALL */
+#define NGX_HTTP_NPMTOKEN_MAX_RECORD  65536
+
+
+struct ngx_http_npmtoken_lookup_s {
+    ngx_str_node_t                 sn;         /* by key */
+    ngx_queue_t                    queue;      /* by age */
+    ngx_queue_t                    waiters;
+    ngx_http_npmtoken_lookups_t   *lookups;
+    ngx_msec_t                     deadline;
+
+    npmtoken_record_t             *record;
+    ngx_int_t                      rc;         /* of HGETALL */
+
+    unsigned                       sent:1;
+    unsigned                       resent:1;
+    unsigned                       replied:1;  /* to HGETALL */
+
+    u_char                         key[NPMTOKEN_KEY_LEN];
+};
+
+
+struct ngx_http_npmtoken_lookups_s {
+    ngx_http_npmtoken_lookup_conf_t  *conf;
+    ngx_http_npmtoken_connection_t    conn;
+    ngx_rbtree_t                      tree;
+    ngx_rbtree_node_t                 sentinel;
+    ngx_queue_t                       queue;
+    ngx_uint_t                        waiting;  /* requests */
+    ngx_event_t                       timer;    /* of the head */
+};
+
+
+static ngx_int_t ngx_http_npmtoken_lookup_hopeless(
+    ngx_http_npmtoken_lookups_t *lookups);
+static ngx_http_npmtoken_lookup_t *ngx_http_npmtoken_lookup_create(
+    ngx_http_npmtoken_lookups_t *lookups, u_char *key, uint32_t hash);
+static ngx_int_t ngx_http_npmtoken_lookup_send(
+    ngx_http_npmtoken_lookup_t *lookup);
+static void ngx_http_npmtoken_lookup_ready_handler(void *data);
+static ngx_int_t ngx_http_npmtoken_lookup_reply_handler(void *data,
+    redisReply *reply);
+static void ngx_http_npmtoken_lookup_lost_handler(void *data);
+static void ngx_http_npmtoken_lookup_reset(
+    ngx_http_npmtoken_lookup_t *lookup);
+static ngx_int_t ngx_http_npmtoken_lookup_hash_reply(
+    ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_lookup_parse(
+    ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
+static void ngx_http_npmtoken_lookup_log_bad(
+    ngx_http_npmtoken_lookup_t *lookup, ngx_str_t *field);
+static void ngx_http_npmtoken_lookup_log_error(
+    ngx_http_npmtoken_lookup_t *lookup, ngx_str_t *code);
+static ngx_int_t ngx_http_npmtoken_lookup_bad_record(
+    ngx_http_npmtoken_lookup_t *lookup, ngx_str_t *what);
+static ngx_int_t ngx_http_npmtoken_lookup_ttl_reply(
+    ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
+static void ngx_http_npmtoken_lookup_timer_handler(ngx_event_t *ev);
+static void ngx_http_npmtoken_lookup_set_timer(
+    ngx_http_npmtoken_lookups_t *lookups);
+static void ngx_http_npmtoken_lookup_remove(
+    ngx_http_npmtoken_lookup_t *lookup);
+static void ngx_http_npmtoken_lookup_done_all(ngx_queue_t *lookups,
+    ngx_int_t rc);
+static void ngx_http_npmtoken_lookup_done(ngx_http_npmtoken_lookup_t *lookup,
+    ngx_int_t rc);
+static void ngx_http_npmtoken_lookup_free(ngx_http_npmtoken_lookup_t *lookup);
+
+
+static ngx_http_npmtoken_owner_t  ngx_http_npmtoken_lookup_owner = {
+    ngx_http_npmtoken_lookup_ready_handler,
+    ngx_http_npmtoken_lookup_reply_handler,
+    ngx_http_npmtoken_lookup_lost_handler
+};
+
+
+ngx_http_npmtoken_lookups_t *
+ngx_http_npmtoken_lookups_create(ngx_http_npmtoken_lookup_conf_t *conf)
+{
+    ngx_http_npmtoken_lookups_t     *lookups;
+    ngx_http_npmtoken_connection_t  *conn;
+
+    lookups = ngx_calloc(sizeof(ngx_http_npmtoken_lookups_t), ngx_cycle->log);
+    if (lookups == NULL) {
+        return NULL;
+    }
+
+    lookups->conf = conf;
+
+    ngx_rbtree_init(&lookups->tree, &lookups->sentinel,
+                    ngx_str_rbtree_insert_value);
+    ngx_queue_init(&lookups->queue);
+
+    lookups->timer.handler = ngx_http_npmtoken_lookup_timer_handler;
+    lookups->timer.data = lookups;
+    lookups->timer.log = ngx_cycle->log;
+
+    conn = &lookups->conn;
+
+    conn->endpoint = &conf->endpoint;
+    conn->owner = &ngx_http_npmtoken_lookup_owner;
+    conn->data = lookups;
+    conn->connect_timeout = conf->connect_timeout;
+    conn->max_reply = NGX_HTTP_NPMTOKEN_MAX_RECORD;
+    ngx_str_set(&conn->label, "npmtoken-lookup");
+
+    ngx_http_npmtoken_connection_init(conn);
+
+    return lookups;
+}
+
+
+void
+ngx_http_npmtoken_lookups_destroy(ngx_http_npmtoken_lookups_t *lookups)
+{
+    ngx_queue_t                 *q, *w;
+    ngx_http_npmtoken_lookup_t  *lookup;
+
+    ngx_http_npmtoken_connection_close(&lookups->conn);
+
+    while (!ngx_queue_empty(&lookups->queue)) {
+        q = ngx_queue_head(&lookups->queue);
+        lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
+
+        while (!ngx_queue_empty(&lookup->waiters)) {
+            w = ngx_queue_head(&lookup->waiters);
+            ngx_http_npmtoken_lookup_forget(
+                  ngx_queue_data(w, ngx_http_npmtoken_waiter_t, queue));
+        }
+
+        ngx_http_npmtoken_lookup_remove(lookup);
+        ngx_http_npmtoken_lookup_free(lookup);
+    }
+
+    ngx_http_npmtoken_lookup_set_timer(lookups);
+
+    ngx_free(lookups);
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups, u_char *key,
+    ngx_http_npmtoken_waiter_t *waiter)
+{
+    uint32_t                     hash;
+    ngx_str_t                    name;
+    ngx_http_npmtoken_lookup_t  *lookup;
+
+    if (lookups->waiting >= lookups->conf->queue) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "npmtoken_store \"%V\": %ui requests wait already, "
+                      "\"lookup_queue\" is full",
+                      &lookups->conf->store, lookups->waiting);
+        return NGX_ERROR;
+    }
+
+    name.data = key;
+    name.len = NPMTOKEN_KEY_LEN;
+
+    hash = ngx_crc32_long(key, NPMTOKEN_KEY_LEN);
+
+    lookup = (ngx_http_npmtoken_lookup_t *)
+                       ngx_str_rbtree_lookup(&lookups->tree, &name, hash);
+
+    if (lookup == NULL) {
+
+        if (ngx_http_npmtoken_lookup_hopeless(lookups)) {
+            return NGX_ERROR;
+        }
+
+        lookup = ngx_http_npmtoken_lookup_create(lookups, key, hash);
+        if (lookup == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    waiter->lookup = lookup;
+    ngx_queue_insert_tail(&lookup->waiters, &waiter->queue);
+    lookups->waiting++;
+
+    return NGX_AGAIN;
+}
+
+
+/* if Redis is not tried again before the time is out, why wait */
+
+static ngx_int_t
+ngx_http_npmtoken_lookup_hopeless(ngx_http_npmtoken_lookups_t *lookups)
+{
+    ngx_msec_int_t                   left;
+    ngx_http_npmtoken_connection_t  *conn;
+
+    conn = &lookups->conn;
+
+    if (conn->state != NGX_HTTP_NPMTOKEN_BACKOFF) {
+        return 0;
+    }
+
+    left = conn->retry_at - ngx_current_msec;
+
+    return left > (ngx_msec_int_t) lookups->conf->timeout;
+}
+
+
+static ngx_http_npmtoken_lookup_t *
+ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
+    u_char *key, uint32_t hash)
+{
+    ngx_http_npmtoken_lookup_t  *lookup;
+
+    lookup = ngx_calloc(sizeof(ngx_http_npmtoken_lookup_t), ngx_cycle->log);
+    if (lookup == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(lookup->key, key, NPMTOKEN_KEY_LEN);
+
+    lookup->lookups = lookups;
+    lookup->deadline = ngx_current_msec + lookups->conf->timeout;
+    ngx_queue_init(&lookup->waiters);
+
+    lookup->sn.str.data = lookup->key;
+    lookup->sn.str.len = NPMTOKEN_KEY_LEN;
+    lookup->sn.node.key = hash;
+
+    if (lookups->conn.state != NGX_HTTP_NPMTOKEN_READY) {
+        ngx_http_npmtoken_connection_open(&lookups->conn);
+
+    } else if (ngx_http_npmtoken_lookup_send(lookup) != NGX_OK) {
+        ngx_free(lookup);
+        return NULL;
+    }
+
+    ngx_rbtree_insert(&lookups->tree, &lookup->sn.node);
+    ngx_queue_insert_tail(&lookups->queue, &lookup->queue);
+    ngx_http_npmtoken_lookup_set_timer(lookups);
+
+    return lookup;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_lookup_send(ngx_http_npmtoken_lookup_t *lookup)
+{
+    u_char                       *p;
+    ngx_str_t                     hgetall[2], pttl[2], *prefix;
+    ngx_http_npmtoken_command_t   commands[2];
+    ngx_http_npmtoken_lookups_t  *lookups;
+    u_char                        name[NGX_HTTP_NPMTOKEN_MAX_PREFIX
+                                       + sizeof("token:") - 1
+                                       + NPMTOKEN_KEY_LEN];
+
+    lookups = lookup->lookups;
+    prefix = &lookups->conf->prefix;
+
+    p = ngx_cpymem(name, prefix->data, prefix->len);
+    p = ngx_cpymem(p, "token:", sizeof("token:") - 1);
+    p = ngx_cpymem(p, lookup->key, NPMTOKEN_KEY_LEN);
+
+    ngx_str_set(&hgetall[0], "HGETALL");
+    hgetall[1].data = name;
+    hgetall[1].len = p - name;
+
+    ngx_str_set(&pttl[0], "PTTL");
+    pttl[1] = hgetall[1];
+
+    commands[0].argc = 2;
+    commands[0].argv = hgetall;
+    commands[1].argc = 2;
+    commands[1].argv = pttl;
+
+    if (ngx_http_npmtoken_connection_send(&lookups->conn, commands, 2)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    lookup->sent = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_lookup_ready_handler(void *data)
+{
+    ngx_http_npmtoken_lookups_t  *lookups = data;
+
+    ngx_queue_t                  *q;
+    ngx_http_npmtoken_lookup_t   *lookup;
+
+    for (q = ngx_queue_head(&lookups->queue);
+         q != ngx_queue_sentinel(&lookups->queue);
+         q = ngx_queue_next(q))
+    {
+        lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
+
+        if (ngx_http_npmtoken_lookup_send(lookup) != NGX_OK) {
+
+            /* whoever is behind would be answered in this one's place */
+
+            ngx_http_npmtoken_connection_fail(&lookups->conn, "no memory");
+            return;
+        }
+    }
+}
+
+
+static void
+ngx_http_npmtoken_lookup_lost_handler(void *data)
+{
+    ngx_http_npmtoken_lookups_t  *lookups = data;
+
+    ngx_queue_t                  *q, lost;
+    ngx_http_npmtoken_lookup_t   *lookup;
+
+    ngx_queue_init(&lost);
+
+    for (q = ngx_queue_head(&lookups->queue);
+         q != ngx_queue_sentinel(&lookups->queue);
+         /* void */ )
+    {
+        lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
+        q = ngx_queue_next(q);
+
+        if (!lookup->sent) {
+            continue;
+        }
+
+        if (lookup->resent) {
+            ngx_http_npmtoken_lookup_remove(lookup);
+            ngx_queue_insert_tail(&lost, &lookup->queue);
+            continue;
+        }
+
+        ngx_http_npmtoken_lookup_reset(lookup);
+        lookup->resent = 1;
+    }
+
+    if (!ngx_queue_empty(&lookups->queue)) {
+        ngx_http_npmtoken_connection_open(&lookups->conn);
+    }
+
+    ngx_http_npmtoken_lookup_set_timer(lookups);
+    ngx_http_npmtoken_lookup_done_all(&lost, NGX_ERROR);
+}
+
+
+static void
+ngx_http_npmtoken_lookup_reset(ngx_http_npmtoken_lookup_t *lookup)
+{
+    lookup->sent = 0;
+    lookup->replied = 0;
+
+    if (lookup->record) {
+        ngx_free(lookup->record);
+        lookup->record = NULL;
+    }
+}
+
+
+/* the first reply of a look-up is to HGETALL, the second to PTTL */
+
+static ngx_int_t
+ngx_http_npmtoken_lookup_reply_handler(void *data, redisReply *reply)
+{
+    ngx_http_npmtoken_lookups_t  *lookups = data;
+
+    ngx_int_t                     rc;
+    ngx_queue_t                  *q;
+    ngx_http_npmtoken_lookup_t   *lookup;
+
+    if (ngx_queue_empty(&lookups->queue)) {
+        return NGX_ERROR;
+    }
+
+    q = ngx_queue_head(&lookups->queue);
+    lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
+
+    if (!lookup->sent) {
+        return NGX_ERROR;
+    }
+
+    if (!lookup->replied) {
+        lookup->replied = 1;
+
+        lookup->rc = ngx_http_npmtoken_lookup_hash_reply(lookup, reply);
+
+        if (lookup->rc == NGX_ABORT) {
+            return NGX_ERROR;
+        }
+
+        if (reply) {
+            return NGX_OK;
+        }
+
+        /* over the limit, and nothing comes behind it */
+
+        rc = lookup->rc;
+
+    } else {
+        rc = ngx_http_npmtoken_lookup_ttl_reply(lookup, reply);
+
+        if (rc == NGX_ABORT) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_http_npmtoken_lookup_remove(lookup);
+    ngx_http_npmtoken_lookup_set_timer(lookups);
+    ngx_http_npmtoken_lookup_done(lookup, rc);
+
+    return NGX_OK;
+}
+
+
+/* what the waiters will be told; NGX_ABORT if this is no reply to HGETALL */
+
+static ngx_int_t
+ngx_http_npmtoken_lookup_hash_reply(ngx_http_npmtoken_lookup_t *lookup,
+    redisReply *reply)
+{
+    ngx_str_t  code;
+
+    if (reply == NULL) {
+        ngx_str_set(&code, "the size");
+        return ngx_http_npmtoken_lookup_bad_record(lookup, &code);
+    }
+
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements % 2 == 0) {
+        return reply->elements ? ngx_http_npmtoken_lookup_parse(lookup, reply)
+                               : NGX_DECLINED;
+    }
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return NGX_ABORT;
+    }
+
+    ngx_http_npmtoken_codec_error(reply, &code);
+
+    if (ngx_strncmp(code.data, "WRONGTYPE", sizeof("WRONGTYPE") - 1) == 0) {
+        ngx_str_set(&code, "the type");
+        return ngx_http_npmtoken_lookup_bad_record(lookup, &code);
+    }
+
+    ngx_http_npmtoken_lookup_log_error(lookup, &code);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_lookup_parse(ngx_http_npmtoken_lookup_t *lookup,
+    redisReply *reply)
+{
+    ngx_int_t          rc;
+    ngx_str_t         *str;
+    ngx_uint_t         i, nfields;
+    redisReply        *element;
+    npmtoken_field_t  *fields, *bad;
+
+    nfields = reply->elements / 2;
+
+    fields = ngx_alloc(nfields * sizeof(npmtoken_field_t), ngx_cycle->log);
+    if (fields == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_ABORT;
+
+    for (i = 0; i < reply->elements; i++) {
+        element = reply->element[i];
+
+        if (element->type != REDIS_REPLY_STRING) {
+            goto done;
+        }
+
+        str = (i % 2) ? &fields[i / 2].value : &fields[i / 2].name;
+        str->data = (u_char *) element->str;
+        str->len = element->len;
+    }
+
+    rc = NGX_ERROR;
+
+    lookup->record = ngx_alloc(npmtoken_record_size(fields, nfields),
+                               ngx_cycle->log);
+    if (lookup->record == NULL) {
+        goto done;
+    }
+
+    bad = npmtoken_record_parse(lookup->record, fields, nfields);
+
+    if (bad) {
+        ngx_http_npmtoken_lookup_log_bad(lookup, &bad->name);
+    }
+
+    rc = NGX_OK;
+
+done:
+
+    ngx_free(fields);
+
+    return rc;
+}
+
+
+/* the name of a field may be anything, the log takes what a name looks like */
+
+static void
+ngx_http_npmtoken_lookup_log_bad(ngx_http_npmtoken_lookup_t *lookup,
+    ngx_str_t *field)
+{
+    size_t     i;
+    u_char     ch;
+    ngx_str_t  name, key;
+
+    name = *field;
+    name.len = ngx_min(name.len, 64);
+
+    for (i = 0; i < name.len; i++) {
+        ch = name.data[i];
+
+        if ((ch < '0' || ch > '9') && ch != '_' && ch != '-'
+            && ((ch | 0x20) < 'a' || (ch | 0x20) > 'z'))
+        {
+            ngx_str_set(&name, "(unprintable)");
+            break;
+        }
+    }
+
+    key.data = lookup->key;
+    key.len = NPMTOKEN_SHORT_KEY_LEN;
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "npmtoken_store \"%V\": bad record of key %V, field \"%V\"",
+                  &lookup->lookups->conf->store, &key, &name);
+}
+
+
+/* a record of which nothing is known but that it cannot be used */
+
+static ngx_int_t
+ngx_http_npmtoken_lookup_bad_record(ngx_http_npmtoken_lookup_t *lookup,
+    ngx_str_t *what)
+{
+    ngx_str_t  key;
+
+    lookup->record = ngx_calloc(npmtoken_record_size(NULL, 0),
+                                ngx_cycle->log);
+    if (lookup->record == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) npmtoken_record_parse(lookup->record, NULL, 0);
+
+    lookup->record->bad = 1;
+
+    key.data = lookup->key;
+    key.len = NPMTOKEN_SHORT_KEY_LEN;
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "npmtoken_store \"%V\": bad record of key %V, by %V",
+                  &lookup->lookups->conf->store, &key, what);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_lookup_log_error(ngx_http_npmtoken_lookup_t *lookup,
+    ngx_str_t *code)
+{
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "npmtoken_store \"%V\": redis answered \"%V\"",
+                  &lookup->lookups->conf->store, code);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_lookup_ttl_reply(ngx_http_npmtoken_lookup_t *lookup,
+    redisReply *reply)
+{
+    ngx_str_t  code;
+
+    if (reply == NULL) {
+        return NGX_ABORT;
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+
+        if (lookup->rc != NGX_ERROR) {
+            ngx_http_npmtoken_codec_error(reply, &code);
+            ngx_http_npmtoken_lookup_log_error(lookup, &code);
+        }
+
+        return NGX_ERROR;
+    }
+
+    if (reply->type != REDIS_REPLY_INTEGER) {
+        return NGX_ABORT;
+    }
+
+    if (lookup->rc != NGX_OK) {
+        return lookup->rc;
+    }
+
+    if (reply->integer == -2) {
+
+        /* it went between the two commands */
+
+        return NGX_DECLINED;
+    }
+
+    lookup->record->vanishes_at = (reply->integer == -1)
+                                  ? NPMTOKEN_NEVER
+                                  : ngx_time() + reply->integer / 1000;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_lookup_timer_handler(ngx_event_t *ev)
+{
+    ngx_uint_t                    sent;
+    ngx_queue_t                  *q, late;
+    ngx_http_npmtoken_lookup_t   *lookup;
+    ngx_http_npmtoken_lookups_t  *lookups;
+
+    lookups = ev->data;
+
+    sent = 0;
+    ngx_queue_init(&late);
+
+    while (!ngx_queue_empty(&lookups->queue)) {
+        q = ngx_queue_head(&lookups->queue);
+        lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
+
+        if ((ngx_msec_int_t) (lookup->deadline - ngx_current_msec) > 0) {
+            break;
+        }
+
+        sent |= lookup->sent;
+
+        ngx_http_npmtoken_lookup_remove(lookup);
+        ngx_queue_insert_tail(&late, &lookup->queue);
+    }
+
+    if (sent) {
+
+        /*
+         * Its reply would be taken for the next one's, and what has not
+         * answered for so long had better be connected to anew.
+         */
+
+        ngx_http_npmtoken_connection_fail(&lookups->conn,
+                                          "a look-up timed out");
+    }
+
+    ngx_http_npmtoken_lookup_set_timer(lookups);
+    ngx_http_npmtoken_lookup_done_all(&late, NGX_ERROR);
+}
+
+
+static void
+ngx_http_npmtoken_lookup_set_timer(ngx_http_npmtoken_lookups_t *lookups)
+{
+    ngx_queue_t                 *q;
+    ngx_msec_int_t               left;
+    ngx_http_npmtoken_lookup_t  *lookup;
+
+    if (ngx_queue_empty(&lookups->queue)) {
+
+        if (lookups->timer.timer_set) {
+            ngx_del_timer(&lookups->timer);
+        }
+
+        return;
+    }
+
+    q = ngx_queue_head(&lookups->queue);
+    lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
+
+    left = lookup->deadline - ngx_current_msec;
+
+    ngx_add_timer(&lookups->timer, (ngx_msec_t) ngx_max(left, 1));
+}
+
+
+static void
+ngx_http_npmtoken_lookup_remove(ngx_http_npmtoken_lookup_t *lookup)
+{
+    ngx_rbtree_delete(&lookup->lookups->tree, &lookup->sn.node);
+    ngx_queue_remove(&lookup->queue);
+}
+
+
+static void
+ngx_http_npmtoken_lookup_done_all(ngx_queue_t *lookups, ngx_int_t rc)
+{
+    ngx_queue_t                 *q;
+    ngx_http_npmtoken_lookup_t  *lookup;
+
+    while (!ngx_queue_empty(lookups)) {
+        q = ngx_queue_head(lookups);
+        ngx_queue_remove(q);
+
+        lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
+
+        ngx_http_npmtoken_lookup_done(lookup, rc);
+    }
+}
+
+
+/*
+ * The look-up has been removed, so a waiter that is called may make another
+ * for the same key; it may also make the next waiter go away.
+ */
+
+static void
+ngx_http_npmtoken_lookup_done(ngx_http_npmtoken_lookup_t *lookup, ngx_int_t rc)
+{
+    ngx_queue_t                  *q;
+    ngx_http_npmtoken_waiter_t   *waiter;
+    ngx_http_npmtoken_lookups_t  *lookups;
+
+    lookups = lookup->lookups;
+
+    while (!ngx_queue_empty(&lookup->waiters)) {
+        q = ngx_queue_head(&lookup->waiters);
+        waiter = ngx_queue_data(q, ngx_http_npmtoken_waiter_t, queue);
+
+        ngx_http_npmtoken_lookup_forget(waiter);
+
+        waiter->handler(waiter, rc, lookup->record);
+    }
+
+    ngx_http_npmtoken_lookup_free(lookup);
+
+    if (ngx_exiting && ngx_queue_empty(&lookups->queue)) {
+
+        /* nginx closes idle connections once, when the exit begins */
+
+        ngx_http_npmtoken_connection_close(&lookups->conn);
+    }
+}
+
+
+void
+ngx_http_npmtoken_lookup_forget(ngx_http_npmtoken_waiter_t *waiter)
+{
+    if (waiter->lookup) {
+        waiter->lookup->lookups->waiting--;
+        waiter->lookup = NULL;
+        ngx_queue_remove(&waiter->queue);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_lookup_free(ngx_http_npmtoken_lookup_t *lookup)
+{
+    ngx_http_npmtoken_lookup_reset(lookup);
+    ngx_free(lookup);
+}

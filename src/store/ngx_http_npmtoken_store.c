@@ -1,0 +1,498 @@
+
+#include "ngx_http_npmtoken_store.h"
+
+
+/* bytes of a file that has a password in it */
+#define NGX_HTTP_NPMTOKEN_MAX_PASSWORD  4096
+
+
+/* a directive of the block; all of them take one value */
+
+typedef struct {
+    ngx_str_t             name;
+    ngx_int_t           (*set)(ngx_conf_t *cf, ngx_str_t *value, void *field);
+    ngx_uint_t            offset;      /* in the store */
+} ngx_http_npmtoken_store_command_t;
+
+
+static char *ngx_http_npmtoken_store_command(ngx_conf_t *cf,
+    ngx_command_t *dummy, void *conf);
+static ngx_int_t ngx_http_npmtoken_store_set_url(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_set_user(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_set_password_file(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_set_msec(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_set_queue(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_set_prefix(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_credentials(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store);
+
+
+static ngx_http_npmtoken_store_command_t  ngx_http_npmtoken_store_commands[] = {
+
+    { ngx_string("redis"),
+      ngx_http_npmtoken_store_set_url,
+      offsetof(ngx_http_npmtoken_store_t, lookup.endpoint) },
+
+    { ngx_string("redis_user"),
+      ngx_http_npmtoken_store_set_user,
+      offsetof(ngx_http_npmtoken_store_t, redis_user) },
+
+    { ngx_string("redis_password_file"),
+      ngx_http_npmtoken_store_set_password_file,
+      offsetof(ngx_http_npmtoken_store_t, redis_password) },
+
+    { ngx_string("connect_timeout"),
+      ngx_http_npmtoken_store_set_msec,
+      offsetof(ngx_http_npmtoken_store_t, lookup.connect_timeout) },
+
+    { ngx_string("lookup_timeout"),
+      ngx_http_npmtoken_store_set_msec,
+      offsetof(ngx_http_npmtoken_store_t, lookup.timeout) },
+
+    { ngx_string("lookup_queue"),
+      ngx_http_npmtoken_store_set_queue,
+      offsetof(ngx_http_npmtoken_store_t, lookup.queue) },
+
+    { ngx_string("prefix"),
+      ngx_http_npmtoken_store_set_prefix,
+      offsetof(ngx_http_npmtoken_store_t, lookup.prefix) },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
+ngx_http_npmtoken_store_t *
+ngx_http_npmtoken_store_get(ngx_conf_t *cf, ngx_array_t *stores,
+    ngx_str_t *name)
+{
+    ngx_uint_t                   i;
+    ngx_http_npmtoken_store_t   *store, **storep;
+
+    storep = stores->elts;
+
+    for (i = 0; i < stores->nelts; i++) {
+        if (storep[i]->name.len == name->len
+            && ngx_strncmp(storep[i]->name.data, name->data, name->len) == 0)
+        {
+            return storep[i];
+        }
+    }
+
+    store = ngx_pcalloc(cf->pool, sizeof(ngx_http_npmtoken_store_t));
+    if (store == NULL) {
+        return NULL;
+    }
+
+    store->name = *name;
+    store->file = cf->conf_file->file.name.data;
+    store->line = cf->conf_file->line;
+
+    store->lookup.store = *name;
+    store->lookup.timeout = NGX_CONF_UNSET_MSEC;
+    store->lookup.connect_timeout = NGX_CONF_UNSET_MSEC;
+    store->lookup.queue = NGX_CONF_UNSET_UINT;
+
+    storep = ngx_array_push(stores);
+    if (storep == NULL) {
+        return NULL;
+    }
+
+    *storep = store;
+
+    return store;
+}
+
+
+char *
+ngx_http_npmtoken_store_block(ngx_conf_t *cf, ngx_http_npmtoken_store_t *store)
+{
+    char        *rv;
+    ngx_conf_t   save;
+
+    if (store->defined) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate \"npmtoken_store\" \"%V\"",
+                           &store->name);
+        return NGX_CONF_ERROR;
+    }
+
+    store->defined = 1;
+    store->file = cf->conf_file->file.name.data;
+    store->line = cf->conf_file->line;
+
+    save = *cf;
+    cf->handler = ngx_http_npmtoken_store_command;
+    cf->handler_conf = (void *) store;
+
+    rv = ngx_conf_parse(cf, NULL);
+
+    *cf = save;
+
+    return rv;
+}
+
+
+/*
+ * The values of ngx_command_t's type leave no bit for a context of our own,
+ * so the block has a table of its own, as "types" and "map" do.
+ */
+
+static char *
+ngx_http_npmtoken_store_command(ngx_conf_t *cf, ngx_command_t *dummy,
+    void *conf)
+{
+    ngx_http_npmtoken_store_t  *store = conf;
+
+    ngx_str_t                          *value;
+    ngx_http_npmtoken_store_command_t  *command;
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[0].data, "include") == 0) {
+        if (cf->args->nelts == 2) {
+            return ngx_conf_include(cf, dummy, conf);
+        }
+
+        goto invalid;
+    }
+
+    for (command = ngx_http_npmtoken_store_commands;
+         command->name.len;
+         command++)
+    {
+        if (ngx_strcmp(value[0].data, command->name.data) != 0) {
+            continue;
+        }
+
+        if (cf->args->nelts != 2) {
+            goto invalid;
+        }
+
+        if (command->set(cf, &value[1], (u_char *) store + command->offset)
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown directive \"%V\" in \"npmtoken_store\"",
+                       &value[0]);
+    return NGX_CONF_ERROR;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid number of arguments in \"%V\" directive",
+                       &value[0]);
+    return NGX_CONF_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_duplicate(ngx_conf_t *cf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" directive is duplicate", &value[0]);
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_invalid(ngx_conf_t *cf, char *expected)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"%V\" directive, "
+                       "it must be %s", &value[1], &value[0], expected);
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_set_url(ngx_conf_t *cf, ngx_str_t *value, void *field)
+{
+    ngx_http_npmtoken_endpoint_t  *endpoint = field;
+
+    if (endpoint->name.data) {
+        return ngx_http_npmtoken_store_duplicate(cf);
+    }
+
+    return ngx_http_npmtoken_endpoint_parse(cf, value, endpoint);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_set_user(ngx_conf_t *cf, ngx_str_t *value, void *field)
+{
+    ngx_str_t  *user = field;
+
+    if (user->data) {
+        return ngx_http_npmtoken_store_duplicate(cf);
+    }
+
+    if (value->len == 0) {
+        return ngx_http_npmtoken_store_invalid(cf, "a name");
+    }
+
+    *user = *value;
+
+    return NGX_OK;
+}
+
+
+/* the master reads it, so a worker need not be able to */
+
+static ngx_int_t
+ngx_http_npmtoken_store_set_password_file(ngx_conf_t *cf, ngx_str_t *value,
+    void *field)
+{
+    ngx_str_t  *password = field;
+
+    u_char     *buf;
+    ssize_t     n;
+    ngx_fd_t    fd;
+    ngx_str_t   name;
+
+    if (password->data) {
+        return ngx_http_npmtoken_store_duplicate(cf);
+    }
+
+    name = *value;
+
+    if (ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    buf = ngx_pnalloc(cf->pool, NGX_HTTP_NPMTOKEN_MAX_PASSWORD);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    fd = ngx_open_file(name.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed in "
+                           "\"redis_password_file\" directive", &name);
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_fd(fd, buf, NGX_HTTP_NPMTOKEN_MAX_PASSWORD);
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
+                           ngx_close_file_n " \"%V\" failed", &name);
+    }
+
+    while (n > 0 && (buf[n - 1] == LF || buf[n - 1] == CR)) {
+        n--;
+    }
+
+    if (n <= 0 || n == NGX_HTTP_NPMTOKEN_MAX_PASSWORD) {
+        return ngx_http_npmtoken_store_invalid(cf,
+                                      "a file with one password in it");
+    }
+
+    password->data = buf;
+    password->len = n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_set_msec(ngx_conf_t *cf, ngx_str_t *value, void *field)
+{
+    ngx_msec_t  *msec = field;
+
+    ngx_int_t    n;
+
+    if (*msec != NGX_CONF_UNSET_MSEC) {
+        return ngx_http_npmtoken_store_duplicate(cf);
+    }
+
+    n = ngx_parse_time(value, 0);
+
+    if (n == NGX_ERROR || n == 0) {
+        return ngx_http_npmtoken_store_invalid(cf, "a time over 0");
+    }
+
+    *msec = n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_set_queue(ngx_conf_t *cf, ngx_str_t *value,
+    void *field)
+{
+    ngx_uint_t  *queue = field;
+
+    ngx_int_t    n;
+
+    if (*queue != NGX_CONF_UNSET_UINT) {
+        return ngx_http_npmtoken_store_duplicate(cf);
+    }
+
+    n = ngx_atoi(value->data, value->len);
+
+    if (n == NGX_ERROR || n == 0) {
+        return ngx_http_npmtoken_store_invalid(cf, "a number over 0");
+    }
+
+    *queue = n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_set_prefix(ngx_conf_t *cf, ngx_str_t *value,
+    void *field)
+{
+    ngx_str_t  *prefix = field;
+
+    size_t      i;
+
+    if (prefix->data) {
+        return ngx_http_npmtoken_store_duplicate(cf);
+    }
+
+    if (value->len == 0 || value->len > NGX_HTTP_NPMTOKEN_MAX_PREFIX) {
+        return ngx_http_npmtoken_store_invalid(cf,
+                                      "1 to 128 printable characters");
+    }
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] <= ' ' || value->data[i] >= 0x7f) {
+            return ngx_http_npmtoken_store_invalid(cf,
+                                          "1 to 128 printable characters");
+        }
+    }
+
+    *prefix = *value;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_store_init(ngx_conf_t *cf, ngx_http_npmtoken_store_t *store,
+    ngx_resolver_t *resolver, ngx_msec_t resolver_timeout)
+{
+    ngx_http_npmtoken_lookup_conf_t  *lookup;
+
+    if (!store->defined) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "no \"npmtoken_store\" \"%V\" is defined, "
+                      "but it is used in %s:%ui",
+                      &store->name, store->file, store->line);
+        return NGX_ERROR;
+    }
+
+    lookup = &store->lookup;
+
+    if (lookup->endpoint.name.data == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "no \"redis\" in \"npmtoken_store\" \"%V\" in %s:%ui",
+                      &store->name, store->file, store->line);
+        return NGX_ERROR;
+    }
+
+    ngx_conf_init_msec_value(lookup->timeout, 500);
+    ngx_conf_init_msec_value(lookup->connect_timeout, 1000);
+    ngx_conf_init_uint_value(lookup->queue, 1024);
+
+    if (lookup->prefix.data == NULL) {
+        ngx_str_set(&lookup->prefix, "npmtoken:");
+    }
+
+    if (ngx_http_npmtoken_store_credentials(cf, store) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_npmtoken_endpoint_resolve(cf, &lookup->endpoint, resolver,
+                                              resolver_timeout);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_credentials(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store)
+{
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+
+    endpoint = &store->lookup.endpoint;
+
+    if ((endpoint->user.len && store->redis_user.len)
+        || (endpoint->password.len && store->redis_password.len))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"npmtoken_store\" \"%V\" in %s:%ui has two users or "
+                      "passwords, one in \"redis\"",
+                      &store->name, store->file, store->line);
+        return NGX_ERROR;
+    }
+
+    if (store->redis_user.len) {
+        endpoint->user = store->redis_user;
+    }
+
+    if (store->redis_password.len) {
+        endpoint->password = store->redis_password;
+    }
+
+    if (endpoint->user.len && endpoint->password.len == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"npmtoken_store\" \"%V\" in %s:%ui has the user "
+                      "\"%V\" but no password",
+                      &store->name, store->file, store->line,
+                      &endpoint->user);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_store_ask(ngx_http_npmtoken_store_t *store, u_char *key,
+    ngx_http_npmtoken_waiter_t *waiter)
+{
+    if (store->lookups == NULL) {
+        store->lookups = ngx_http_npmtoken_lookups_create(&store->lookup);
+
+        if (store->lookups == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_npmtoken_lookup(store->lookups, key, waiter);
+}
+
+
+void
+ngx_http_npmtoken_store_exit(ngx_http_npmtoken_store_t *store)
+{
+    if (store->lookups) {
+        ngx_http_npmtoken_lookups_destroy(store->lookups);
+        store->lookups = NULL;
+    }
+}

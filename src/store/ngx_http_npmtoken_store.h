@@ -1,0 +1,64 @@
+
+/*
+ * A store: the npmtoken_store block, and the way to ask for a record.
+ */
+
+
+#ifndef _NGX_HTTP_NPMTOKEN_STORE_H_INCLUDED_
+#define _NGX_HTTP_NPMTOKEN_STORE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_http_npmtoken_lookup.h"
+
+
+typedef struct {
+    ngx_str_t                         name;
+
+    ngx_http_npmtoken_lookup_conf_t   lookup;
+    ngx_str_t                         redis_user;
+    ngx_str_t                         redis_password;
+
+    /* where the store is defined, or else first used, for messages */
+    u_char                           *file;
+    ngx_uint_t                        line;
+    unsigned                          defined:1;
+
+    /* of this worker, made when it is first needed */
+    ngx_http_npmtoken_lookups_t      *lookups;
+} ngx_http_npmtoken_store_t;
+
+
+/*
+ * The store of that name in "stores" (of pointers); made if it is not there,
+ * since a block may stand after its use.  Returns NULL if there is no memory.
+ */
+ngx_http_npmtoken_store_t *ngx_http_npmtoken_store_get(ngx_conf_t *cf,
+    ngx_array_t *stores, ngx_str_t *name);
+
+/* Reads the block that cf is in. */
+char *ngx_http_npmtoken_store_block(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store);
+
+/*
+ * To be called when the configuration has been read.  Returns NGX_OK, or
+ * NGX_ERROR with a line logged.
+ */
+ngx_int_t ngx_http_npmtoken_store_init(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store, ngx_resolver_t *resolver,
+    ngx_msec_t resolver_timeout);
+
+/*
+ * Asks for the record of a key of NPMTOKEN_KEY_LEN digits.
+ * NGX_AGAIN: the waiter will be called, though never from within here.
+ * NGX_ERROR: it will not be; tokens cannot be checked now.
+ */
+ngx_int_t ngx_http_npmtoken_store_ask(ngx_http_npmtoken_store_t *store,
+    u_char *key, ngx_http_npmtoken_waiter_t *waiter);
+
+/* Gives back what this worker has of a store; to be called when it exits. */
+void ngx_http_npmtoken_store_exit(ngx_http_npmtoken_store_t *store);
+
+
+#endif /* _NGX_HTTP_NPMTOKEN_STORE_H_INCLUDED_ */
