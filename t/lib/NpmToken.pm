@@ -23,7 +23,7 @@ package NpmToken;
 #     --- more_headers
 #     Authorization: Bearer npm_full
 #     --- error_code: 200
-#     --- response_body_like: ^GET /pkg$
+#     --- response_body_like: (?m)^GET /pkg$
 #
 # There is no plan to count: tests are counted as they run, and a file that
 # dies halfway fails.
@@ -48,6 +48,8 @@ package NpmToken;
 #     --- no_http2          HTTP/1 also in the HTTP/2 run: for what curl
 #                           cannot do there, such as reading an early answer
 #                           to a PUT that has a body
+#     --- cases             many requests, a line each: see NpmToken::Cases,
+#                           also for "registry_lines" and "test_lines"
 #
 # In config, http_config and main_config
 #
@@ -109,6 +111,7 @@ use Test::Nginx::Socket ();
 
 use File::Path qw( remove_tree );
 
+use NpmToken::Cases qw( check_case check_lines expand_cases );
 use NpmToken::Nginx qw( check_config log_complaints );
 use NpmToken::Redis;
 
@@ -118,6 +121,7 @@ our @EXPORT = qw(
 );
 
 my $redis;
+my %asked;
 
 
 sub import {
@@ -197,9 +201,10 @@ sub prepare_block {
 
     $block->set_value('http_config', $http . registry_config());
 
-    if (defined $block->must_die && !defined $block->suppress_stderr) {
-        $block->set_value('suppress_stderr', '');
-    }
+    expand_cases($block) if defined $block->cases;
+
+    # what nginx prints is in its log too; an error we show ourselves
+    $block->set_value('suppress_stderr', '');
 
     # in the HTTP/2 run Test::Nginx would say this of each such block
 
@@ -311,6 +316,46 @@ wrap {
 
     return [ $program, '--path-as-is', '--globoff', @rest ];
 } 'Socket::gen_curl_cmd_from_req';
+
+
+# HTTP/2 has header names in lower case only, and Test::Nginx looks for one
+# that must not be there in the case that the block has
+
+wrap {
+    my ($original, $block, $response, $headers, @args) = @_;
+
+    if (defined $block->cases) {
+        check_case($block, $response, $args[1]);
+        return;
+    }
+
+    my $expected = $block->response_headers // '';
+
+    $expected = join "\n", @$expected if ref $expected;
+
+    for my $name ($expected =~ /^!\s*(\S+)/mg) {
+        $headers =~ s/^\Q$name\E(?=\s*:)/$name/mig;
+    }
+
+    $original->($block, $response, $headers, @args);
+} 'Socket::check_response_headers';
+
+
+# a case has its own look at the log, and not the pause that comes before this
+
+wrap {
+    my ($original, $block, @args) = @_;
+
+    my $requests = ref $block->request ? @{ $block->request } : 1;
+
+    if (defined $block->cases && ++$asked{ $block->name } < $requests) {
+        return;
+    }
+
+    $original->($block, @args);
+
+    check_lines($block, $ENV{TEST_NGINX_SERVROOT});
+} 'Socket::check_error_log';
 
 
 # nginx has to quit by itself; Test::Nginx would kill it, and only warn
