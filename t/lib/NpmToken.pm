@@ -121,7 +121,6 @@ our @EXPORT = qw(
 );
 
 my $redis;
-my %asked;
 
 
 sub import {
@@ -346,9 +345,9 @@ wrap {
 wrap {
     my ($original, $block, @args) = @_;
 
-    my $requests = ref $block->request ? @{ $block->request } : 1;
-
-    if (defined $block->cases && ++$asked{ $block->name } < $requests) {
+    if (defined $block->cases
+        && ++$block->{npmtoken_asked} < @{ $block->request })
+    {
         return;
     }
 
