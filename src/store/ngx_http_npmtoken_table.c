@@ -1,0 +1,493 @@
+
+/*
+ * The table of records in shared memory: buckets of slots and nothing else,
+ * so that a writer killed at any instruction has spoilt one slot at most.
+ *
+ * A tag has two candidate buckets, each named by bits of its own.  The header
+ * of a bucket is one cache line: a look-up touches one or two of these and
+ * then the slot that it wants.
+ *
+ * A sequence number guards each slot.  It is 0 in a slot never used, odd
+ * while the slot is written, and stays odd if the writer dies: both are
+ * vacant.  Comments named "rule: ..." stand where a wrong answer would follow
+ * if the line were left out; t/unit/test_table.c shows it for each of them.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_http_npmtoken_table.h"
+
+
+#define NGX_HTTP_NPMTOKEN_TABLE_LINE       64
+#define NGX_HTTP_NPMTOKEN_TABLE_SLOTS      8
+
+/* how many slots of a bucket may say that there is no such token */
+#define NGX_HTTP_NPMTOKEN_TABLE_NEGATIVES  2
+
+
+/* what may be given up for a new entry, in this order */
+
+#define NGX_HTTP_NPMTOKEN_TABLE_VACANT     0
+#define NGX_HTTP_NPMTOKEN_TABLE_NEGATIVE   1
+#define NGX_HTTP_NPMTOKEN_TABLE_POSITIVE   2
+#define NGX_HTTP_NPMTOKEN_TABLE_NOTHING    3
+
+
+#define ngx_http_npmtoken_table_vacant(sequence)                              \
+    ((sequence) == 0 || ((sequence) & 1))
+
+#define ngx_http_npmtoken_table_kind(entry)                                   \
+    ((entry)->u.record.size ? NGX_HTTP_NPMTOKEN_TABLE_POSITIVE                \
+                            : NGX_HTTP_NPMTOKEN_TABLE_NEGATIVE)
+
+/*
+ * The order in which two words were taken: by epoch, then by time.  The
+ * difference has the right sign also where the numbers wrap around.
+ */
+
+#define ngx_http_npmtoken_table_order(one, two)                               \
+    ((int64_t) ((one)->stamp.word - (two)->stamp.word))
+
+
+/* entries are copied by words, each of which is read and written at once */
+
+typedef uintptr_t __attribute__((may_alias))  ngx_http_npmtoken_table_word_t;
+
+#define ngx_http_npmtoken_table_words(size)                                   \
+    (((size) + sizeof(ngx_http_npmtoken_table_word_t) - 1)                    \
+     / sizeof(ngx_http_npmtoken_table_word_t))
+
+/* of an entry up to the account name */
+#define NGX_HTTP_NPMTOKEN_TABLE_FIXED                                         \
+    (offsetof(ngx_http_npmtoken_entry_t, u) + sizeof(npmtoken_record_t))
+
+
+typedef struct {
+    uint32_t                          sequences[NGX_HTTP_NPMTOKEN_TABLE_SLOTS];
+    uint32_t                          hints[NGX_HTTP_NPMTOKEN_TABLE_SLOTS];
+    ngx_http_npmtoken_entry_t         slots[NGX_HTTP_NPMTOKEN_TABLE_SLOTS];
+} ngx_http_npmtoken_table_bucket_t;
+
+
+struct ngx_http_npmtoken_table_s {
+    uint32_t                          nbuckets;
+    u_char                            pad[NGX_HTTP_NPMTOKEN_TABLE_LINE
+                                          - sizeof(uint32_t)];
+    ngx_http_npmtoken_table_bucket_t  buckets[1];
+};
+
+
+/* bits of a tag: those that name the buckets, and those kept beside */
+
+typedef struct {
+    uint32_t                          first;
+    uint32_t                          second;
+    uint32_t                          hint;
+    uint32_t                          rest;
+} ngx_http_npmtoken_table_tag_t;
+
+
+typedef struct {
+    ngx_http_npmtoken_table_bucket_t  *bucket;
+    ngx_uint_t                         slot;
+    ngx_uint_t                         kind;
+    int64_t                            order;    /* among those of a kind */
+} ngx_http_npmtoken_table_place_t;
+
+
+_Static_assert(offsetof(ngx_http_npmtoken_table_bucket_t, slots)
+               == NGX_HTTP_NPMTOKEN_TABLE_LINE,
+               "the header of a bucket is not one cache line");
+
+_Static_assert(sizeof(ngx_http_npmtoken_table_bucket_t)
+               % NGX_HTTP_NPMTOKEN_TABLE_LINE == 0,
+               "the headers of buckets are not aligned");
+
+_Static_assert(offsetof(ngx_http_npmtoken_table_t, buckets)
+               == NGX_HTTP_NPMTOKEN_TABLE_LINE,
+               "the first bucket is not aligned");
+
+_Static_assert(sizeof(ngx_http_npmtoken_table_tag_t)
+               == NGX_HTTP_NPMTOKEN_TAG_LEN,
+               "a tag has other bits than are used");
+
+_Static_assert(NGX_HTTP_NPMTOKEN_TABLE_FIXED
+               % sizeof(ngx_http_npmtoken_table_word_t) == 0
+               && sizeof(ngx_http_npmtoken_entry_t)
+                  % sizeof(ngx_http_npmtoken_table_word_t) == 0,
+               "an entry is not a number of words");
+
+
+static ngx_int_t ngx_http_npmtoken_table_search(
+    ngx_http_npmtoken_table_bucket_t *bucket, uint32_t hint, u_char *tag,
+    ngx_http_npmtoken_entry_t *entry);
+static ngx_int_t ngx_http_npmtoken_table_read(
+    ngx_http_npmtoken_table_bucket_t *bucket, ngx_uint_t slot, u_char *tag,
+    ngx_http_npmtoken_entry_t *entry);
+static ngx_uint_t ngx_http_npmtoken_table_find(
+    ngx_http_npmtoken_table_bucket_t *bucket, uint32_t hint, u_char *tag);
+static void ngx_http_npmtoken_table_choose(
+    ngx_http_npmtoken_table_bucket_t *bucket,
+    ngx_http_npmtoken_entry_t *entry, ngx_http_npmtoken_table_place_t *best);
+static void ngx_http_npmtoken_table_consider(
+    ngx_http_npmtoken_entry_t *entry, ngx_uint_t negatives,
+    ngx_http_npmtoken_table_place_t *place,
+    ngx_http_npmtoken_table_place_t *best);
+static void ngx_http_npmtoken_table_vacate(
+    ngx_http_npmtoken_table_bucket_t *bucket, ngx_uint_t slot);
+static void ngx_http_npmtoken_table_write(
+    ngx_http_npmtoken_table_bucket_t *bucket, ngx_uint_t slot, uint32_t hint,
+    ngx_http_npmtoken_entry_t *entry);
+
+
+static ngx_inline ngx_http_npmtoken_table_bucket_t *
+ngx_http_npmtoken_table_bucket(ngx_http_npmtoken_table_t *table, uint32_t bits)
+{
+    return &table->buckets[((uint64_t) bits * table->nbuckets) >> 32];
+}
+
+
+ngx_http_npmtoken_table_t *
+ngx_http_npmtoken_table_init(void *mem, size_t size)
+{
+    size_t                      n;
+    ngx_http_npmtoken_table_t  *table = mem;
+
+    if (size < sizeof(ngx_http_npmtoken_table_t)) {
+        return NULL;
+    }
+
+    n = (size - offsetof(ngx_http_npmtoken_table_t, buckets))
+        / sizeof(ngx_http_npmtoken_table_bucket_t);
+
+    table->nbuckets = (uint32_t) ngx_min(n, NGX_MAX_UINT32_VALUE);
+
+    return table;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_table_get(ngx_http_npmtoken_table_t *table, u_char *tag,
+    ngx_http_npmtoken_entry_t *entry)
+{
+    ngx_http_npmtoken_table_tag_t      bits;
+    ngx_http_npmtoken_table_bucket_t  *first, *second;
+
+    ngx_memcpy(&bits, tag, NGX_HTTP_NPMTOKEN_TAG_LEN);
+
+    first = ngx_http_npmtoken_table_bucket(table, bits.first);
+    second = ngx_http_npmtoken_table_bucket(table, bits.second);
+
+    /* among a million both are far away: wait for them at the same time */
+    __builtin_prefetch(second);
+
+    if (ngx_http_npmtoken_table_search(first, bits.hint, tag, entry)
+        == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_npmtoken_table_search(second, bits.hint, tag, entry);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_table_search(ngx_http_npmtoken_table_bucket_t *bucket,
+    uint32_t hint, u_char *tag, ngx_http_npmtoken_entry_t *entry)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_NPMTOKEN_TABLE_SLOTS; i++) {
+
+        if (__atomic_load_n(&bucket->hints[i], __ATOMIC_RELAXED) == hint
+            && ngx_http_npmtoken_table_read(bucket, i, tag, entry) == NGX_OK)
+        {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_inline void
+ngx_http_npmtoken_table_load(void *to, void *from, ngx_uint_t begin,
+    ngx_uint_t end)
+{
+    ngx_uint_t                       i;
+    ngx_http_npmtoken_table_word_t  *dst = to, *src = from;
+
+    for (i = begin; i < end; i++) {
+        dst[i] = __atomic_load_n(&src[i], __ATOMIC_RELAXED);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_table_read(ngx_http_npmtoken_table_bucket_t *bucket,
+    ngx_uint_t slot, u_char *tag, ngx_http_npmtoken_entry_t *entry)
+{
+    uint32_t  sequence, size;
+
+    sequence = __atomic_load_n(&bucket->sequences[slot], __ATOMIC_ACQUIRE);
+
+    /* rule: odd-is-a-miss */
+
+    if (ngx_http_npmtoken_table_vacant(sequence)) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_npmtoken_table_load(entry, &bucket->slots[slot], 0,
+        ngx_http_npmtoken_table_words(NGX_HTTP_NPMTOKEN_TABLE_FIXED));
+
+    /* rule: bound-the-size, since two writes may be mixed in the copy */
+
+    size = entry->u.record.size;
+
+    if (size > NGX_HTTP_NPMTOKEN_RECORD_MAX) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_npmtoken_table_load(entry, &bucket->slots[slot],
+        ngx_http_npmtoken_table_words(NGX_HTTP_NPMTOKEN_TABLE_FIXED),
+        ngx_http_npmtoken_table_words(
+            offsetof(ngx_http_npmtoken_entry_t, u) + size));
+
+    /*
+     * rule: copy-then-check.  If a word of the copy is a later write's, the
+     * sequence number read after the fence is not the one of before.
+     */
+
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+
+    if (__atomic_load_n(&bucket->sequences[slot], __ATOMIC_RELAXED)
+        != sequence)
+    {
+        return NGX_DECLINED;
+    }
+
+    /* rule: whole-tag, of the copy; the hint is but a hint */
+
+    if (ngx_memcmp(entry->tag, tag, NGX_HTTP_NPMTOKEN_TAG_LEN) != 0) {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_table_put_locked(ngx_http_npmtoken_table_t *table,
+    ngx_http_npmtoken_entry_t *entry)
+{
+    ngx_uint_t                         i, slot;
+    ngx_http_npmtoken_table_tag_t      bits;
+    ngx_http_npmtoken_table_place_t    place;
+    ngx_http_npmtoken_table_bucket_t  *buckets[2];
+
+    ngx_memcpy(&bits, entry->tag, NGX_HTTP_NPMTOKEN_TAG_LEN);
+
+    buckets[0] = ngx_http_npmtoken_table_bucket(table, bits.first);
+    buckets[1] = ngx_http_npmtoken_table_bucket(table, bits.second);
+
+    /*
+     * rule: one-slot-per-tag.  What is there of the tag goes before anything
+     * comes, also if nothing comes: it is older.
+     */
+
+    for (i = 0; i < 2; i++) {
+        slot = ngx_http_npmtoken_table_find(buckets[i], bits.hint, entry->tag);
+
+        if (slot == NGX_HTTP_NPMTOKEN_TABLE_SLOTS) {
+            continue;
+        }
+
+        /* rule: younger-stays */
+
+        if (ngx_http_npmtoken_table_order(&buckets[i]->slots[slot], entry)
+            > 0)
+        {
+            return NGX_DECLINED;
+        }
+
+        ngx_http_npmtoken_table_vacate(buckets[i], slot);
+    }
+
+    if (entry->u.record.size > NGX_HTTP_NPMTOKEN_RECORD_MAX) {
+        return NGX_DECLINED;
+    }
+
+    place.kind = NGX_HTTP_NPMTOKEN_TABLE_NOTHING;
+
+    ngx_http_npmtoken_table_choose(buckets[0], entry, &place);
+    ngx_http_npmtoken_table_choose(buckets[1], entry, &place);
+
+    if (place.kind == NGX_HTTP_NPMTOKEN_TABLE_NOTHING) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_npmtoken_table_write(place.bucket, place.slot, bits.hint, entry);
+
+    return NGX_OK;
+}
+
+
+/* the lock is held, so nothing moves while it is read here */
+
+static ngx_uint_t
+ngx_http_npmtoken_table_find(ngx_http_npmtoken_table_bucket_t *bucket,
+    uint32_t hint, u_char *tag)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_NPMTOKEN_TABLE_SLOTS; i++) {
+
+        if (bucket->hints[i] == hint
+            && !ngx_http_npmtoken_table_vacant(bucket->sequences[i])
+            && ngx_memcmp(bucket->slots[i].tag, tag,
+                          NGX_HTTP_NPMTOKEN_TAG_LEN)
+               == 0)
+        {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+static void
+ngx_http_npmtoken_table_choose(ngx_http_npmtoken_table_bucket_t *bucket,
+    ngx_http_npmtoken_entry_t *entry, ngx_http_npmtoken_table_place_t *best)
+{
+    ngx_uint_t                       i, used, negatives;
+    ngx_uint_t                       kinds[NGX_HTTP_NPMTOKEN_TABLE_SLOTS];
+    ngx_http_npmtoken_table_place_t  place;
+
+    used = 0;
+    negatives = 0;
+
+    for (i = 0; i < NGX_HTTP_NPMTOKEN_TABLE_SLOTS; i++) {
+
+        if (ngx_http_npmtoken_table_vacant(bucket->sequences[i])) {
+            kinds[i] = NGX_HTTP_NPMTOKEN_TABLE_VACANT;
+            continue;
+        }
+
+        kinds[i] = ngx_http_npmtoken_table_kind(&bucket->slots[i]);
+
+        used++;
+        negatives += (kinds[i] == NGX_HTTP_NPMTOKEN_TABLE_NEGATIVE);
+    }
+
+    place.bucket = bucket;
+
+    for (i = 0; i < NGX_HTTP_NPMTOKEN_TABLE_SLOTS; i++) {
+        place.slot = i;
+        place.kind = kinds[i];
+
+        /* of vacant slots the one in the emptier bucket, else the oldest */
+
+        place.order = (kinds[i] == NGX_HTTP_NPMTOKEN_TABLE_VACANT)
+                      ? (int64_t) used
+                      : ngx_http_npmtoken_table_order(&bucket->slots[i],
+                                                      entry);
+
+        ngx_http_npmtoken_table_consider(entry, negatives, &place, best);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_table_consider(ngx_http_npmtoken_entry_t *entry,
+    ngx_uint_t negatives, ngx_http_npmtoken_table_place_t *place,
+    ngx_http_npmtoken_table_place_t *best)
+{
+    if (place->kind > best->kind
+        || (place->kind == best->kind && place->order >= best->order))
+    {
+        return;
+    }
+
+    /*
+     * Unknown tokens cost whoever guesses nothing: they get a part of each
+     * bucket, and never the place of a token that exists.
+     */
+
+    if (ngx_http_npmtoken_table_kind(entry)
+        == NGX_HTTP_NPMTOKEN_TABLE_NEGATIVE)
+    {
+        switch (place->kind) {
+
+        case NGX_HTTP_NPMTOKEN_TABLE_VACANT:
+            if (negatives >= NGX_HTTP_NPMTOKEN_TABLE_NEGATIVES) {
+                return;
+            }
+
+            break;
+
+        case NGX_HTTP_NPMTOKEN_TABLE_NEGATIVE:
+            if (place->order > 0) {
+                return;
+            }
+
+            break;
+
+        default: /* NGX_HTTP_NPMTOKEN_TABLE_POSITIVE */
+            return;
+        }
+    }
+
+    *best = *place;
+}
+
+
+static void
+ngx_http_npmtoken_table_vacate(ngx_http_npmtoken_table_bucket_t *bucket,
+    ngx_uint_t slot)
+{
+    __atomic_store_n(&bucket->sequences[slot], bucket->sequences[slot] | 1,
+                     __ATOMIC_RELAXED);
+}
+
+
+static void
+ngx_http_npmtoken_table_write(ngx_http_npmtoken_table_bucket_t *bucket,
+    ngx_uint_t slot, uint32_t hint, ngx_http_npmtoken_entry_t *entry)
+{
+    ngx_uint_t                       i, n;
+    ngx_http_npmtoken_table_word_t  *dst, *src;
+
+    /*
+     * rule: odd-before-writing.  Whoever reads a word written behind the
+     * fence, and passes a fence of his own, reads the odd number or a later
+     * one.  Of a slot whose writer died it is odd already.
+     */
+
+    ngx_http_npmtoken_table_vacate(bucket, slot);
+
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+
+    __atomic_store_n(&bucket->hints[slot], hint, __ATOMIC_RELAXED);
+
+    dst = (ngx_http_npmtoken_table_word_t *) &bucket->slots[slot];
+    src = (ngx_http_npmtoken_table_word_t *) entry;
+
+    n = ngx_http_npmtoken_table_words(
+            ngx_max(NGX_HTTP_NPMTOKEN_TABLE_FIXED,
+                    offsetof(ngx_http_npmtoken_entry_t, u)
+                    + entry->u.record.size));
+
+    for (i = 0; i < n; i++) {
+        __atomic_store_n(&dst[i], src[i], __ATOMIC_RELAXED);
+    }
+
+    /*
+     * rule: even-when-whole.  A reader could be deceived only if he slept in
+     * the midst of a copy while just this slot was written 2^31 times.
+     */
+
+    __atomic_store_n(&bucket->sequences[slot], bucket->sequences[slot] + 1,
+                     __ATOMIC_RELEASE);
+}

@@ -1,0 +1,70 @@
+
+/*
+ * The table of records in shared memory, found by tag.
+ *
+ * Nobody waits here: a hit takes no lock, a store gives up at once where
+ * another worker is writing.  Whether what was found may be used is for its
+ * stamp to say, not for the table.
+ */
+
+
+#ifndef _NGX_HTTP_NPMTOKEN_TABLE_H_INCLUDED_
+#define _NGX_HTTP_NPMTOKEN_TABLE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "npmtoken_record.h"
+#include "ngx_http_npmtoken_proof.h"
+
+
+#define NGX_HTTP_NPMTOKEN_TAG_LEN      16
+
+/* the largest record that is cached, in bytes */
+#define NGX_HTTP_NPMTOKEN_RECORD_MAX   136
+
+
+typedef struct {
+    u_char                       tag[NGX_HTTP_NPMTOKEN_TAG_LEN];
+    ngx_http_npmtoken_stamp_t    stamp;
+    uint64_t                     deadline;  /* by the key's TTL, in
+                                               milliseconds of
+                                               ngx_http_npmtoken_clock() */
+
+    /* size 0: there is no such token */
+    union {
+        npmtoken_record_t        record;
+        u_char                   bytes[NGX_HTTP_NPMTOKEN_RECORD_MAX];
+    } u;
+} ngx_http_npmtoken_entry_t;
+
+
+typedef struct ngx_http_npmtoken_table_s  ngx_http_npmtoken_table_t;
+
+
+/*
+ * Formats "size" bytes of zeroed shared memory at "mem", aligned to 64.
+ * Returns the table, or NULL if that is too little for one bucket.
+ */
+ngx_http_npmtoken_table_t *ngx_http_npmtoken_table_init(void *mem,
+    size_t size);
+
+/*
+ * Copies the entry of a tag, of the record no more than its size.  NGX_OK;
+ * NGX_DECLINED if there is none, or if it is being written: then there may
+ * be anything in "entry".
+ */
+ngx_int_t ngx_http_npmtoken_table_get(ngx_http_npmtoken_table_t *table,
+    u_char *tag, ngx_http_npmtoken_entry_t *entry);
+
+/*
+ * Stores an entry under its tag; the caller holds the lock of the table.
+ * NGX_OK; NGX_DECLINED if a younger one of the same tag is there, or else if
+ * the record is too large, or the buckets have no place for an entry of this
+ * kind: then what was there of the same tag is gone.
+ */
+ngx_int_t ngx_http_npmtoken_table_put_locked(ngx_http_npmtoken_table_t *table,
+    ngx_http_npmtoken_entry_t *entry);
+
+
+#endif /* _NGX_HTTP_NPMTOKEN_TABLE_H_INCLUDED_ */
