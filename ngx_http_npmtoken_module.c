@@ -52,6 +52,7 @@ static ngx_int_t ngx_http_npmtoken_add_variables(ngx_conf_t *cf);
 static ngx_int_t ngx_http_npmtoken_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_npmtoken_init_phase(ngx_conf_t *cf,
     ngx_http_phases phase, ngx_http_handler_pt handler);
+static ngx_int_t ngx_http_npmtoken_init_process(ngx_cycle_t *cycle);
 static void ngx_http_npmtoken_exit_process(ngx_cycle_t *cycle);
 
 
@@ -214,7 +215,7 @@ ngx_module_t  ngx_http_npmtoken_module = {
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     NULL,                                  /* init module */
-    NULL,                                  /* init process */
+    ngx_http_npmtoken_init_process,        /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     ngx_http_npmtoken_exit_process,        /* exit process */
@@ -699,7 +700,8 @@ ngx_http_npmtoken_init(ngx_conf_t *cf)
 
     for (i = 0; i < nmcf->stores.nelts; i++) {
         if (ngx_http_npmtoken_store_init(cf, stores[i], clcf->resolver,
-                                         clcf->resolver_timeout)
+                                         clcf->resolver_timeout,
+                                         &ngx_http_npmtoken_module)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -749,6 +751,39 @@ ngx_http_npmtoken_init_phase(ngx_conf_t *cf, ngx_http_phases phase,
     }
 
     *h = handler;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_init_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                      i;
+    ngx_http_npmtoken_store_t     **stores;
+    ngx_http_npmtoken_main_conf_t  *nmcf;
+
+    /* the cache manager and loader come here as well */
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    nmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_npmtoken_module);
+    if (nmcf == NULL) {
+        return NGX_OK;
+    }
+
+    stores = nmcf->stores.elts;
+
+    for (i = 0; i < nmcf->stores.nelts; i++) {
+        if (ngx_http_npmtoken_store_start(stores[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
 
     return NGX_OK;
 }

@@ -1,12 +1,13 @@
 
 /*
- * token -> key.
+ * token -> key, tag.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <openssl/evp.h>
+#include <sodium/crypto_shorthash_siphash24.h>
 #include "npmtoken_digest.h"
 
 
@@ -60,4 +61,11 @@ npmtoken_digest_method(void)
     return EVP_sha512();
 
 #endif
+}
+
+
+void
+npmtoken_digest_tag(ngx_str_t *token, u_char *secret, u_char *tag)
+{
+    (void) crypto_shorthash_siphashx24(tag, token->data, token->len, secret);
 }

@@ -1,6 +1,6 @@
 
 /*
- * token -> key.
+ * token -> key, tag.
  */
 
 
@@ -19,11 +19,24 @@
 #define NPMTOKEN_SHORT_KEY_LEN  8
 
 
+/* how a worker finds a token in the cache without paying for SHA-512 */
+#define NPMTOKEN_TAG_LEN        16
+
+/* of the secret under which tags are made */
+#define NPMTOKEN_SECRET_LEN     16
+
+
 /*
  * Writes NPMTOKEN_KEY_LEN hex digits (no NUL) of the token to "key".
  * Returns NGX_OK, or NGX_ERROR if libcrypto cannot (no memory, no SHA-512).
  */
 ngx_int_t npmtoken_digest_key(ngx_str_t *token, u_char *key);
+
+/*
+ * Writes NPMTOKEN_TAG_LEN bytes to "tag": SipHash-2-4 with 128 bits, which
+ * nobody without the secret can make collide.
+ */
+void npmtoken_digest_tag(ngx_str_t *token, u_char *secret, u_char *tag);
 
 
 #endif /* _NPMTOKEN_DIGEST_H_INCLUDED_ */

@@ -25,6 +25,9 @@ static npmtoken_reason_e ngx_http_npmtoken_judge_record(
     ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_find(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
+static ngx_int_t ngx_http_npmtoken_find_in(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_http_npmtoken_store_t *store);
+static ngx_int_t ngx_http_npmtoken_find_stale(ngx_http_npmtoken_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_park(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 static void ngx_http_npmtoken_park_cleanup(void *data);
@@ -181,11 +184,16 @@ static npmtoken_reason_e
 ngx_http_npmtoken_judge_record(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
-    time_t              now;
+    int64_t             now;
     struct sockaddr    *sockaddr;
     npmtoken_reason_e   reason;
 
-    now = ngx_time();
+    /*
+     * nginx's time is that of the last turn of the event loop, which may be
+     * long ago if the worker was stopped.
+     */
+
+    now = (ctx->record->expires_at == NPMTOKEN_NEVER) ? 0 : time(NULL);
     sockaddr = r->connection->sockaddr;
 
     reason = npmtoken_verdict(ctx->record, ctx->operation, sockaddr, now);
@@ -216,14 +224,47 @@ ngx_http_npmtoken_judge_record(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_npmtoken_find(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
 {
-    u_char                        *key;
     ngx_http_npmtoken_loc_conf_t  *nlcf;
 
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
 
-    if (ctx->store == nlcf->store) {
-        return ctx->found;
+    if (ctx->store != nlcf->store) {
+        ctx->store = nlcf->store;
+        ctx->record = NULL;
+        ctx->found = ngx_http_npmtoken_find_in(r, ctx, nlcf->store);
     }
+
+    if (ctx->found == NGX_ERROR && ctx->operation == NPMTOKEN_OP_READ) {
+        return ngx_http_npmtoken_find_stale(ctx);
+    }
+
+    return ctx->found;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_find_in(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_http_npmtoken_store_t *store)
+{
+    u_char  *key;
+
+    if (ngx_http_npmtoken_store_cached(store, &ctx->token, ctx->tag,
+                                       &ctx->entry)
+        == NGX_OK)
+    {
+        ctx->cached = NGX_HTTP_NPMTOKEN_CACHE_HIT;
+
+        if (ctx->entry.u.record.size == 0) {
+            return NGX_DECLINED;
+        }
+
+        ctx->record = &ctx->entry.u.record;
+
+        return NGX_OK;
+    }
+
+    ctx->cached = store->lookup.cache ? NGX_HTTP_NPMTOKEN_CACHE_MISS
+                                      : NGX_HTTP_NPMTOKEN_CACHE_OFF;
 
     key = ngx_http_npmtoken_key(r, ctx);
     if (key == NULL) {
@@ -233,12 +274,25 @@ ngx_http_npmtoken_find(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
     ctx->waiter.handler = ngx_http_npmtoken_wake;
     ctx->waiter.data = r;
 
-    ctx->store = nlcf->store;
-    ctx->record = NULL;
+    return ngx_http_npmtoken_store_ask(store, ctx->tag, key, &ctx->waiter);
+}
 
-    ctx->found = ngx_http_npmtoken_store_ask(nlcf->store, key, &ctx->waiter);
 
-    return ctx->found;
+/* good for this one operation: "found" goes on saying that nothing is known */
+
+static ngx_int_t
+ngx_http_npmtoken_find_stale(ngx_http_npmtoken_ctx_t *ctx)
+{
+    if (ngx_http_npmtoken_store_stale(ctx->store, ctx->tag, &ctx->entry)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ctx->record = &ctx->entry.u.record;
+    ctx->cached = NGX_HTTP_NPMTOKEN_CACHE_STALE;
+
+    return NGX_OK;
 }
 
 
@@ -356,6 +410,10 @@ ngx_http_npmtoken_conclude(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
     if (ctx->reason == NPMTOKEN_ALLOW) {
         return ngx_http_npmtoken_allow(r, ctx, dry_run);
     }
+
+    /* the short key is told, which a hit has not needed */
+
+    (void) ngx_http_npmtoken_key(r, ctx);
 
     ngx_http_npmtoken_log_denial(r, ctx, dry_run);
 

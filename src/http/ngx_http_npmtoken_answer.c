@@ -212,7 +212,11 @@ ngx_http_npmtoken_answer_expires(ngx_http_request_t *r,
 
     end = ngx_min(ctx->record->expires_at, ctx->record->vanishes_at);
 
-    if (nlcf->expiry_notice == 0 || end - ngx_time() > nlcf->expiry_notice) {
+    if (end == NPMTOKEN_NEVER
+        || nlcf->expiry_notice == 0
+        || end - ngx_time() > nlcf->expiry_notice
+        || ngx_http_npmtoken_key(r, ctx) == NULL)
+    {
         return NGX_OK;
     }
 

@@ -58,7 +58,7 @@ ngx_http_npmtoken_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
     }
 
     ctx = cln->data;
-    ngx_memzero(ctx, sizeof(ngx_http_npmtoken_ctx_t));
+    ngx_memzero(ctx, offsetof(ngx_http_npmtoken_ctx_t, entry));
 
     cln->handler = ngx_http_npmtoken_ctx_cleanup;
 

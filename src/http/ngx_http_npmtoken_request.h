@@ -64,6 +64,16 @@ typedef struct {
 #define NGX_HTTP_NPMTOKEN_MAX_PUSHED  4
 
 
+/* $npmtoken_cache */
+
+typedef enum {
+    NGX_HTTP_NPMTOKEN_CACHE_OFF = 0,
+    NGX_HTTP_NPMTOKEN_CACHE_HIT,
+    NGX_HTTP_NPMTOKEN_CACHE_MISS,
+    NGX_HTTP_NPMTOKEN_CACHE_STALE
+} ngx_http_npmtoken_cached_e;
+
+
 /*
  * What is known of a request, kept through internal redirects, which clear
  * r->ctx.  Made by ngx_http_npmtoken_get_ctx(), freed with the request.
@@ -87,7 +97,9 @@ typedef struct {
     ngx_int_t                     found;       /* NGX_OK: the record;
                                                   NGX_DECLINED: there is none;
                                                   NGX_ERROR: not known */
-    npmtoken_record_t            *record;
+    npmtoken_record_t            *record;      /* NULL: none */
+    ngx_http_npmtoken_cached_e    cached;
+    u_char                        tag[NPMTOKEN_TAG_LEN];
     ngx_http_npmtoken_waiter_t    waiter;
     unsigned                      cleanup:1;   /* is registered */
 
@@ -103,6 +115,9 @@ typedef struct {
     /* answer: the header lines that we added */
     ngx_table_elt_t              *pushed[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
     ngx_uint_t                    npushed;
+
+    /* a copy of what the cache has; not zeroed, so it stands last */
+    ngx_http_npmtoken_entry_t     entry;
 } ngx_http_npmtoken_ctx_t;
 
 

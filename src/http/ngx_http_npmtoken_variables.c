@@ -32,6 +32,16 @@ static void ngx_http_npmtoken_variable_set(ngx_http_variable_value_t *v,
     u_char *data, size_t len);
 
 
+/* as ngx_http_npmtoken_cached_e */
+
+static ngx_str_t  ngx_http_npmtoken_cached[] = {
+    ngx_string("off"),
+    ngx_string("hit"),
+    ngx_string("miss"),
+    ngx_string("stale")
+};
+
+
 static ngx_http_variable_t  ngx_http_npmtoken_vars[] = {
 
     { ngx_string("npmtoken_user"), NULL,
@@ -187,18 +197,18 @@ ngx_http_npmtoken_verdict_variable(ngx_http_request_t *r,
 }
 
 
-/* there is no cache yet: "off" for whatever has been looked up */
-
 static ngx_int_t
 ngx_http_npmtoken_cache_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
+    ngx_str_t                *name;
     ngx_http_npmtoken_ctx_t  *ctx;
 
     ctx = ngx_http_npmtoken_get_ctx(r, 0);
 
     if (ctx && ctx->judged && ctx->store) {
-        ngx_http_npmtoken_variable_set(v, (u_char *) "off", 3);
+        name = &ngx_http_npmtoken_cached[ctx->cached];
+        ngx_http_npmtoken_variable_set(v, name->data, name->len);
 
     } else {
         ngx_http_npmtoken_variable_set(v, NULL, 0);
@@ -216,7 +226,7 @@ ngx_http_npmtoken_readonly_variable(ngx_http_request_t *r,
 
     ctx = ngx_http_npmtoken_get_ctx(r, 0);
 
-    if (ctx && ctx->judged && ctx->store && ctx->found == NGX_OK
+    if (ctx && ctx->judged && ctx->store && ctx->record
         && !ctx->record->bad)
     {
         ngx_http_npmtoken_variable_set(v,

@@ -10,9 +10,6 @@
 #include "ngx_http_npmtoken_codec.h"
 
 
-/* a record has 11 known fields; the rest is for x_ ones */
-#define NGX_HTTP_NPMTOKEN_MAX_ELEMENTS  1024
-
 #define NGX_HTTP_NPMTOKEN_MAX_DEPTH     3
 
 #define NGX_HTTP_NPMTOKEN_MAX_ARGS      8
@@ -37,7 +34,7 @@ static redisReplyObjectFunctions  ngx_http_npmtoken_codec_limited;
 
 ngx_int_t
 ngx_http_npmtoken_codec_init(ngx_http_npmtoken_codec_t *codec,
-    size_t max_reply)
+    size_t max_reply, ngx_uint_t max_elements)
 {
     redisReader  *reader;
 
@@ -54,11 +51,12 @@ ngx_http_npmtoken_codec_init(ngx_http_npmtoken_codec_t *codec,
     }
 
     reader->fn = &ngx_http_npmtoken_codec_limited;
-    reader->privdata = &codec->over;
+    reader->privdata = codec;
 
     codec->reader = reader;
     codec->unread = 0;
     codec->max_reply = max_reply;
+    codec->max_elements = max_elements;
     codec->over = 0;
 
     return NGX_OK;
@@ -79,19 +77,21 @@ static void *
 ngx_http_npmtoken_codec_array(const redisReadTask *task,
     ngx_http_npmtoken_elements_t elements)
 {
-    ngx_uint_t            depth;
-    const redisReadTask  *parent;
+    ngx_uint_t                  depth;
+    const redisReadTask        *parent;
+    ngx_http_npmtoken_codec_t  *codec;
 
+    codec = task->privdata;
     depth = 1;
 
     for (parent = task->parent; parent; parent = parent->parent) {
         depth++;
     }
 
-    if (elements > NGX_HTTP_NPMTOKEN_MAX_ELEMENTS
+    if ((ngx_uint_t) elements > codec->max_elements
         || depth > NGX_HTTP_NPMTOKEN_MAX_DEPTH)
     {
-        *(ngx_uint_t *) task->privdata = 1;
+        codec->over = 1;
         return NULL;
     }
 

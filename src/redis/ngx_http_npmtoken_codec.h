@@ -27,16 +27,18 @@ typedef struct {
     redisReader          *reader;
     size_t                unread;      /* bytes fed since the last reply */
     size_t                max_reply;   /* bytes */
+    ngx_uint_t            max_elements;
     ngx_uint_t            over;        /* a limit was passed */
 } ngx_http_npmtoken_codec_t;
 
 
 /*
- * "max_reply" is the most bytes that one reply may have.
- * Returns NGX_OK or NGX_ERROR (no memory).
+ * "max_reply" is the most bytes that one reply may have, "max_elements" the
+ * most elements of an array in it.  Returns NGX_OK or NGX_ERROR (no memory).
+ * The codec must not be moved while it is in use.
  */
 ngx_int_t ngx_http_npmtoken_codec_init(ngx_http_npmtoken_codec_t *codec,
-    size_t max_reply);
+    size_t max_reply, ngx_uint_t max_elements);
 
 /* may be called twice */
 void ngx_http_npmtoken_codec_done(ngx_http_npmtoken_codec_t *codec);

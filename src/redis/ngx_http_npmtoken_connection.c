@@ -42,7 +42,8 @@ static void ngx_http_npmtoken_connection_resolved(ngx_resolver_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_connection_connect(
     ngx_http_npmtoken_connection_t *conn);
 static ngx_int_t ngx_http_npmtoken_connection_connect_to(
-    ngx_http_npmtoken_connection_t *conn, ngx_addr_t *addr);
+    ngx_http_npmtoken_connection_t *conn, struct sockaddr *sockaddr,
+    socklen_t socklen);
 static void ngx_http_npmtoken_connection_failed(
     ngx_http_npmtoken_connection_t *conn, char *reason);
 static void ngx_http_npmtoken_connection_retry(
@@ -135,6 +136,18 @@ ngx_http_npmtoken_connection_resolve(ngx_http_npmtoken_connection_t *conn)
 
     endpoint = conn->endpoint;
 
+    if (conn->pinned) {
+        if (ngx_http_npmtoken_connection_connect_to(conn,
+                                                    &conn->sockaddr.sockaddr,
+                                                    conn->socklen)
+            == NGX_OK)
+        {
+            return NGX_OK;
+        }
+
+        conn->pinned = 0;
+    }
+
     if (endpoint->resolver == NULL) {
         return ngx_http_npmtoken_connection_connect(conn);
     }
@@ -167,8 +180,7 @@ ngx_http_npmtoken_connection_resolve(ngx_http_npmtoken_connection_t *conn)
 static void
 ngx_http_npmtoken_connection_resolved(ngx_resolver_ctx_t *ctx)
 {
-    ngx_int_t                        rc;
-    ngx_addr_t                       addr;
+    socklen_t                        socklen;
     ngx_sockaddr_t                   sockaddr;
     ngx_http_npmtoken_connection_t  *conn;
 
@@ -187,18 +199,17 @@ ngx_http_npmtoken_connection_resolved(ngx_resolver_ctx_t *ctx)
 
     /* the resolver rotates its addresses, so the first is another each time */
 
-    addr.socklen = ctx->addrs[0].socklen;
-    addr.sockaddr = &sockaddr.sockaddr;
-    addr.name = conn->endpoint->url.url;
+    socklen = ctx->addrs[0].socklen;
 
-    ngx_memcpy(&sockaddr, ctx->addrs[0].sockaddr, addr.socklen);
+    ngx_memcpy(&sockaddr, ctx->addrs[0].sockaddr, socklen);
     ngx_inet_set_port(&sockaddr.sockaddr, conn->endpoint->url.port);
 
     ngx_resolve_name_done(ctx);
 
-    rc = ngx_http_npmtoken_connection_connect_to(conn, &addr);
-
-    if (rc != NGX_OK) {
+    if (ngx_http_npmtoken_connection_connect_to(conn, &sockaddr.sockaddr,
+                                                socklen)
+        != NGX_OK)
+    {
         ngx_http_npmtoken_connection_retry(conn);
     }
 }
@@ -215,7 +226,10 @@ ngx_http_npmtoken_connection_connect(ngx_http_npmtoken_connection_t *conn)
     do {
         addr = &endpoint->addrs[conn->next_addr];
 
-        if (ngx_http_npmtoken_connection_connect_to(conn, addr) == NGX_OK) {
+        if (ngx_http_npmtoken_connection_connect_to(conn, addr->sockaddr,
+                                                    addr->socklen)
+            == NGX_OK)
+        {
             return NGX_OK;
         }
 
@@ -229,7 +243,7 @@ ngx_http_npmtoken_connection_connect(ngx_http_npmtoken_connection_t *conn)
 
 static ngx_int_t
 ngx_http_npmtoken_connection_connect_to(ngx_http_npmtoken_connection_t *conn,
-    ngx_addr_t *addr)
+    struct sockaddr *sockaddr, socklen_t socklen)
 {
     ngx_int_t               rc;
     ngx_connection_t       *c;
@@ -237,11 +251,16 @@ ngx_http_npmtoken_connection_connect_to(ngx_http_npmtoken_connection_t *conn,
 
     peer = &conn->peer;
 
+    if (sockaddr != &conn->sockaddr.sockaddr) {
+        ngx_memcpy(&conn->sockaddr, sockaddr, socklen);
+        conn->socklen = socklen;
+    }
+
     ngx_memzero(peer, sizeof(ngx_peer_connection_t));
 
-    peer->sockaddr = addr->sockaddr;
-    peer->socklen = addr->socklen;
-    peer->name = &addr->name;
+    peer->sockaddr = &conn->sockaddr.sockaddr;
+    peer->socklen = socklen;
+    peer->name = &conn->endpoint->url.url;
     peer->get = ngx_event_get_peer;
     peer->log = &conn->log;
     peer->log_error = NGX_ERROR_ERR;
@@ -251,11 +270,6 @@ ngx_http_npmtoken_connection_connect_to(ngx_http_npmtoken_connection_t *conn,
     conn->log.connection = 0;
 
     rc = ngx_event_connect_peer(peer);
-
-    /* these were the caller's */
-
-    peer->sockaddr = NULL;
-    peer->name = NULL;
 
     if (rc != NGX_OK && rc != NGX_AGAIN) {
         return NGX_ERROR;
@@ -311,6 +325,7 @@ ngx_http_npmtoken_connection_close(ngx_http_npmtoken_connection_t *conn)
     conn->out_sent = 0;
     conn->out_size = 0;
     conn->pending = 0;
+    conn->streaming = 0;
 
     ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_IDLE);
 }
@@ -350,7 +365,10 @@ ngx_http_npmtoken_connection_failed(ngx_http_npmtoken_connection_t *conn,
 
     endpoint = conn->endpoint;
 
-    if (endpoint->resolver == NULL) {
+    if (conn->pinned) {
+        conn->pinned = 0;
+
+    } else if (endpoint->resolver == NULL) {
         conn->next_addr = (conn->next_addr + 1) % endpoint->naddrs;
 
         if (conn->next_addr
@@ -598,6 +616,14 @@ ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
         if (ngx_http_npmtoken_connection_replies(conn) != NGX_OK) {
             return;
         }
+
+        if (conn->owner->drained) {
+            conn->owner->drained(conn->data);
+
+            if (conn->peer.connection != c) {
+                return;
+            }
+        }
     }
 
     ngx_post_event(c->read, &ngx_posted_events);
@@ -682,6 +708,10 @@ ngx_http_npmtoken_connection_replied(ngx_http_npmtoken_connection_t *conn,
                      : NGX_ERROR;
     }
 
+    if (conn->streaming) {
+        return conn->owner->reply(conn->data, reply);
+    }
+
     if (conn->pending == 0) {
         return NGX_ERROR;
     }
@@ -700,7 +730,8 @@ ngx_http_npmtoken_connection_greet(ngx_http_npmtoken_connection_t *conn)
 
     conn->log.action = "greeting redis";
 
-    if (ngx_http_npmtoken_codec_init(&conn->codec, conn->max_reply)
+    if (ngx_http_npmtoken_codec_init(&conn->codec, conn->max_reply,
+                                     conn->max_elements)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -893,14 +924,37 @@ ngx_http_npmtoken_connection_send(ngx_http_npmtoken_connection_t *conn,
 
     c = conn->peer.connection;
 
-    conn->pending += ncommands;
-    c->idle = 0;
+    if (!conn->streaming) {
+        conn->pending += ncommands;
+        c->idle = 0;
+    }
 
     /* one write for all that is asked in this turn of the event loop */
 
     ngx_post_event(c->write, &ngx_posted_events);
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_npmtoken_connection_stream(ngx_http_npmtoken_connection_t *conn)
+{
+    conn->streaming = 1;
+    conn->pending = 0;
+
+    /* nobody waits for it when the worker exits */
+    conn->peer.connection->idle = 1;
+}
+
+
+void
+ngx_http_npmtoken_connection_pin(ngx_http_npmtoken_connection_t *conn,
+    ngx_sockaddr_t *sockaddr, socklen_t socklen)
+{
+    conn->sockaddr = *sockaddr;
+    conn->socklen = socklen;
+    conn->pinned = 1;
 }
 
 

@@ -52,6 +52,9 @@ typedef struct {
 
     /* unanswered commands are lost; open() may be called from here */
     void                (*lost)(void *data);
+
+    /* all replies of what was read at once have been handed over; or NULL */
+    void                (*drained)(void *data);
 } ngx_http_npmtoken_owner_t;
 
 
@@ -61,10 +64,16 @@ struct ngx_http_npmtoken_connection_s {
     void                          *data;
     ngx_str_t                      label;     /* what it is for, for logs */
     ngx_msec_t                     connect_timeout;
-    size_t                         max_reply;
+    size_t                         max_reply;    /* bytes */
+    ngx_uint_t                     max_elements; /* of an array */
 
     ngx_http_npmtoken_state_e      state;
     ngx_uint_t                     pending;   /* replies owed */
+
+    ngx_sockaddr_t                 sockaddr;  /* of the last socket */
+    socklen_t                      socklen;
+    unsigned                       pinned:1;  /* connect to sockaddr alone */
+    unsigned                       streaming:1;  /* replies come unasked */
 
     ngx_log_t                      log;
     ngx_peer_connection_t          peer;
@@ -84,7 +93,7 @@ struct ngx_http_npmtoken_connection_s {
 };
 
 
-/* endpoint, owner, data, label, connect_timeout and max_reply are set */
+/* endpoint, owner, data, label, connect_timeout and the limits are set */
 void ngx_http_npmtoken_connection_init(ngx_http_npmtoken_connection_t *conn);
 
 /* Sees to it that the connection gets ready, now or after its back-off. */
@@ -98,6 +107,21 @@ void ngx_http_npmtoken_connection_open(ngx_http_npmtoken_connection_t *conn);
 ngx_int_t ngx_http_npmtoken_connection_send(
     ngx_http_npmtoken_connection_t *conn,
     ngx_http_npmtoken_command_t *commands, ngx_uint_t ncommands);
+
+/*
+ * From now on, until the connection is lost, replies may come unasked, and
+ * none is owed for what is sent.
+ */
+void ngx_http_npmtoken_connection_stream(
+    ngx_http_npmtoken_connection_t *conn);
+
+/*
+ * Makes the connection go to this address.  Where that fails, it is unpinned
+ * (conn->pinned tells) and goes to the addresses of its endpoint.
+ * Only when there is no socket.
+ */
+void ngx_http_npmtoken_connection_pin(ngx_http_npmtoken_connection_t *conn,
+    ngx_sockaddr_t *sockaddr, socklen_t socklen);
 
 /*
  * Gives the socket up as broken, with "reason" in the log, and calls the

@@ -1,6 +1,7 @@
 
 /*
- * The "redis" URL of a store -> where to connect, and as whom.
+ * The "redis" URL of a store -> where to connect, and as whom; and under
+ * which prefix the records are there.
  */
 
 
@@ -12,7 +13,10 @@
 #include <ngx_core.h>
 
 
-#define NGX_HTTP_NPMTOKEN_REDIS_PORT  6379
+#define NGX_HTTP_NPMTOKEN_REDIS_PORT   6379
+
+/* the longest prefix of records, in bytes */
+#define NGX_HTTP_NPMTOKEN_MAX_RECORDS  128
 
 
 typedef struct {
@@ -21,6 +25,7 @@ typedef struct {
     ngx_str_t             user;        /* empty: the default user */
     ngx_str_t             password;    /* empty: no AUTH */
     ngx_uint_t            db;
+    ngx_str_t             records;     /* prefix of the records' keys */
 
     ngx_url_t             url;         /* host, port */
     ngx_addr_t           *addrs;

@@ -16,7 +16,14 @@
 
 
 /* bytes of a reply to HGETALL */
-#define NGX_HTTP_NPMTOKEN_MAX_RECORD  65536
+#define NGX_HTTP_NPMTOKEN_MAX_RECORD    65536
+
+/* names and values: a record has 12 known fields, the rest is for x_ ones */
+#define NGX_HTTP_NPMTOKEN_MAX_ELEMENTS  1024
+
+
+#define ngx_http_npmtoken_proof(conf)                                         \
+    ((conf)->cache ? (conf)->cache->sh->proof : NULL)
 
 
 struct ngx_http_npmtoken_lookup_s {
@@ -26,13 +33,17 @@ struct ngx_http_npmtoken_lookup_s {
     ngx_http_npmtoken_lookups_t   *lookups;
     ngx_msec_t                     deadline;
 
+    ngx_http_npmtoken_stamp_t      stamp;      /* once it is sent */
     npmtoken_record_t             *record;
+    uint64_t                       expires;    /* by the key's TTL */
     ngx_int_t                      rc;         /* of HGETALL */
 
+    unsigned                       indexed:1;  /* in the tree */
     unsigned                       sent:1;
     unsigned                       resent:1;
     unsigned                       replied:1;  /* to HGETALL */
 
+    u_char                         tag[NPMTOKEN_TAG_LEN];
     u_char                         key[NPMTOKEN_KEY_LEN];
 };
 
@@ -40,6 +51,8 @@ struct ngx_http_npmtoken_lookup_s {
 struct ngx_http_npmtoken_lookups_s {
     ngx_http_npmtoken_lookup_conf_t  *conf;
     ngx_http_npmtoken_connection_t    conn;
+    uint64_t                          epoch;    /* in which conn was opened to
+                                                   the feed's peer */
     ngx_rbtree_t                      tree;
     ngx_rbtree_node_t                 sentinel;
     ngx_queue_t                       queue;
@@ -48,10 +61,17 @@ struct ngx_http_npmtoken_lookups_s {
 };
 
 
+static ngx_http_npmtoken_lookup_t *ngx_http_npmtoken_lookup_join(
+    ngx_http_npmtoken_lookups_t *lookups, u_char *key, uint32_t hash);
 static ngx_int_t ngx_http_npmtoken_lookup_hopeless(
     ngx_http_npmtoken_lookups_t *lookups);
 static ngx_http_npmtoken_lookup_t *ngx_http_npmtoken_lookup_create(
-    ngx_http_npmtoken_lookups_t *lookups, u_char *key, uint32_t hash);
+    ngx_http_npmtoken_lookups_t *lookups, u_char *tag, u_char *key,
+    uint32_t hash);
+static void ngx_http_npmtoken_lookup_follow(
+    ngx_http_npmtoken_lookups_t *lookups);
+static void ngx_http_npmtoken_lookup_stamp(
+    ngx_http_npmtoken_lookup_t *lookup);
 static ngx_int_t ngx_http_npmtoken_lookup_send(
     ngx_http_npmtoken_lookup_t *lookup);
 static void ngx_http_npmtoken_lookup_ready_handler(void *data);
@@ -72,6 +92,8 @@ static ngx_int_t ngx_http_npmtoken_lookup_bad_record(
     ngx_http_npmtoken_lookup_t *lookup, ngx_str_t *what);
 static ngx_int_t ngx_http_npmtoken_lookup_ttl_reply(
     ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_lookup_cache(
+    ngx_http_npmtoken_lookup_t *lookup, ngx_int_t rc);
 static void ngx_http_npmtoken_lookup_timer_handler(ngx_event_t *ev);
 static void ngx_http_npmtoken_lookup_set_timer(
     ngx_http_npmtoken_lookups_t *lookups);
@@ -87,7 +109,8 @@ static void ngx_http_npmtoken_lookup_free(ngx_http_npmtoken_lookup_t *lookup);
 static ngx_http_npmtoken_owner_t  ngx_http_npmtoken_lookup_owner = {
     ngx_http_npmtoken_lookup_ready_handler,
     ngx_http_npmtoken_lookup_reply_handler,
-    ngx_http_npmtoken_lookup_lost_handler
+    ngx_http_npmtoken_lookup_lost_handler,
+    NULL
 };
 
 
@@ -119,6 +142,7 @@ ngx_http_npmtoken_lookups_create(ngx_http_npmtoken_lookup_conf_t *conf)
     conn->data = lookups;
     conn->connect_timeout = conf->connect_timeout;
     conn->max_reply = NGX_HTTP_NPMTOKEN_MAX_RECORD;
+    conn->max_elements = NGX_HTTP_NPMTOKEN_MAX_ELEMENTS;
     ngx_str_set(&conn->label, "npmtoken-lookup");
 
     ngx_http_npmtoken_connection_init(conn);
@@ -156,11 +180,10 @@ ngx_http_npmtoken_lookups_destroy(ngx_http_npmtoken_lookups_t *lookups)
 
 
 ngx_int_t
-ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups, u_char *key,
-    ngx_http_npmtoken_waiter_t *waiter)
+ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups, u_char *tag,
+    u_char *key, ngx_http_npmtoken_waiter_t *waiter)
 {
     uint32_t                     hash;
-    ngx_str_t                    name;
     ngx_http_npmtoken_lookup_t  *lookup;
 
     if (lookups->waiting >= lookups->conf->queue) {
@@ -171,13 +194,9 @@ ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups, u_char *key,
         return NGX_ERROR;
     }
 
-    name.data = key;
-    name.len = NPMTOKEN_KEY_LEN;
-
     hash = ngx_crc32_long(key, NPMTOKEN_KEY_LEN);
 
-    lookup = (ngx_http_npmtoken_lookup_t *)
-                       ngx_str_rbtree_lookup(&lookups->tree, &name, hash);
+    lookup = ngx_http_npmtoken_lookup_join(lookups, key, hash);
 
     if (lookup == NULL) {
 
@@ -185,7 +204,7 @@ ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups, u_char *key,
             return NGX_ERROR;
         }
 
-        lookup = ngx_http_npmtoken_lookup_create(lookups, key, hash);
+        lookup = ngx_http_npmtoken_lookup_create(lookups, tag, key, hash);
         if (lookup == NULL) {
             return NGX_ERROR;
         }
@@ -196,6 +215,47 @@ ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups, u_char *key,
     lookups->waiting++;
 
     return NGX_AGAIN;
+}
+
+
+/*
+ * rule: join-only-current.  A look-up in flight is an entry not yet filled.
+ * One that may not be joined goes on for those who have, and leaves its place
+ * in the tree to the next.
+ */
+
+static ngx_http_npmtoken_lookup_t *
+ngx_http_npmtoken_lookup_join(ngx_http_npmtoken_lookups_t *lookups,
+    u_char *key, uint32_t hash)
+{
+    ngx_str_t                         name;
+    ngx_http_npmtoken_lookup_t       *lookup;
+    ngx_http_npmtoken_lookup_conf_t  *conf;
+
+    name.data = key;
+    name.len = NPMTOKEN_KEY_LEN;
+
+    lookup = (ngx_http_npmtoken_lookup_t *)
+                       ngx_str_rbtree_lookup(&lookups->tree, &name, hash);
+
+    if (lookup == NULL || !lookup->sent) {
+        return lookup;
+    }
+
+    conf = lookups->conf;
+
+    if (ngx_http_npmtoken_stamp_current(ngx_http_npmtoken_proof(conf),
+                                        &lookup->stamp,
+                                        ngx_http_npmtoken_clock() + 1,
+                                        conf->bound))
+    {
+        return lookup;
+    }
+
+    ngx_rbtree_delete(&lookups->tree, &lookup->sn.node);
+    lookup->indexed = 0;
+
+    return NULL;
 }
 
 
@@ -221,7 +281,7 @@ ngx_http_npmtoken_lookup_hopeless(ngx_http_npmtoken_lookups_t *lookups)
 
 static ngx_http_npmtoken_lookup_t *
 ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
-    u_char *key, uint32_t hash)
+    u_char *tag, u_char *key, uint32_t hash)
 {
     ngx_http_npmtoken_lookup_t  *lookup;
 
@@ -232,13 +292,20 @@ ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
 
     ngx_memcpy(lookup->key, key, NPMTOKEN_KEY_LEN);
 
+    if (tag) {
+        ngx_memcpy(lookup->tag, tag, NPMTOKEN_TAG_LEN);
+    }
+
     lookup->lookups = lookups;
+    lookup->expires = UINT64_MAX;
     lookup->deadline = ngx_current_msec + lookups->conf->timeout;
     ngx_queue_init(&lookup->waiters);
 
     lookup->sn.str.data = lookup->key;
     lookup->sn.str.len = NPMTOKEN_KEY_LEN;
     lookup->sn.node.key = hash;
+
+    ngx_http_npmtoken_lookup_follow(lookups);
 
     if (lookups->conn.state != NGX_HTTP_NPMTOKEN_READY) {
         ngx_http_npmtoken_connection_open(&lookups->conn);
@@ -249,6 +316,8 @@ ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
     }
 
     ngx_rbtree_insert(&lookups->tree, &lookup->sn.node);
+    lookup->indexed = 1;
+
     ngx_queue_insert_tail(&lookups->queue, &lookup->queue);
     ngx_http_npmtoken_lookup_set_timer(lookups);
 
@@ -256,22 +325,93 @@ ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
 }
 
 
+/*
+ * rule: same-server.  The feed vouches for the server that it is connected
+ * to, so a look-up goes there, on a connection opened in the feed's epoch: an
+ * older one may lead to a server that is no longer the one behind that
+ * address.  What has been sent on it is sent again.
+ */
+
+static void
+ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
+{
+    uint64_t                      epoch;
+    socklen_t                     socklen;
+    ngx_queue_t                  *q;
+    ngx_sockaddr_t                sockaddr;
+    ngx_http_npmtoken_proof_t    *proof;
+    ngx_http_npmtoken_lookup_t   *lookup;
+
+    proof = ngx_http_npmtoken_proof(lookups->conf);
+
+    if (proof == NULL) {
+        return;
+    }
+
+    epoch = ngx_http_npmtoken_epoch(proof);
+
+    if (epoch == lookups->epoch
+        || ngx_http_npmtoken_epoch_peer(proof, epoch, &sockaddr, &socklen)
+           != NGX_OK)
+    {
+        return;
+    }
+
+    ngx_http_npmtoken_connection_close(&lookups->conn);
+
+    for (q = ngx_queue_head(&lookups->queue);
+         q != ngx_queue_sentinel(&lookups->queue);
+         q = ngx_queue_next(q))
+    {
+        lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
+        ngx_http_npmtoken_lookup_reset(lookup);
+    }
+
+    ngx_http_npmtoken_connection_pin(&lookups->conn, &sockaddr, socklen);
+    lookups->epoch = epoch;
+}
+
+
+/* rule: stamp-before-send */
+
+static void
+ngx_http_npmtoken_lookup_stamp(ngx_http_npmtoken_lookup_t *lookup)
+{
+    ngx_http_npmtoken_proof_t    *proof;
+    ngx_http_npmtoken_lookups_t  *lookups;
+
+    lookups = lookup->lookups;
+    proof = ngx_http_npmtoken_proof(lookups->conf);
+
+    ngx_http_npmtoken_stamp_take(proof, lookup->key, &lookup->stamp);
+
+    /* rule: same-server */
+
+    if (proof
+        && (ngx_http_npmtoken_word_number(lookup->stamp.word) != lookups->epoch
+            || (lookups->epoch && !lookups->conn.pinned)))
+    {
+        ngx_http_npmtoken_stamp_void(&lookup->stamp);
+    }
+}
+
+
 static ngx_int_t
 ngx_http_npmtoken_lookup_send(ngx_http_npmtoken_lookup_t *lookup)
 {
     u_char                       *p;
-    ngx_str_t                     hgetall[2], pttl[2], *prefix;
+    ngx_str_t                     hgetall[2], pttl[2], *records;
     ngx_http_npmtoken_command_t   commands[2];
     ngx_http_npmtoken_lookups_t  *lookups;
-    u_char                        name[NGX_HTTP_NPMTOKEN_MAX_PREFIX
-                                       + sizeof("token:") - 1
+    u_char                        name[NGX_HTTP_NPMTOKEN_MAX_RECORDS
                                        + NPMTOKEN_KEY_LEN];
 
-    lookups = lookup->lookups;
-    prefix = &lookups->conf->prefix;
+    ngx_http_npmtoken_lookup_stamp(lookup);
 
-    p = ngx_cpymem(name, prefix->data, prefix->len);
-    p = ngx_cpymem(p, "token:", sizeof("token:") - 1);
+    lookups = lookup->lookups;
+    records = &lookups->conf->endpoint.records;
+
+    p = ngx_cpymem(name, records->data, records->len);
     p = ngx_cpymem(p, lookup->key, NPMTOKEN_KEY_LEN);
 
     ngx_str_set(&hgetall[0], "HGETALL");
@@ -305,6 +445,19 @@ ngx_http_npmtoken_lookup_ready_handler(void *data)
 
     ngx_queue_t                  *q;
     ngx_http_npmtoken_lookup_t   *lookup;
+
+    /* a new epoch may have begun while it was connecting */
+
+    ngx_http_npmtoken_lookup_follow(lookups);
+
+    if (lookups->conn.state != NGX_HTTP_NPMTOKEN_READY) {
+
+        if (!ngx_queue_empty(&lookups->queue)) {
+            ngx_http_npmtoken_connection_open(&lookups->conn);
+        }
+
+        return;
+    }
 
     for (q = ngx_queue_head(&lookups->queue);
          q != ngx_queue_sentinel(&lookups->queue);
@@ -368,6 +521,7 @@ ngx_http_npmtoken_lookup_reset(ngx_http_npmtoken_lookup_t *lookup)
 {
     lookup->sent = 0;
     lookup->replied = 0;
+    lookup->expires = UINT64_MAX;
 
     if (lookup->record) {
         ngx_free(lookup->record);
@@ -421,6 +575,8 @@ ngx_http_npmtoken_lookup_reply_handler(void *data, redisReply *reply)
         if (rc == NGX_ABORT) {
             return NGX_ERROR;
         }
+
+        rc = ngx_http_npmtoken_lookup_cache(lookup, rc);
     }
 
     ngx_http_npmtoken_lookup_remove(lookup);
@@ -628,11 +784,52 @@ ngx_http_npmtoken_lookup_ttl_reply(ngx_http_npmtoken_lookup_t *lookup,
         return NGX_DECLINED;
     }
 
-    lookup->record->vanishes_at = (reply->integer == -1)
-                                  ? NPMTOKEN_NEVER
-                                  : ngx_time() + reply->integer / 1000;
+    if (reply->integer == -1) {
+        lookup->record->vanishes_at = NPMTOKEN_NEVER;
+        return NGX_OK;
+    }
+
+    /* from before the asking, so never later than in Redis */
+
+    lookup->expires = ngx_http_npmtoken_word_time(lookup->stamp.word)
+                      + reply->integer;
+
+    lookup->record->vanishes_at = ngx_time() + reply->integer / 1000;
 
     return NGX_OK;
+}
+
+
+/*
+ * rule: store-with-stamp.  If anything was pushed meanwhile, the stamp is not
+ * current and the entry a miss.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_lookup_cache(ngx_http_npmtoken_lookup_t *lookup,
+    ngx_int_t rc)
+{
+    ngx_http_npmtoken_cache_t  *cache;
+
+    if (rc == NGX_OK && lookup->expires <= ngx_http_npmtoken_clock()) {
+
+        /* rule: deadline.  It went while its reply was on the way. */
+
+        return NGX_DECLINED;
+    }
+
+    cache = lookup->lookups->conf->cache;
+
+    if (rc == NGX_ERROR || cache == NULL
+        || ngx_http_npmtoken_stamp_is_void(&lookup->stamp))
+    {
+        return rc;
+    }
+
+    ngx_http_npmtoken_cache_put(cache, lookup->tag, &lookup->stamp,
+                                lookup->expires,
+                                rc == NGX_OK ? lookup->record : NULL);
+    return rc;
 }
 
 
@@ -707,7 +904,11 @@ ngx_http_npmtoken_lookup_set_timer(ngx_http_npmtoken_lookups_t *lookups)
 static void
 ngx_http_npmtoken_lookup_remove(ngx_http_npmtoken_lookup_t *lookup)
 {
-    ngx_rbtree_delete(&lookup->lookups->tree, &lookup->sn.node);
+    if (lookup->indexed) {
+        ngx_rbtree_delete(&lookup->lookups->tree, &lookup->sn.node);
+        lookup->indexed = 0;
+    }
+
     ngx_queue_remove(&lookup->queue);
 }
 

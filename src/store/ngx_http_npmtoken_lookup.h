@@ -14,10 +14,7 @@
 #include "npmtoken_digest.h"
 #include "npmtoken_record.h"
 #include "ngx_http_npmtoken_connection.h"
-
-
-/* the longest "prefix", in bytes */
-#define NGX_HTTP_NPMTOKEN_MAX_PREFIX  128
+#include "ngx_http_npmtoken_cache.h"
 
 
 typedef struct ngx_http_npmtoken_lookup_s   ngx_http_npmtoken_lookup_t;
@@ -49,10 +46,11 @@ struct ngx_http_npmtoken_waiter_s {
 
 typedef struct {
     ngx_str_t                     store;     /* name, for logs */
-    ngx_str_t                     prefix;    /* of all keys */
     ngx_msec_t                    timeout;
     ngx_msec_t                    connect_timeout;
+    ngx_msec_t                    bound;
     ngx_uint_t                    queue;     /* requests that may wait */
+    ngx_http_npmtoken_cache_t    *cache;     /* NULL: off */
     ngx_http_npmtoken_endpoint_t  endpoint;
 } ngx_http_npmtoken_lookup_conf_t;
 
@@ -65,12 +63,13 @@ ngx_http_npmtoken_lookups_t *ngx_http_npmtoken_lookups_create(
 void ngx_http_npmtoken_lookups_destroy(ngx_http_npmtoken_lookups_t *lookups);
 
 /*
- * Asks for the record of a key (NPMTOKEN_KEY_LEN digits).
+ * Asks for the record of a key (NPMTOKEN_KEY_LEN digits), which is cached
+ * under "tag"; that may be NULL where there is no cache.
  * NGX_AGAIN: the waiter will be called, though never from within here.
  * NGX_ERROR: it will not be: too many wait, Redis is away, or no memory.
  */
 ngx_int_t ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups,
-    u_char *key, ngx_http_npmtoken_waiter_t *waiter);
+    u_char *tag, u_char *key, ngx_http_npmtoken_waiter_t *waiter);
 
 /* The waiter will not be called; nothing happens if it does not wait. */
 void ngx_http_npmtoken_lookup_forget(ngx_http_npmtoken_waiter_t *waiter);

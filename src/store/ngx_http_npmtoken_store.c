@@ -5,6 +5,13 @@
 /* bytes of a file that has a password in it */
 #define NGX_HTTP_NPMTOKEN_MAX_PASSWORD  4096
 
+/* bytes of "prefix" */
+#define NGX_HTTP_NPMTOKEN_MAX_PREFIX                                          \
+    (NGX_HTTP_NPMTOKEN_MAX_RECORDS - (sizeof("token:") - 1))
+
+/* milliseconds of "revocation_bound": less, and no proof can be in time */
+#define NGX_HTTP_NPMTOKEN_MIN_BOUND     10
+
 
 /* a directive of the block; all of them take one value */
 
@@ -25,12 +32,24 @@ static ngx_int_t ngx_http_npmtoken_store_set_password_file(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_set_msec(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_set_msec_or_zero(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_set_bound(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_set_cache(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_set_flag(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_set_queue(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_set_prefix(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_credentials(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store);
+static ngx_int_t ngx_http_npmtoken_store_records(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store);
+static ngx_int_t ngx_http_npmtoken_store_add_cache(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store, void *tag);
 
 
 static ngx_http_npmtoken_store_command_t  ngx_http_npmtoken_store_commands[] = {
@@ -61,7 +80,31 @@ static ngx_http_npmtoken_store_command_t  ngx_http_npmtoken_store_commands[] = {
 
     { ngx_string("prefix"),
       ngx_http_npmtoken_store_set_prefix,
-      offsetof(ngx_http_npmtoken_store_t, lookup.prefix) },
+      offsetof(ngx_http_npmtoken_store_t, prefix) },
+
+    { ngx_string("cache"),
+      ngx_http_npmtoken_store_set_cache,
+      offsetof(ngx_http_npmtoken_store_t, cache_size) },
+
+    { ngx_string("cache_ttl"),
+      ngx_http_npmtoken_store_set_msec,
+      offsetof(ngx_http_npmtoken_store_t, cache_ttl) },
+
+    { ngx_string("negative_ttl"),
+      ngx_http_npmtoken_store_set_msec,
+      offsetof(ngx_http_npmtoken_store_t, negative_ttl) },
+
+    { ngx_string("revocation_bound"),
+      ngx_http_npmtoken_store_set_bound,
+      offsetof(ngx_http_npmtoken_store_t, lookup.bound) },
+
+    { ngx_string("push"),
+      ngx_http_npmtoken_store_set_flag,
+      offsetof(ngx_http_npmtoken_store_t, push) },
+
+    { ngx_string("stale_reads"),
+      ngx_http_npmtoken_store_set_msec_or_zero,
+      offsetof(ngx_http_npmtoken_store_t, stale_reads) },
 
     { ngx_null_string, NULL, 0 }
 };
@@ -97,6 +140,13 @@ ngx_http_npmtoken_store_get(ngx_conf_t *cf, ngx_array_t *stores,
     store->lookup.timeout = NGX_CONF_UNSET_MSEC;
     store->lookup.connect_timeout = NGX_CONF_UNSET_MSEC;
     store->lookup.queue = NGX_CONF_UNSET_UINT;
+    store->lookup.bound = NGX_CONF_UNSET_MSEC;
+
+    store->cache_size = NGX_CONF_UNSET_SIZE;
+    store->cache_ttl = NGX_CONF_UNSET_MSEC;
+    store->negative_ttl = NGX_CONF_UNSET_MSEC;
+    store->stale_reads = NGX_CONF_UNSET_MSEC;
+    store->push = NGX_CONF_UNSET_UINT;
 
     storep = ngx_array_push(stores);
     if (storep == NULL) {
@@ -321,6 +371,26 @@ ngx_http_npmtoken_store_set_msec(ngx_conf_t *cf, ngx_str_t *value, void *field)
 {
     ngx_msec_t  *msec = field;
 
+    if (ngx_http_npmtoken_store_set_msec_or_zero(cf, value, field)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (*msec == 0) {
+        return ngx_http_npmtoken_store_invalid(cf, "a time over 0");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_set_msec_or_zero(ngx_conf_t *cf, ngx_str_t *value,
+    void *field)
+{
+    ngx_msec_t  *msec = field;
+
     ngx_int_t    n;
 
     if (*msec != NGX_CONF_UNSET_MSEC) {
@@ -329,11 +399,85 @@ ngx_http_npmtoken_store_set_msec(ngx_conf_t *cf, ngx_str_t *value, void *field)
 
     n = ngx_parse_time(value, 0);
 
-    if (n == NGX_ERROR || n == 0) {
-        return ngx_http_npmtoken_store_invalid(cf, "a time over 0");
+    if (n == NGX_ERROR) {
+        return ngx_http_npmtoken_store_invalid(cf, "a time");
     }
 
     *msec = n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_set_bound(ngx_conf_t *cf, ngx_str_t *value,
+    void *field)
+{
+    ngx_msec_t  *bound = field;
+
+    if (ngx_http_npmtoken_store_set_msec_or_zero(cf, value, field)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (*bound < NGX_HTTP_NPMTOKEN_MIN_BOUND) {
+        return ngx_http_npmtoken_store_invalid(cf, "a time of 10ms or more");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_set_cache(ngx_conf_t *cf, ngx_str_t *value,
+    void *field)
+{
+    size_t  *size = field;
+
+    ssize_t  n;
+
+    if (*size != NGX_CONF_UNSET_SIZE) {
+        return ngx_http_npmtoken_store_duplicate(cf);
+    }
+
+    if (ngx_strcmp(value->data, "off") == 0) {
+        *size = 0;
+        return NGX_OK;
+    }
+
+    n = ngx_parse_size(value);
+
+    if (n == NGX_ERROR || n < (ssize_t) NGX_HTTP_NPMTOKEN_MIN_CACHE) {
+        return ngx_http_npmtoken_store_invalid(cf,
+                                         "a size of 64k or more, or \"off\"");
+    }
+
+    *size = n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_set_flag(ngx_conf_t *cf, ngx_str_t *value,
+    void *field)
+{
+    ngx_uint_t  *flag = field;
+
+    if (*flag != NGX_CONF_UNSET_UINT) {
+        return ngx_http_npmtoken_store_duplicate(cf);
+    }
+
+    if (ngx_strcmp(value->data, "on") == 0) {
+        *flag = 1;
+
+    } else if (ngx_strcmp(value->data, "off") == 0) {
+        *flag = 0;
+
+    } else {
+        return ngx_http_npmtoken_store_invalid(cf, "\"on\" or \"off\"");
+    }
 
     return NGX_OK;
 }
@@ -377,13 +521,13 @@ ngx_http_npmtoken_store_set_prefix(ngx_conf_t *cf, ngx_str_t *value,
 
     if (value->len == 0 || value->len > NGX_HTTP_NPMTOKEN_MAX_PREFIX) {
         return ngx_http_npmtoken_store_invalid(cf,
-                                      "1 to 128 printable characters");
+                                      "1 to 122 printable characters");
     }
 
     for (i = 0; i < value->len; i++) {
         if (value->data[i] <= ' ' || value->data[i] >= 0x7f) {
             return ngx_http_npmtoken_store_invalid(cf,
-                                          "1 to 128 printable characters");
+                                          "1 to 122 printable characters");
         }
     }
 
@@ -395,7 +539,7 @@ ngx_http_npmtoken_store_set_prefix(ngx_conf_t *cf, ngx_str_t *value,
 
 ngx_int_t
 ngx_http_npmtoken_store_init(ngx_conf_t *cf, ngx_http_npmtoken_store_t *store,
-    ngx_resolver_t *resolver, ngx_msec_t resolver_timeout)
+    ngx_resolver_t *resolver, ngx_msec_t resolver_timeout, void *tag)
 {
     ngx_http_npmtoken_lookup_conf_t  *lookup;
 
@@ -418,15 +562,26 @@ ngx_http_npmtoken_store_init(ngx_conf_t *cf, ngx_http_npmtoken_store_t *store,
 
     ngx_conf_init_msec_value(lookup->timeout, 500);
     ngx_conf_init_msec_value(lookup->connect_timeout, 1000);
+    ngx_conf_init_msec_value(lookup->bound, 1000);
     ngx_conf_init_uint_value(lookup->queue, 1024);
 
-    if (lookup->prefix.data == NULL) {
-        ngx_str_set(&lookup->prefix, "npmtoken:");
-    }
+    ngx_conf_init_size_value(store->cache_size, 8 * 1024 * 1024);
+    ngx_conf_init_msec_value(store->cache_ttl, 60 * 1000);
+    ngx_conf_init_msec_value(store->negative_ttl, 5 * 1000);
+    ngx_conf_init_msec_value(store->stale_reads, 0);
+    ngx_conf_init_uint_value(store->push, 1);
 
-    if (ngx_http_npmtoken_store_credentials(cf, store) != NGX_OK) {
+    if (ngx_http_npmtoken_store_credentials(cf, store) != NGX_OK
+        || ngx_http_npmtoken_store_records(cf, store) != NGX_OK
+        || ngx_http_npmtoken_store_add_cache(cf, store, tag) != NGX_OK)
+    {
         return NGX_ERROR;
     }
+
+    store->feed.store = store->name;
+    store->feed.bound = lookup->bound;
+    store->feed.connect_timeout = lookup->connect_timeout;
+    store->feed.endpoint = &lookup->endpoint;
 
     return ngx_http_npmtoken_endpoint_resolve(cf, &lookup->endpoint, resolver,
                                               resolver_timeout);
@@ -472,9 +627,157 @@ ngx_http_npmtoken_store_credentials(ngx_conf_t *cf,
 }
 
 
+static ngx_int_t
+ngx_http_npmtoken_store_records(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store)
+{
+    u_char     *p;
+    ngx_str_t  *records;
+
+    if (store->prefix.data == NULL) {
+        ngx_str_set(&store->prefix, "npmtoken:");
+    }
+
+    records = &store->lookup.endpoint.records;
+
+    records->len = store->prefix.len + sizeof("token:") - 1;
+    records->data = ngx_pnalloc(cf->pool, records->len);
+
+    if (records->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(records->data, store->prefix.data, store->prefix.len);
+    ngx_memcpy(p, "token:", sizeof("token:") - 1);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Old workers go on with their zone after a reload.  The name says what its
+ * entries are true of, so another Redis, database or prefix gets another one.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_store_add_cache(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store, void *tag)
+{
+    ngx_str_t                      name;
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+
+    if (store->cache_size == 0) {
+        return NGX_OK;
+    }
+
+    endpoint = &store->lookup.endpoint;
+
+    name.len = sizeof("npmtoken   ") - 1 + store->name.len
+               + endpoint->name.len + store->prefix.len;
+    name.data = ngx_pnalloc(cf->pool, name.len);
+
+    if (name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(name.data, "npmtoken %V %V %V", &store->name, &endpoint->name,
+                &store->prefix);
+
+    store->lookup.cache = ngx_http_npmtoken_cache_add(cf, &name,
+                                                      store->cache_size, tag);
+
+    return store->lookup.cache ? NGX_OK : NGX_ERROR;
+}
+
+
 ngx_int_t
-ngx_http_npmtoken_store_ask(ngx_http_npmtoken_store_t *store, u_char *key,
-    ngx_http_npmtoken_waiter_t *waiter)
+ngx_http_npmtoken_store_start(ngx_http_npmtoken_store_t *store)
+{
+    if (store->lookup.cache == NULL || !store->push) {
+        return NGX_OK;
+    }
+
+    store->fed = ngx_http_npmtoken_feed_start(&store->feed,
+                                           store->lookup.cache->sh->proof);
+
+    return store->fed ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_store_cached(ngx_http_npmtoken_store_t *store,
+    ngx_str_t *token, u_char *tag, ngx_http_npmtoken_entry_t *entry)
+{
+    uint64_t                    now;
+    ngx_msec_t                  ttl;
+    ngx_http_npmtoken_cache_t  *cache;
+
+    cache = store->lookup.cache;
+
+    if (cache == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_npmtoken_cache_tag(cache, token, tag);
+
+    if (ngx_http_npmtoken_cache_get(cache, tag, entry) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    now = ngx_http_npmtoken_clock() + 1;
+    ttl = entry->u.record.size ? store->cache_ttl : store->negative_ttl;
+
+    /* rule: deadline.  Expiry never waits for a push. */
+
+    if (now > entry->deadline
+        || (int64_t) (now - ngx_http_npmtoken_word_time(entry->stamp.word))
+           > (int64_t) ttl
+        || !ngx_http_npmtoken_stamp_current(cache->sh->proof, &entry->stamp,
+                                            now, store->lookup.bound))
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_store_stale(ngx_http_npmtoken_store_t *store, u_char *tag,
+    ngx_http_npmtoken_entry_t *entry)
+{
+    uint64_t                    now;
+    ngx_http_npmtoken_cache_t  *cache;
+
+    cache = store->lookup.cache;
+
+    if (cache == NULL || store->stale_reads == 0
+        || ngx_http_npmtoken_cache_get(cache, tag, entry) != NGX_OK
+        || entry->u.record.size == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    now = ngx_http_npmtoken_clock() + 1;
+
+    /* however old its epoch, but never over a push that has been heard */
+
+    if (now > entry->deadline
+        || (int64_t) (now - ngx_http_npmtoken_word_time(entry->stamp.word))
+           > (int64_t) store->stale_reads
+        || !ngx_http_npmtoken_stamp_unchanged(cache->sh->proof,
+                                              &entry->stamp))
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_store_ask(ngx_http_npmtoken_store_t *store, u_char *tag,
+    u_char *key, ngx_http_npmtoken_waiter_t *waiter)
 {
     if (store->lookups == NULL) {
         store->lookups = ngx_http_npmtoken_lookups_create(&store->lookup);
@@ -484,13 +787,18 @@ ngx_http_npmtoken_store_ask(ngx_http_npmtoken_store_t *store, u_char *key,
         }
     }
 
-    return ngx_http_npmtoken_lookup(store->lookups, key, waiter);
+    return ngx_http_npmtoken_lookup(store->lookups, tag, key, waiter);
 }
 
 
 void
 ngx_http_npmtoken_store_exit(ngx_http_npmtoken_store_t *store)
 {
+    if (store->fed) {
+        ngx_http_npmtoken_feed_stop(store->fed);
+        store->fed = NULL;
+    }
+
     if (store->lookups) {
         ngx_http_npmtoken_lookups_destroy(store->lookups);
         store->lookups = NULL;

@@ -10,6 +10,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ngx_http_npmtoken_feed.h"
 #include "ngx_http_npmtoken_lookup.h"
 
 
@@ -17,16 +18,25 @@ typedef struct {
     ngx_str_t                         name;
 
     ngx_http_npmtoken_lookup_conf_t   lookup;
+    ngx_http_npmtoken_feed_conf_t     feed;
     ngx_str_t                         redis_user;
     ngx_str_t                         redis_password;
+    ngx_str_t                         prefix;
+
+    size_t                            cache_size;     /* 0: off */
+    ngx_msec_t                        cache_ttl;
+    ngx_msec_t                        negative_ttl;
+    ngx_msec_t                        stale_reads;    /* 0: never */
+    ngx_uint_t                        push;
 
     /* where the store is defined, or else first used, for messages */
     u_char                           *file;
     ngx_uint_t                        line;
     unsigned                          defined:1;
 
-    /* of this worker, made when it is first needed */
+    /* of this worker; look-ups are made when they are first needed */
     ngx_http_npmtoken_lookups_t      *lookups;
+    ngx_http_npmtoken_feed_t         *fed;
 } ngx_http_npmtoken_store_t;
 
 
@@ -42,12 +52,30 @@ char *ngx_http_npmtoken_store_block(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store);
 
 /*
- * To be called when the configuration has been read.  Returns NGX_OK, or
- * NGX_ERROR with a line logged.
+ * To be called when the configuration has been read.  "tag" names the owner
+ * of shared zones.  Returns NGX_OK, or NGX_ERROR with a line logged.
  */
 ngx_int_t ngx_http_npmtoken_store_init(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store, ngx_resolver_t *resolver,
-    ngx_msec_t resolver_timeout);
+    ngx_msec_t resolver_timeout, void *tag);
+
+/* Starts what a worker needs to have from the beginning: NGX_OK, NGX_ERROR */
+ngx_int_t ngx_http_npmtoken_store_start(ngx_http_npmtoken_store_t *store);
+
+/*
+ * What the cache has of a token, if it may be used.  NGX_OK: it is in
+ * "entry", with a record of size 0 where there is no such token.
+ * NGX_DECLINED: ask, with the tag that was written to "tag".
+ */
+ngx_int_t ngx_http_npmtoken_store_cached(ngx_http_npmtoken_store_t *store,
+    ngx_str_t *token, u_char *tag, ngx_http_npmtoken_entry_t *entry);
+
+/*
+ * What the cache has of a token that may be read with while Redis cannot be
+ * asked, by "stale_reads".  NGX_OK: the record is in "entry".
+ */
+ngx_int_t ngx_http_npmtoken_store_stale(ngx_http_npmtoken_store_t *store,
+    u_char *tag, ngx_http_npmtoken_entry_t *entry);
 
 /*
  * Asks for the record of a key of NPMTOKEN_KEY_LEN digits.
@@ -55,7 +83,7 @@ ngx_int_t ngx_http_npmtoken_store_init(ngx_conf_t *cf,
  * NGX_ERROR: it will not be; tokens cannot be checked now.
  */
 ngx_int_t ngx_http_npmtoken_store_ask(ngx_http_npmtoken_store_t *store,
-    u_char *key, ngx_http_npmtoken_waiter_t *waiter);
+    u_char *tag, u_char *key, ngx_http_npmtoken_waiter_t *waiter);
 
 /* Gives back what this worker has of a store; to be called when it exits. */
 void ngx_http_npmtoken_store_exit(ngx_http_npmtoken_store_t *store);

@@ -1,0 +1,600 @@
+
+/*
+ * Redis pushes the names of changed records by client-side caching in
+ * broadcast mode, RESP2, redirected to the very connection that asked for it:
+ * with two sockets one can die unnoticed while the other lives.
+ *
+ * What the feed tells, it tells by the shared state alone: counters, the
+ * epoch, the time up to which the feed has told everything.  It calls nobody.
+ *
+ * A feed is woken by its tick, several times a bound, and by its connection.
+ * Both are let go when the worker exits: the tick is cancelable, the
+ * connection always idle.
+ */
+
+
+#include "ngx_http_npmtoken_feed.h"
+#include "npmtoken_digest.h"
+
+
+/*
+ * More names than that in one message, or more bytes, are taken for
+ * everything: what is to be looked up again then costs less than the reading.
+ */
+
+#define NGX_HTTP_NPMTOKEN_FEED_BYTES     (4 * 1024 * 1024)
+#define NGX_HTTP_NPMTOKEN_FEED_ELEMENTS  16384
+
+/* ticks and proofs in a bound */
+#define NGX_HTTP_NPMTOKEN_FEED_TICKS     4
+
+/* milliseconds */
+#define NGX_HTTP_NPMTOKEN_FEED_MIN_TICK  10
+#define NGX_HTTP_NPMTOKEN_FEED_MAX_TICK  1000
+#define NGX_HTTP_NPMTOKEN_FEED_LEASE     1000
+
+
+/* the replies of a session, in this order; then whatever is pushed */
+
+typedef enum {
+    NGX_HTTP_NPMTOKEN_FEED_CLOSED = 0,
+    NGX_HTTP_NPMTOKEN_FEED_ID,
+    NGX_HTTP_NPMTOKEN_FEED_TRACKING,
+    NGX_HTTP_NPMTOKEN_FEED_SUBSCRIBE,
+    NGX_HTTP_NPMTOKEN_FEED_LIVE
+} ngx_http_npmtoken_feed_state_e;
+
+
+struct ngx_http_npmtoken_feed_s {
+    ngx_http_npmtoken_feed_conf_t   *conf;
+    ngx_http_npmtoken_proof_t       *proof;
+    ngx_http_npmtoken_connection_t   conn;
+    ngx_http_npmtoken_feed_state_e   state;
+    ngx_event_t                      tick;
+    ngx_msec_t                       interval;
+    ngx_msec_t                       lease;
+
+    uint64_t                         session;   /* 0: not the owner */
+    uint64_t                         epoch;
+
+    uint64_t                         nonce;
+    uint64_t                         sent;      /* when the PING was, 0: none
+                                                   is on its way */
+    uint64_t                         ponged;    /* sent of the last PONG that
+                                                   has not proven yet */
+};
+
+
+static void ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev);
+static void ngx_http_npmtoken_feed_own(ngx_http_npmtoken_feed_t *feed);
+static void ngx_http_npmtoken_feed_disown(ngx_http_npmtoken_feed_t *feed);
+static void ngx_http_npmtoken_feed_ready_handler(void *data);
+static ngx_int_t ngx_http_npmtoken_feed_reply_handler(void *data,
+    redisReply *reply);
+static void ngx_http_npmtoken_feed_lost_handler(void *data);
+static void ngx_http_npmtoken_feed_drained_handler(void *data);
+static ngx_int_t ngx_http_npmtoken_feed_track(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_feed_subscribe(
+    ngx_http_npmtoken_feed_t *feed, redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_feed_begin(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_feed_ping(ngx_http_npmtoken_feed_t *feed);
+static ngx_int_t ngx_http_npmtoken_feed_message(
+    ngx_http_npmtoken_feed_t *feed, redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_feed_invalidation(
+    ngx_http_npmtoken_feed_t *feed, redisReply *names);
+static void ngx_http_npmtoken_feed_changed(ngx_http_npmtoken_feed_t *feed,
+    ngx_str_t *name);
+static ngx_int_t ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed,
+    redisReply *nonce);
+static ngx_int_t ngx_http_npmtoken_feed_send(ngx_http_npmtoken_feed_t *feed,
+    ngx_uint_t argc, ngx_str_t *argv);
+static ngx_uint_t ngx_http_npmtoken_feed_is(redisReply *reply, char *text);
+static void ngx_http_npmtoken_feed_log_error(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply);
+
+
+static ngx_http_npmtoken_owner_t  ngx_http_npmtoken_feed_owner = {
+    ngx_http_npmtoken_feed_ready_handler,
+    ngx_http_npmtoken_feed_reply_handler,
+    ngx_http_npmtoken_feed_lost_handler,
+    ngx_http_npmtoken_feed_drained_handler
+};
+
+
+ngx_http_npmtoken_feed_t *
+ngx_http_npmtoken_feed_start(ngx_http_npmtoken_feed_conf_t *conf,
+    ngx_http_npmtoken_proof_t *proof)
+{
+    ngx_http_npmtoken_feed_t        *feed;
+    ngx_http_npmtoken_connection_t  *conn;
+
+    feed = ngx_calloc(sizeof(ngx_http_npmtoken_feed_t), ngx_cycle->log);
+    if (feed == NULL) {
+        return NULL;
+    }
+
+    feed->conf = conf;
+    feed->proof = proof;
+
+    feed->interval = conf->bound / NGX_HTTP_NPMTOKEN_FEED_TICKS;
+    feed->interval = ngx_max(feed->interval, NGX_HTTP_NPMTOKEN_FEED_MIN_TICK);
+    feed->interval = ngx_min(feed->interval, NGX_HTTP_NPMTOKEN_FEED_MAX_TICK);
+
+    feed->lease = ngx_max(conf->bound, NGX_HTTP_NPMTOKEN_FEED_LEASE);
+
+    conn = &feed->conn;
+
+    conn->endpoint = conf->endpoint;
+    conn->owner = &ngx_http_npmtoken_feed_owner;
+    conn->data = feed;
+    conn->connect_timeout = conf->connect_timeout;
+    conn->max_reply = NGX_HTTP_NPMTOKEN_FEED_BYTES;
+    conn->max_elements = NGX_HTTP_NPMTOKEN_FEED_ELEMENTS;
+    ngx_str_set(&conn->label, "npmtoken-feed");
+
+    ngx_http_npmtoken_connection_init(conn);
+
+    feed->tick.handler = ngx_http_npmtoken_feed_tick_handler;
+    feed->tick.data = feed;
+    feed->tick.log = ngx_cycle->log;
+    feed->tick.cancelable = 1;
+
+    ngx_add_timer(&feed->tick, 1);
+
+    return feed;
+}
+
+
+void
+ngx_http_npmtoken_feed_stop(ngx_http_npmtoken_feed_t *feed)
+{
+    ngx_http_npmtoken_feed_disown(feed);
+
+    if (feed->tick.timer_set) {
+        ngx_del_timer(&feed->tick);
+    }
+
+    ngx_free(feed);
+}
+
+
+static void
+ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev)
+{
+    ngx_int_t                  rc;
+    ngx_http_npmtoken_feed_t  *feed;
+
+    feed = ev->data;
+
+    if (ngx_exiting || ngx_terminate || ngx_quit) {
+
+        /* the workers of the next configuration go on with it */
+
+        ngx_http_npmtoken_feed_disown(feed);
+        return;
+    }
+
+    ngx_add_timer(ev, feed->interval);
+
+    if (feed->session == 0) {
+        ngx_http_npmtoken_feed_own(feed);
+        return;
+    }
+
+    rc = ngx_http_npmtoken_lease_renew(feed->proof, feed->session,
+                                       feed->lease);
+    if (rc != NGX_OK) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "npmtoken_store \"%V\": another worker has taken the "
+                      "feed over", &feed->conf->store);
+
+        ngx_http_npmtoken_feed_disown(feed);
+        return;
+    }
+
+    if (feed->state != NGX_HTTP_NPMTOKEN_FEED_LIVE) {
+        return;
+    }
+
+    if (feed->sent == 0) {
+        rc = ngx_http_npmtoken_feed_ping(feed);
+
+        if (rc != NGX_OK) {
+            ngx_http_npmtoken_connection_fail(&feed->conn, "no memory");
+        }
+
+        return;
+    }
+
+    if (ngx_http_npmtoken_clock() - feed->sent > feed->lease) {
+        ngx_http_npmtoken_connection_fail(&feed->conn, "a PING timed out");
+    }
+}
+
+
+static void
+ngx_http_npmtoken_feed_own(ngx_http_npmtoken_feed_t *feed)
+{
+    feed->session = ngx_http_npmtoken_lease_take(feed->proof, feed->session,
+                                                 feed->lease);
+    if (feed->session) {
+        ngx_http_npmtoken_connection_open(&feed->conn);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_feed_disown(ngx_http_npmtoken_feed_t *feed)
+{
+    if (feed->session) {
+        ngx_http_npmtoken_lease_release(feed->proof, feed->session);
+        feed->session = 0;
+    }
+
+    ngx_http_npmtoken_connection_close(&feed->conn);
+    feed->state = NGX_HTTP_NPMTOKEN_FEED_CLOSED;
+}
+
+
+static void
+ngx_http_npmtoken_feed_ready_handler(void *data)
+{
+    ngx_http_npmtoken_feed_t  *feed = data;
+
+    ngx_str_t                  argv[2];
+
+    feed->sent = 0;
+    feed->ponged = 0;
+    feed->epoch = 0;
+    feed->state = NGX_HTTP_NPMTOKEN_FEED_ID;
+
+    ngx_str_set(&argv[0], "CLIENT");
+    ngx_str_set(&argv[1], "ID");
+
+    if (ngx_http_npmtoken_feed_send(feed, 2, argv) != NGX_OK) {
+        ngx_http_npmtoken_connection_fail(&feed->conn, "no memory");
+    }
+}
+
+
+static void
+ngx_http_npmtoken_feed_lost_handler(void *data)
+{
+    ngx_http_npmtoken_feed_t  *feed = data;
+
+    feed->state = NGX_HTTP_NPMTOKEN_FEED_CLOSED;
+
+    if (ngx_exiting || ngx_terminate || ngx_quit) {
+        ngx_http_npmtoken_feed_disown(feed);
+        return;
+    }
+
+    /* the next session has another number, whoever has it */
+
+    if (feed->session) {
+        ngx_http_npmtoken_feed_own(feed);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_feed_reply_handler(void *data, redisReply *reply)
+{
+    ngx_http_npmtoken_feed_t  *feed = data;
+
+    if (reply == NULL) {
+
+        /* rule: flush-is-everything; and what follows cannot be read */
+
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "npmtoken_store \"%V\": too large a message on the "
+                      "feed, taken for a change of everything",
+                      &feed->conf->store);
+
+        ngx_http_npmtoken_invalidate_all(feed->proof);
+        return NGX_OK;
+    }
+
+    /* rule: error-is-no-life */
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_http_npmtoken_feed_log_error(feed, reply);
+        return NGX_ERROR;
+    }
+
+    switch (feed->state) {
+
+    case NGX_HTTP_NPMTOKEN_FEED_ID:
+        return ngx_http_npmtoken_feed_track(feed, reply);
+
+    case NGX_HTTP_NPMTOKEN_FEED_TRACKING:
+        return ngx_http_npmtoken_feed_subscribe(feed, reply);
+
+    case NGX_HTTP_NPMTOKEN_FEED_SUBSCRIBE:
+        return ngx_http_npmtoken_feed_begin(feed, reply);
+
+    case NGX_HTTP_NPMTOKEN_FEED_LIVE:
+        return ngx_http_npmtoken_feed_message(feed, reply);
+
+    default: /* NGX_HTTP_NPMTOKEN_FEED_CLOSED */
+        return NGX_ERROR;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_feed_track(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply)
+{
+    ngx_str_t  argv[8];
+    u_char     id[NGX_INT64_LEN];
+
+    if (reply->type != REDIS_REPLY_INTEGER) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&argv[0], "CLIENT");
+    ngx_str_set(&argv[1], "TRACKING");
+    ngx_str_set(&argv[2], "on");
+    ngx_str_set(&argv[3], "REDIRECT");
+    argv[4].data = id;
+    argv[4].len = ngx_sprintf(id, "%L", (int64_t) reply->integer) - id;
+    ngx_str_set(&argv[5], "BCAST");
+    ngx_str_set(&argv[6], "PREFIX");
+    argv[7] = feed->conf->endpoint->records;
+
+    feed->state = NGX_HTTP_NPMTOKEN_FEED_TRACKING;
+
+    return ngx_http_npmtoken_feed_send(feed, 8, argv);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_feed_subscribe(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply)
+{
+    ngx_int_t  rc;
+    ngx_str_t  argv[2];
+
+    if (reply->type != REDIS_REPLY_STATUS
+        || ngx_strcmp(reply->str, "OK") != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&argv[0], "SUBSCRIBE");
+    ngx_str_set(&argv[1], "__redis__:invalidate");
+
+    feed->state = NGX_HTTP_NPMTOKEN_FEED_SUBSCRIBE;
+
+    rc = ngx_http_npmtoken_feed_send(feed, 2, argv);
+
+    /* an invalidation may come before the confirmation */
+
+    ngx_http_npmtoken_connection_stream(&feed->conn);
+
+    return rc;
+}
+
+
+/*
+ * rule: epoch-when-subscribed.  Only now is every change pushed; whatever was
+ * looked up before may have changed unnoticed.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_feed_begin(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3
+        || !ngx_http_npmtoken_feed_is(reply->element[0], "subscribe")
+        || !ngx_http_npmtoken_feed_is(reply->element[1],
+                                      "__redis__:invalidate"))
+    {
+        /* the tracking is on: what is pushed already is of the last epoch */
+
+        return ngx_http_npmtoken_feed_message(feed, reply);
+    }
+
+    feed->epoch = ngx_http_npmtoken_epoch_begin(feed->proof, feed->session,
+                                               &feed->conn.sockaddr.sockaddr,
+                                               feed->conn.socklen);
+    if (feed->epoch == 0) {
+        return NGX_ERROR;
+    }
+
+    feed->state = NGX_HTTP_NPMTOKEN_FEED_LIVE;
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "npmtoken_store \"%V\": the feed is live, epoch %uL",
+                  &feed->conf->store, feed->epoch);
+
+    return ngx_http_npmtoken_feed_ping(feed);
+}
+
+
+/*
+ * rule: one-ping, clock-before-ping.  One is on its way at a time, and what
+ * it will prove is the time at which it was not yet sent.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_feed_ping(ngx_http_npmtoken_feed_t *feed)
+{
+    u_char     nonce[NGX_INT64_LEN];
+    ngx_str_t  argv[2];
+
+    feed->sent = ngx_http_npmtoken_clock();
+    feed->nonce++;
+
+    ngx_str_set(&argv[0], "PING");
+    argv[1].data = nonce;
+    argv[1].len = ngx_sprintf(nonce, "%uL", feed->nonce) - nonce;
+
+    return ngx_http_npmtoken_feed_send(feed, 2, argv);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_feed_message(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return NGX_ERROR;
+    }
+
+    if (reply->elements == 3
+        && ngx_http_npmtoken_feed_is(reply->element[0], "message")
+        && ngx_http_npmtoken_feed_is(reply->element[1],
+                                     "__redis__:invalidate"))
+    {
+        return ngx_http_npmtoken_feed_invalidation(feed, reply->element[2]);
+    }
+
+    if (reply->elements == 2
+        && ngx_http_npmtoken_feed_is(reply->element[0], "pong"))
+    {
+        return ngx_http_npmtoken_feed_pong(feed, reply->element[1]);
+    }
+
+    return NGX_ERROR;
+}
+
+
+/* a string in the place of the names is somebody's PUBLISH: not Redis's word */
+
+static ngx_int_t
+ngx_http_npmtoken_feed_invalidation(ngx_http_npmtoken_feed_t *feed,
+    redisReply *names)
+{
+    size_t       i;
+    ngx_str_t    name;
+    redisReply  *element;
+
+    if (names->type == REDIS_REPLY_NIL) {
+
+        /* rule: flush-is-everything */
+
+        ngx_http_npmtoken_invalidate_all(feed->proof);
+        return NGX_OK;
+    }
+
+    if (names->type != REDIS_REPLY_ARRAY) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < names->elements; i++) {
+        element = names->element[i];
+
+        if (element->type != REDIS_REPLY_STRING) {
+            return NGX_ERROR;
+        }
+
+        name.data = (u_char *) element->str;
+        name.len = element->len;
+
+        ngx_http_npmtoken_feed_changed(feed, &name);
+    }
+
+    return NGX_OK;
+}
+
+
+/* a name that is no key's can have no record in the cache */
+
+static void
+ngx_http_npmtoken_feed_changed(ngx_http_npmtoken_feed_t *feed,
+    ngx_str_t *name)
+{
+    size_t  len;
+
+    len = feed->conf->endpoint->records.len;
+
+    if (name->len != len + NPMTOKEN_KEY_LEN) {
+        return;
+    }
+
+    ngx_http_npmtoken_invalidate(feed->proof, name->data + len);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
+{
+    ngx_int_t  n;
+
+    if (nonce->type != REDIS_REPLY_STRING) {
+        return NGX_ERROR;
+    }
+
+    n = ngx_atoi((u_char *) nonce->str, nonce->len);
+
+    if (feed->sent == 0 || n == NGX_ERROR || (uint64_t) n != feed->nonce) {
+        return NGX_ERROR;
+    }
+
+    feed->ponged = feed->sent;
+    feed->sent = 0;
+
+    return NGX_OK;
+}
+
+
+/* rule: apply-before-proof, time-of-sending */
+
+static void
+ngx_http_npmtoken_feed_drained_handler(void *data)
+{
+    ngx_http_npmtoken_feed_t  *feed = data;
+
+    if (feed->ponged == 0) {
+        return;
+    }
+
+    if (ngx_http_npmtoken_prove(feed->proof, feed->epoch, feed->ponged)
+        != NGX_OK)
+    {
+        ngx_http_npmtoken_connection_fail(&feed->conn,
+                                          "another feed has begun an epoch");
+        return;
+    }
+
+    feed->ponged = 0;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_feed_send(ngx_http_npmtoken_feed_t *feed, ngx_uint_t argc,
+    ngx_str_t *argv)
+{
+    ngx_http_npmtoken_command_t  command;
+
+    command.argc = argc;
+    command.argv = argv;
+
+    return ngx_http_npmtoken_connection_send(&feed->conn, &command, 1);
+}
+
+
+static ngx_uint_t
+ngx_http_npmtoken_feed_is(redisReply *reply, char *text)
+{
+    return reply->type == REDIS_REPLY_STRING
+           && ngx_strcmp(reply->str, text) == 0;
+}
+
+
+static void
+ngx_http_npmtoken_feed_log_error(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply)
+{
+    ngx_str_t  code;
+
+    ngx_http_npmtoken_codec_error(reply, &code);
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "npmtoken_store \"%V\": redis answered \"%V\" on the feed",
+                  &feed->conf->store, &code);
+}

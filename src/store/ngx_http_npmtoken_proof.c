@@ -1,0 +1,341 @@
+
+/*
+ * Every word here is changed by one atomic operation, so a worker that stops
+ * or dies between two of them leaves a state that means something: at worst
+ * an epoch that nobody proves, which is one that proves nothing.
+ */
+
+
+#include "ngx_http_npmtoken_proof.h"
+
+
+#define ngx_http_npmtoken_load(p)  __atomic_load_n(p, __ATOMIC_ACQUIRE)
+
+#define ngx_http_npmtoken_next(number)                                        \
+    ((number) + 1 == NGX_HTTP_NPMTOKEN_NO_NUMBER ? 1 : (number) + 1)
+
+#define ngx_http_npmtoken_cas(p, old, new)                                    \
+    __atomic_compare_exchange_n(p, old, new, 0, __ATOMIC_ACQ_REL,             \
+                                __ATOMIC_ACQUIRE)
+
+
+static uint32_t ngx_http_npmtoken_counter(ngx_http_npmtoken_proof_t *proof,
+    u_char *key);
+static uint64_t ngx_http_npmtoken_count(ngx_http_npmtoken_proof_t *proof,
+    uint32_t counter);
+static uint32_t ngx_http_npmtoken_peer_crc(ngx_sockaddr_t *sockaddr,
+    uint32_t len, uint64_t epoch);
+
+
+/*
+ * rule: boottime.  CLOCK_MONOTONIC stands still while a machine is suspended,
+ * and revocations do not; nginx's cached time stands still with its worker.
+ */
+
+uint64_t
+ngx_http_npmtoken_clock(void)
+{
+    struct timespec  ts;
+
+#if (defined CLOCK_BOOTTIME)
+    (void) clock_gettime(CLOCK_BOOTTIME, &ts);
+#else
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+#endif
+
+    return (uint64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+
+size_t
+ngx_http_npmtoken_proof_size(ngx_uint_t counters)
+{
+    return offsetof(ngx_http_npmtoken_proof_t, counters)
+           + counters * sizeof(uint32_t);
+}
+
+
+void
+ngx_http_npmtoken_proof_init(ngx_http_npmtoken_proof_t *proof,
+    ngx_uint_t counters)
+{
+    ngx_memzero(proof, ngx_http_npmtoken_proof_size(counters));
+
+    proof->mask = counters - 1;
+}
+
+
+static uint32_t
+ngx_http_npmtoken_counter(ngx_http_npmtoken_proof_t *proof, u_char *key)
+{
+    return (uint32_t) ngx_hextoi(key, 8) & proof->mask;
+}
+
+
+/* both only grow, so their sum stands only while both do */
+
+static uint64_t
+ngx_http_npmtoken_count(ngx_http_npmtoken_proof_t *proof, uint32_t counter)
+{
+    return (uint64_t) ngx_http_npmtoken_load(&proof->counters[counter])
+           + ngx_http_npmtoken_load(&proof->all);
+}
+
+
+void
+ngx_http_npmtoken_stamp_take(ngx_http_npmtoken_proof_t *proof, u_char *key,
+    ngx_http_npmtoken_stamp_t *stamp)
+{
+    uint64_t  now;
+
+    now = ngx_http_npmtoken_clock();
+
+    if (proof == NULL) {
+        stamp->word = now;
+        stamp->counter = 0;
+        stamp->count = 0;
+        return;
+    }
+
+    stamp->word = ngx_http_npmtoken_word(ngx_http_npmtoken_epoch(proof), now);
+    stamp->counter = ngx_http_npmtoken_counter(proof, key);
+    stamp->count = ngx_http_npmtoken_count(proof, stamp->counter);
+}
+
+
+ngx_uint_t
+ngx_http_npmtoken_stamp_current(ngx_http_npmtoken_proof_t *proof,
+    ngx_http_npmtoken_stamp_t *stamp, uint64_t now, ngx_msec_t bound)
+{
+    uint64_t  word, time;
+
+    time = ngx_http_npmtoken_word_time(stamp->word);
+
+    if (proof) {
+
+        /*
+         * rule: word-before-count.  The owner counts before it proves; read
+         * the other way round, a count from before an invalidation could
+         * stand beside a proof from after it.
+         */
+
+        word = ngx_http_npmtoken_load(&proof->word);
+
+        if (ngx_http_npmtoken_word_number(word)
+            != ngx_http_npmtoken_word_number(stamp->word)
+            || ngx_http_npmtoken_count(proof, stamp->counter) != stamp->count)
+        {
+            return 0;
+        }
+
+        /* the look-up itself, or the last proof, whichever is younger */
+
+        time = ngx_max(time, ngx_http_npmtoken_word_time(word));
+    }
+
+    return (int64_t) (now - time) <= (int64_t) bound;
+}
+
+
+ngx_uint_t
+ngx_http_npmtoken_stamp_unchanged(ngx_http_npmtoken_proof_t *proof,
+    ngx_http_npmtoken_stamp_t *stamp)
+{
+    return ngx_http_npmtoken_count(proof, stamp->counter) == stamp->count;
+}
+
+
+uint64_t
+ngx_http_npmtoken_epoch(ngx_http_npmtoken_proof_t *proof)
+{
+    return ngx_http_npmtoken_word_number(ngx_http_npmtoken_load(&proof->word));
+}
+
+
+void
+ngx_http_npmtoken_invalidate(ngx_http_npmtoken_proof_t *proof, u_char *key)
+{
+    uint32_t  counter;
+
+    counter = ngx_http_npmtoken_counter(proof, key);
+
+    (void) __atomic_add_fetch(&proof->counters[counter], 1, __ATOMIC_ACQ_REL);
+}
+
+
+void
+ngx_http_npmtoken_invalidate_all(ngx_http_npmtoken_proof_t *proof)
+{
+    (void) __atomic_add_fetch(&proof->all, 1, __ATOMIC_ACQ_REL);
+}
+
+
+uint64_t
+ngx_http_npmtoken_lease_take(ngx_http_npmtoken_proof_t *proof,
+    uint64_t session, ngx_msec_t duration)
+{
+    uint64_t  lease, now, number;
+
+    now = ngx_http_npmtoken_clock();
+    lease = ngx_http_npmtoken_load(&proof->lease);
+
+    number = ngx_http_npmtoken_word_number(lease);
+
+    if ((session == 0 || number != session)
+        && ngx_http_npmtoken_word_time(lease) > now)
+    {
+        return 0;
+    }
+
+    number = ngx_http_npmtoken_next(number);
+
+    if (!ngx_http_npmtoken_cas(&proof->lease, &lease,
+                               ngx_http_npmtoken_word(number,
+                                                      now + duration)))
+    {
+        return 0;
+    }
+
+    return number;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_lease_renew(ngx_http_npmtoken_proof_t *proof,
+    uint64_t session, ngx_msec_t duration)
+{
+    uint64_t  lease, now;
+
+    now = ngx_http_npmtoken_clock();
+    lease = ngx_http_npmtoken_load(&proof->lease);
+
+    if (ngx_http_npmtoken_word_number(lease) != session) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_npmtoken_cas(&proof->lease, &lease,
+                                 ngx_http_npmtoken_word(session,
+                                                        now + duration))
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+void
+ngx_http_npmtoken_lease_release(ngx_http_npmtoken_proof_t *proof,
+    uint64_t session)
+{
+    uint64_t  lease;
+
+    lease = ngx_http_npmtoken_load(&proof->lease);
+
+    if (ngx_http_npmtoken_word_number(lease) == session) {
+        (void) ngx_http_npmtoken_cas(&proof->lease, &lease,
+                                     ngx_http_npmtoken_word(session, 0));
+    }
+}
+
+
+uint64_t
+ngx_http_npmtoken_epoch_begin(ngx_http_npmtoken_proof_t *proof,
+    uint64_t session, struct sockaddr *sockaddr, socklen_t socklen)
+{
+    uint64_t  word, lease, epoch;
+
+    lease = ngx_http_npmtoken_load(&proof->lease);
+
+    if (ngx_http_npmtoken_word_number(lease) != session
+        || ngx_http_npmtoken_word_time(lease) <= ngx_http_npmtoken_clock())
+    {
+        return 0;
+    }
+
+    word = ngx_http_npmtoken_load(&proof->word);
+
+    do {
+        epoch = ngx_http_npmtoken_next(ngx_http_npmtoken_word_number(word));
+
+        ngx_memzero(&proof->peer, sizeof(ngx_sockaddr_t));
+        ngx_memcpy(&proof->peer, sockaddr,
+                   ngx_min(socklen, sizeof(ngx_sockaddr_t)));
+
+        proof->peer_len = socklen;
+        proof->peer_crc = ngx_http_npmtoken_peer_crc(&proof->peer, socklen,
+                                                     epoch);
+
+    } while (!ngx_http_npmtoken_cas(&proof->word, &word,
+                                    ngx_http_npmtoken_word(epoch, 0)));
+
+    return epoch;
+}
+
+
+static uint32_t
+ngx_http_npmtoken_peer_crc(ngx_sockaddr_t *sockaddr, uint32_t len,
+    uint64_t epoch)
+{
+    uint32_t  crc;
+
+    ngx_crc32_init(crc);
+    ngx_crc32_update(&crc, (u_char *) sockaddr, sizeof(ngx_sockaddr_t));
+    ngx_crc32_update(&crc, (u_char *) &len, sizeof(uint32_t));
+    ngx_crc32_update(&crc, (u_char *) &epoch, sizeof(uint64_t));
+    ngx_crc32_final(crc);
+
+    return crc;
+}
+
+
+/*
+ * Two workers that both take the feed for theirs may write the address at
+ * once, one of them long stopped: what they leave then is told by its sum.
+ */
+
+ngx_int_t
+ngx_http_npmtoken_epoch_peer(ngx_http_npmtoken_proof_t *proof, uint64_t epoch,
+    ngx_sockaddr_t *sockaddr, socklen_t *socklen)
+{
+    uint32_t  len, crc;
+
+    *sockaddr = proof->peer;
+    len = proof->peer_len;
+    crc = proof->peer_crc;
+
+    if (epoch == 0 || len == 0 || len > sizeof(ngx_sockaddr_t)
+        || crc != ngx_http_npmtoken_peer_crc(sockaddr, len, epoch))
+    {
+        return NGX_DECLINED;
+    }
+
+    *socklen = len;
+
+    return NGX_OK;
+}
+
+
+/*
+ * rule: proof-of-own-epoch.  A feed that was replaced while it was stopped
+ * must not vouch for what its successor's epoch holds.
+ */
+
+ngx_int_t
+ngx_http_npmtoken_prove(ngx_http_npmtoken_proof_t *proof, uint64_t epoch,
+    uint64_t time)
+{
+    uint64_t  word;
+
+    word = ngx_http_npmtoken_load(&proof->word);
+
+    do {
+        if (ngx_http_npmtoken_word_number(word) != epoch) {
+            return NGX_DECLINED;
+        }
+
+        if (ngx_http_npmtoken_word_time(word) >= time) {
+            return NGX_OK;
+        }
+
+    } while (!ngx_http_npmtoken_cas(&proof->word, &word,
+                                    ngx_http_npmtoken_word(epoch, time)));
+
+    return NGX_OK;
+}
