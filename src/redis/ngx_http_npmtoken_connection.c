@@ -635,7 +635,7 @@ ngx_http_npmtoken_connection_eof(ngx_http_npmtoken_connection_t *conn)
 {
     if (conn->state == NGX_HTTP_NPMTOKEN_READY && conn->pending == 0) {
 
-        /* "timeout" in redis.conf, a restart: nobody waits, so nothing failed */
+        /* "timeout" in redis.conf, a restart: nobody waits, nothing failed */
 
         ngx_log_error(NGX_LOG_INFO, &conn->log, 0,
                       "redis closed an idle connection");
@@ -1023,13 +1023,10 @@ ngx_http_npmtoken_connection_log_error(ngx_log_t *log, u_char *buf, size_t len)
     p = buf;
 
     if (log->action) {
-        p = ngx_snprintf(p, len, " while %s", log->action);
+        p = ngx_snprintf(buf, len, " while %s", log->action);
         len -= p - buf;
-        buf = p;
     }
 
-    p = ngx_snprintf(p, len, ", client name: %V, redis: \"%V\"",
-                     &conn->label, &conn->endpoint->name);
-
-    return p;
+    return ngx_snprintf(p, len, ", client name: %V, redis: \"%V\"",
+                        &conn->label, &conn->endpoint->name);
 }
