@@ -40,6 +40,9 @@ package NpmToken;
 #
 #     --- tokens            TOKEN FIELD=VALUE..., one token a line; a value
 #                           with blanks stands in "double quotes"
+#     --- store_directives  what else the store "main" has; "cache off;" if
+#                           nothing is said, since most blocks change what
+#                           they ask for and want to see the change at once
 #     --- no_store          no store "main" (nor is there one where
 #                           http_config has a npmtoken_store of its own)
 #     --- allow_log         patterns, one a line, of lines at [crit], [alert]
@@ -195,7 +198,8 @@ sub prepare_block {
 
     if (!defined $block->no_store && $http !~ /\bnpmtoken_store\b/) {
         $http .= "\n    npmtoken_store main {\n"
-            . "        redis unix:\$TEST_NGINX_REDIS_SOCKET;\n    }\n";
+            . "        redis unix:\$TEST_NGINX_REDIS_SOCKET;\n        "
+            . ($block->store_directives // 'cache off;') . "\n    }\n";
     }
 
     $block->set_value('http_config', $http . registry_config());
