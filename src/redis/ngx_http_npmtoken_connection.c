@@ -621,7 +621,7 @@ ngx_http_npmtoken_connection_eof(ngx_http_npmtoken_connection_t *conn)
 {
     if (conn->state == NGX_HTTP_NPMTOKEN_READY && conn->pending == 0) {
 
-        /* "timeout" in redis.conf, a restart: nobody waits, so nothing failed */
+        /* "timeout" in redis.conf, a restart: nobody waits, nothing failed */
 
         ngx_log_error(NGX_LOG_INFO, &conn->log, 0,
                       "redis closed an idle connection");
