@@ -485,7 +485,13 @@ ngx_http_npmtoken_precontent_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_npmtoken_module);
 
-    if (ctx && ctx->judged && ctx->reason != NPMTOKEN_ALLOW) {
+    if (ctx == NULL || !ctx->judged || ctx->reason == NPMTOKEN_ALLOW) {
+        return NGX_DECLINED;
+    }
+
+    /* an error_page that keeps the status of our denial keeps its headers */
+
+    if (r->err_status != npmtoken_verdict_reason(ctx->reason)->status) {
         ngx_http_npmtoken_answer_undo(r, ctx);
     }
 

@@ -246,6 +246,7 @@ ngx_http_npmtoken_connection_connect_to(ngx_http_npmtoken_connection_t *conn,
     struct sockaddr *sockaddr, socklen_t socklen)
 {
     ngx_int_t               rc;
+    ngx_uint_t              level;
     ngx_connection_t       *c;
     ngx_peer_connection_t  *peer;
 
@@ -263,13 +264,24 @@ ngx_http_npmtoken_connection_connect_to(ngx_http_npmtoken_connection_t *conn,
     peer->name = &conn->endpoint->url.url;
     peer->get = ngx_event_get_peer;
     peer->log = &conn->log;
-    peer->log_error = NGX_ERROR_ERR;
+    peer->log_error = conn->failures ? NGX_ERROR_INFO : NGX_ERROR_ERR;
     peer->so_keepalive = 1;
 
     conn->log.action = "connecting to redis";
     conn->log.connection = 0;
 
+    level = conn->log.log_level;
+
+    if (conn->failures && level < NGX_LOG_INFO) {
+
+        /* what fails at once, as a unix socket does, nginx logs by itself */
+
+        conn->log.log_level = NGX_LOG_ALERT;
+    }
+
     rc = ngx_event_connect_peer(peer);
+
+    conn->log.log_level = level;
 
     if (rc != NGX_OK && rc != NGX_AGAIN) {
         return NGX_ERROR;

@@ -349,15 +349,12 @@ wrap {
 wrap {
     my ($original, $block, @args) = @_;
 
-    if (defined $block->cases
-        && ++$block->{npmtoken_asked} < @{ $block->request })
-    {
-        return;
-    }
+    my $requests = ref $block->request ? @{ $block->request } : 1;
+    my $more = ++$block->{npmtoken_asked} < $requests;
 
-    $original->($block, @args);
+    $original->($block, @args) if !$more || !defined $block->cases;
 
-    check_lines($block, $ENV{TEST_NGINX_SERVROOT});
+    check_lines($block, $ENV{TEST_NGINX_SERVROOT}) if !$more;
 } 'Socket::check_error_log';
 
 

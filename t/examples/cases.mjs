@@ -1,0 +1,417 @@
+/*
+ * What the examples are asked whose registry is the server that echoes.
+ */
+
+import assert from 'node:assert/strict';
+
+import { newToken, now } from '../../demo/lib/tokens.mjs';
+
+const OFFICE = '127.168.3.4';
+
+/* more than any burst, so that a limit that holds is met */
+const FLOOD = 2500;
+const AT_ONCE = 20;
+
+
+/* by a record, or as nobody: the registry gets no token */
+
+function allowed(answer) {
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.echo.headers.authorization, undefined);
+}
+
+
+function denied(answer, status, reason) {
+    assert.equal(answer.status, status, answer.text);
+    assert.equal(answer.reason, reason);
+    assert.equal(answer.echo, undefined);
+}
+
+
+/*
+ * What holds for each registry that takes the person from a header; "base"
+ * is where npm's paths begin, "other" a path that has nothing to do with it.
+ */
+
+function identity({ header, base, other, forged }) {
+    const lower = header.toLowerCase();
+
+    return {
+        'the registry gets the user, not the token': async site => {
+            const token = await site.token('alice');
+            const answer = await site.ask('PUT', `${base}@scope%2fpkg`,
+                                          { token, body: '{}' });
+
+            allowed(answer);
+            assert.equal(answer.echo.headers[lower], 'alice');
+            assert.equal(answer.echo.url, `${base}@scope%2fpkg`);
+        },
+
+        'a read-only token reads, audits, and does not write': async site => {
+            const token = await site.token('bob', { readonly: true });
+
+            allowed(await site.ask('GET', `${base}pkg`, { token }));
+            allowed(await site.ask('POST',
+                `${base}-/npm/v1/security/advisories/bulk`,
+                { token, body: '{}' }));
+            denied(await site.ask('PUT', `${base}pkg`, { token, body: '{}' }),
+                   403, 'readonly');
+        },
+
+        'nobody is let in without a token': async site => {
+            denied(await site.ask('GET', `${base}pkg`), 401, 'no_token');
+        },
+
+        'a forged header reaches the registry nowhere': async site => {
+            const token = await site.token('bob');
+
+            for (const name of forged) {
+                const headers = { [name]: 'admin' };
+                const inside = await site.ask('GET', `${base}pkg`,
+                                              { token, headers });
+                const outside = await site.ask('GET', other, { headers });
+
+                assert.equal(inside.echo.headers[lower], 'bob', name);
+                assert.equal(outside.status, 200);
+                assert.doesNotMatch(outside.text, /admin/, name);
+                assert.doesNotMatch(inside.text, /admin/, name);
+            }
+
+            denied(await site.ask('GET', `${base}pkg`,
+                                  { headers: { [header]: 'admin' } }),
+                   401, 'no_token');
+        },
+    };
+}
+
+
+/* of registries whose other paths are left alone */
+
+function exempt({ base, other }) {
+    return {
+        'other paths keep their own login': async site => {
+            const answer = await site.ask('GET', other, {
+                headers: { Authorization: 'Basic YWxpY2U6cHc=' },
+            });
+
+            assert.equal(answer.status, 200);
+            assert.equal(answer.echo.headers.authorization,
+                         'Basic YWxpY2U6cHc=');
+        },
+
+        'no path leads through them to a package': async site => {
+            const up = path => '../'.repeat(path.split('/').length - 2);
+            const package_ = `${base}pkg/-rev/1/`;
+            const raw = `${package_}${up(package_)}${other.slice(1)}`;
+            const answer = await site.ask('DELETE', raw);
+
+            assert.equal(answer.status, 200);
+            assert.equal(answer.echo.url, other);
+
+            denied(await site.ask('DELETE',
+                `${other}/${up(`${other}/`)}${base.slice(1)}pkg/-rev/1`),
+                   401, 'no_token');
+        },
+    };
+}
+
+
+const NEXUS = {
+    header: 'X-SSO-USER',
+    base: '/repository/npm-private/',
+    other: '/service/rest/v1/status',
+    forged: ['X-SSO-USER', 'x-sso-user', 'X-Sso-User'],
+};
+
+const ARTIFACTORY = {
+    header: 'REMOTE_USER',
+    base: '/artifactory/api/npm/npm-local/',
+    other: '/ui/login',
+    forged: ['REMOTE_USER', 'Remote-User'],
+};
+
+
+const MIRROR = {
+    'from the office one reads without a token': async site => {
+        const answer = await site.ask('GET', '/pkg', { from: OFFICE });
+
+        allowed(answer);
+        assert.equal(answer.echo.headers.host, 'mirror.example.com');
+    },
+
+    'from elsewhere one needs a token': async site => {
+        const token = await site.token('alice');
+
+        denied(await site.ask('GET', '/pkg'), 401, 'no_token');
+        allowed(await site.ask('GET', '/@s%2fpkg', { token }));
+    },
+
+    'a stray token does no harm in the office': async site => {
+        const token = newToken();
+        const inside = await site.ask('GET', '/pkg', { token, from: OFFICE });
+
+        allowed(inside);
+        assert.match(inside.headers['npm-notice'], /is unknown/);
+        denied(await site.ask('GET', '/pkg', { token }), 401, 'unknown');
+    },
+
+    'a revoked one is refused there too': async site => {
+        const token = await site.token('alice', { revoked_at: now() });
+
+        denied(await site.ask('GET', '/pkg', { token, from: OFFICE }),
+               401, 'revoked');
+    },
+
+    'nobody writes': async site => {
+        const token = await site.token('alice');
+        const write = await site.ask('PUT', '/pkg', { token, body: '{}' });
+        const read = await site.ask('HEAD', '/pkg', { token });
+
+        assert.equal(write.status, 403);
+        assert.equal(write.echo, undefined);
+        assert.equal(read.status, 200);
+    },
+};
+
+
+/* the balancers are 127.0.0.10 and 127.0.0.11; nobody else is believed */
+
+const BALANCED = {
+    'the address is the one that the balancer says': async site => {
+        const token = await site.token('alice', {
+            cidr_whitelist: '203.0.113.0/24',
+        });
+        const ask = headers => site.ask('GET', '/pkg', {
+            token, headers, from: '127.0.0.10',
+        });
+
+        const answer = await ask({ 'X-Forwarded-For': '203.0.113.7' });
+
+        allowed(answer);
+        assert.equal(answer.echo.headers['x-npm-user'], 'alice');
+        assert.equal(answer.echo.headers['x-forwarded-for'], '203.0.113.7');
+
+        denied(await ask({ 'X-Forwarded-For': '198.51.100.1' }), 401, 'cidr');
+        denied(await ask({ 'X-Forwarded-For': '203.0.113.7, 198.51.100.1' }),
+               401, 'cidr');
+        allowed(await ask({
+            'X-Forwarded-For': '198.51.100.1, 203.0.113.7, 127.0.0.11',
+        }));
+    },
+
+    'who is no balancer says nothing': async site => {
+        const token = await site.token('alice', {
+            cidr_whitelist: '203.0.113.0/24',
+        });
+
+        denied(await site.ask('GET', '/pkg', {
+            token, headers: { 'X-Forwarded-For': '203.0.113.7' },
+        }), 401, 'cidr');
+    },
+
+    'the PROXY protocol counts from a balancer only': async site => {
+        const token = await site.token('alice', {
+            cidr_whitelist: '203.0.113.0/24, 2001:db8::/32',
+        });
+        const port = site.ports.get('8080');
+        const ask = (from, proxy) => site.raw({ port, from }, proxy
+            + `GET /pkg HTTP/1.0\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+
+        const v4 = 'PROXY TCP4 203.0.113.7 10.0.0.1 5000 8080\r\n';
+        const v6 = 'PROXY TCP6 2001:db8::7 2001:db8::1 5000 8080\r\n';
+        const no = 'PROXY TCP4 198.51.100.1 10.0.0.1 5000 8080\r\n';
+
+        assert.match(await ask('127.0.0.10', v4), /^HTTP\/1.1 200 /);
+        assert.match(await ask('127.0.0.10', v6), /^HTTP\/1.1 200 /);
+        assert.match(await ask('127.0.0.10', no), /^HTTP\/1.1 401 /);
+        assert.match(await ask('127.0.0.1', v4), /^HTTP\/1.1 401 /);
+    },
+
+    'a forged identity does not get through': async site => {
+        denied(await site.ask('GET', '/pkg', {
+            headers: { 'X-Npm-User': 'admin' }, from: '127.0.0.10',
+        }), 401, 'no_token');
+    },
+};
+
+
+/* how many of FLOOD requests were answered with each status */
+
+async function flood(ask) {
+    const counts = {};
+    let left = FLOOD;
+
+    const worker = async () => {
+        while (left-- > 0 && !counts[429]) {
+            const { status } = await ask();
+
+            counts[status] = (counts[status] ?? 0) + 1;
+        }
+    };
+
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+
+    return counts;
+}
+
+
+const LIMITED = {
+    'a token over its rate waits, another one does not': async site => {
+        const [alice, bob] = [await site.token('alice'),
+                              await site.token('bob')];
+        const counts = await flood(() => site.ask('GET', '/pkg',
+                                                  { token: alice }));
+
+        assert.ok(counts[200] >= 500, JSON.stringify(counts));
+        assert.ok(counts[429] > 0, JSON.stringify(counts));
+
+        allowed(await site.ask('GET', '/pkg', { token: bob }));
+    },
+
+    'so does an address without a token': async site => {
+        const counts = await flood(() => site.ask('GET', '/pkg'));
+
+        assert.ok(counts[401] >= 500, JSON.stringify(counts));
+        assert.ok(counts[429] > 0, JSON.stringify(counts));
+
+        const token = await site.token('carol');
+
+        allowed(await site.ask('GET', '/pkg', { token }));
+    },
+
+    'the log says who, and what became of it': async site => {
+        const token = await site.token('dave', { readonly: true });
+
+        await site.ask('GET', '/read', { token });
+        await site.ask('PUT', '/written', { token });
+
+        await site.logged('access.log',
+                          / dave \[.*"GET \/read .*" 200 read allow\n/);
+        await site.logged('access.log',
+                          / \[.*"PUT \/written .*" 403 write readonly\n/);
+    },
+};
+
+
+const NETWORK = '127.168.7.9';
+
+const ROLLED_OUT = {
+    'elsewhere all goes through as it came': async site => {
+        const readonly = await site.token('bob', { readonly: true });
+        const unknown = newToken();
+
+        for (const [method, url, token] of [['GET', '/anonymous', undefined],
+                                            ['GET', '/unknown', unknown],
+                                            ['PUT', '/readonly', readonly]])
+        {
+            const { status, echo } = await site.ask(method, url, {
+                token, headers: { 'X-Npm-User': 'admin' },
+            });
+
+            assert.equal(status, 200);
+            assert.equal(echo.headers.authorization,
+                         token && `Bearer ${token}`);
+            assert.equal(echo.headers['x-npm-user'], undefined);
+        }
+    },
+
+    'what is allowed has its identity already': async site => {
+        const token = await site.token('alice');
+        const answer = await site.ask('GET', '/allowed', { token });
+
+        allowed(answer);
+        assert.equal(answer.echo.headers['x-npm-user'], 'alice');
+    },
+
+    'in the network that is done it is refused': async site => {
+        const token = await site.token('bob', { readonly: true });
+
+        denied(await site.ask('GET', '/enforced', { from: NETWORK }),
+               401, 'no_token');
+        denied(await site.ask('PUT', '/enforced', { token, from: NETWORK }),
+               403, 'readonly');
+    },
+
+    'the log has those, and only those': async site => {
+        await site.logged('denied.log',
+            /dry_run=on no_token read key= status=200 "GET \/anonymous /);
+        await site.logged('denied.log',
+            /dry_run=on unknown read key=[0-9a-f]{32} status=200 "GET \/unkn/);
+        await site.logged('denied.log',
+            /dry_run=on readonly write key=[0-9a-f]{32} status=200 "PUT /);
+        await site.logged('denied.log',
+            /dry_run=off readonly write key=[0-9a-f]{32} status=403 "PUT /);
+        await site.logged('access.log', /GET \/allowed /);
+
+        assert.doesNotMatch(await site.log('denied.log'), /allowed/);
+        assert.doesNotMatch(await site.log('error.log'), /npmtoken denied/);
+    },
+};
+
+
+const CACHED = {
+    'what one person got is not given to another': async site => {
+        const [alice, bob] = [await site.token('alice'),
+                              await site.token('bob')];
+        const first = await site.ask('GET', '/private', { token: alice });
+        const asked = site.echo.seen.length;
+        const again = await site.ask('GET', '/private', { token: alice });
+
+        assert.equal(first.echo.headers['x-npm-user'], 'alice');
+        assert.equal(again.echo.headers['x-npm-user'], 'alice');
+        assert.equal(site.echo.seen.length, asked, 'it was asked again');
+
+        const other = await site.ask('GET', '/private', { token: bob });
+
+        assert.equal(other.echo.headers['x-npm-user'], 'bob');
+    },
+
+    'a tarball too is for those who may': async site => {
+        const token = await site.token('alice');
+        const url = '/pkg/-/pkg-1.0.0.tgz';
+
+        allowed(await site.ask('GET', url, { token }));
+        allowed(await site.ask('GET', url, { token }));
+        denied(await site.ask('GET', url), 401, 'no_token');
+
+        await site.forget(token);
+
+        denied(await site.ask('GET', url, { token }), 401, 'unknown');
+    },
+
+    'the long form is not given for the short one': async site => {
+        const token = await site.token('alice');
+        const short = 'application/vnd.npm.install-v1+json; q=1.0, */*';
+
+        await site.ask('GET', '/forms', { token });
+
+        const { echo } = await site.ask('GET', '/forms', {
+            token, headers: { Accept: short },
+        });
+
+        assert.equal(echo.headers.accept, short);
+    },
+
+    'a write is written': async site => {
+        const token = await site.token('alice');
+
+        for (let i = 0; i < 2; i++) {
+            const { echo } = await site.ask('PUT', '/pkg',
+                                            { token, body: `${i}` });
+
+            assert.equal(echo.method, 'PUT');
+        }
+    },
+};
+
+
+export const CASES = {
+    'nexus': { tests: { ...identity(NEXUS), ...exempt(NEXUS) } },
+    'artifactory': { tests: { ...identity(ARTIFACTORY),
+                              ...exempt(ARTIFACTORY) } },
+    'static-mirror': { tests: MIRROR },
+    'load-balancer': { tests: BALANCED },
+    'limit-req': { tests: LIMITED },
+    'rollout': { tests: ROLLED_OUT },
+    'proxy-cache': { tests: CACHED },
+};

@@ -1,0 +1,410 @@
+/*
+ * The examples in front of Verdaccio, which is the real one.
+ */
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { request, ROOT } from '../../demo/lib/servers.mjs';
+import { newToken, now, recordName } from '../../demo/lib/tokens.mjs';
+
+const VERDACCIO = path.resolve(process.env.NPMTOKEN_VERDACCIO
+    || path.join(ROOT, 'build/verdaccio'));
+const EXAMPLES = path.join(ROOT, 'conf-examples');
+
+const PASSWORD = 'the-password-of-alice';
+const JSON_BODY = { 'Content-Type': 'application/json' };
+
+
+/* a line of the file in which Verdaccio keeps who may log in to its pages */
+
+function htpasswd(user, password) {
+    const hash = createHash('sha1').update(password).digest('base64');
+
+    return `${user}:{SHA}${hash}\n`;
+}
+
+
+export class Verdaccio {
+
+    /* "change" edits the example's verdaccio.yaml */
+    constructor(site, change) {
+        this.site = site;
+        this.change = change;
+    }
+
+    async start() {
+        const { dir, name, servers, registry } = this.site;
+        const yaml = await readFile(`${EXAMPLES}/verdaccio.yaml`, 'utf8');
+        const config = `${dir}/verdaccio.yaml`;
+
+        await mkdir(`${dir}/plugins`);
+        await symlink(`${EXAMPLES}/verdaccio-npmtoken`,
+                      `${dir}/plugins/verdaccio-npmtoken`);
+        await writeFile(`${dir}/htpasswd`, htpasswd('alice', PASSWORD));
+        await writeFile(config, this.change(yaml)
+            .replaceAll('/var/lib/verdaccio/', `${dir}/`)
+            .replaceAll('/usr/lib/verdaccio/', `${dir}/`)
+            .replaceAll('/run/verdaccio/npm.sock', registry.socket));
+
+        this.server = servers.server(`verdaccio-${name}`);
+
+        await this.server.start(process.execPath, [
+            `${VERDACCIO}/node_modules/verdaccio/bin/verdaccio`,
+            '--config', config,
+        ], { cwd: dir, env: { PATH: process.env.PATH, HOME: dir } });
+
+        await this.server.ready(async () => {
+            const { status } = await this.get('/-/ping');
+
+            return status === 200;
+        });
+    }
+
+    /* past nginx */
+    get(url, headers = {}) {
+        return request({ socketPath: this.site.registry.socket, path: url,
+                         headers: { Host: 'registry', ...headers } });
+    }
+
+    stop() {
+        return this.server.stop();
+    }
+}
+
+
+async function publish(site, person, name, version = '1.0.0') {
+    const cwd = await person.project({ name, version }, { 'index.js': '' });
+
+    return person.npm(['publish'], cwd);
+}
+
+
+function ended({ code, all }, expected, ...texts) {
+    assert.equal(code, expected, all);
+    texts.forEach(text => assert.match(all, text));
+}
+
+
+/* what Verdaccio's web page sends when somebody logs in there */
+
+async function webLogin(site) {
+    const { status, json, text } = await site.ask(
+        'POST', '/-/verdaccio/sec/login', {
+            headers: JSON_BODY,
+            body: JSON.stringify({ username: 'alice', password: PASSWORD }),
+        });
+
+    assert.equal(status, 200, text);
+    assert.ok(json.token, text);
+
+    return json.token;
+}
+
+
+/* the rights that the README gives the module's user */
+
+async function aclUser(site) {
+    const readme = await readFile(path.join(ROOT, 'README.md'), 'utf8');
+    const [line] = readme.match(/^ACL SETUSER npmtoken .*$/m) ?? [];
+
+    assert.ok(line, 'README.md has no line "ACL SETUSER npmtoken ..."');
+
+    await site.servers.redis(...line.split(' '));
+
+    const [, password] = line.match(/ >(\S+)/);
+
+    await writeFile(`${site.dir}/etc/npmtoken.password`, `${password}\n`,
+                    { mode: 0o600 });
+}
+
+
+const BY_HEADER = {
+    'a full token publishes, and is its user': async site => {
+        const alice = await site.person('alice', await site.token('alice'));
+
+        ended(await publish(site, alice, 'hello'), 0);
+        ended(await publish(site, alice, '@scope/hello'), 0);
+        ended(await alice.npm(['whoami']), 0, /^alice$/m);
+    },
+
+    'a read-only one installs, and does not publish': async site => {
+        const token = await site.token('bob', { readonly: true });
+        const bob = await site.person('bob', token);
+        const cwd = await bob.project({ name: 'app' });
+
+        ended(await bob.npm(['install', 'hello', '@scope/hello'], cwd), 0);
+        assert.ok(await bob.has(cwd, 'node_modules/@scope/hello/index.js'));
+        ended(await publish(site, bob, 'hello', '1.0.1'), 1,
+              /E403/, /read-only/);
+    },
+
+    'without a token there is nothing': async site => {
+        const nobody = await site.person('nobody');
+
+        ended(await nobody.npm(['view', 'hello']), 1, /E401/, /needs a token/);
+    },
+
+    'a forged name is nobody\'s': async site => {
+        const token = await site.token('bob');
+
+        for (const name of ['X-Npm-User', 'x-npm-user', 'X_Npm_User']) {
+            const headers = { [name]: 'alice' };
+            const without = await site.ask('GET', '/-/whoami', { headers });
+            const { json } = await site.ask('GET', '/-/whoami',
+                                            { token, headers });
+
+            assert.equal(without.status, 401);
+            assert.equal(json.username, 'bob');
+        }
+    },
+
+    'the module\'s Redis user may only read records': async site => {
+        const { status } = await site.ask('GET', '/hello', {
+            token: await site.token('carol'),
+        });
+
+        assert.equal(status, 200);
+
+        const info = await site.servers.redis('ACL', 'DRYRUN', 'npmtoken',
+                                              'HGETALL', 'npmtoken:token:x');
+        const others = [['HSET', recordName('x'), 'user', 'x'],
+                        ['HGETALL', 'another'], ['DEL', recordName('x')],
+                        ['KEYS', '*'], ['CONFIG', 'GET', '*'],
+                        ['FLUSHALL']];
+
+        assert.equal(info, 'OK');
+
+        for (const command of others) {
+            const reply = await site.servers.redis('ACL', 'DRYRUN', 'npmtoken',
+                                                   ...command);
+
+            assert.notEqual(reply, 'OK', command.join(' '));
+        }
+    },
+
+    'the web pages and their login work': async site => {
+        const page = await site.ask('GET', '/');
+
+        assert.equal(page.status, 200);
+
+        const parts = [...page.text.matchAll(/(?:src|href)="[^"]*(\/-\/[^"]+)/g)]
+            .map(([, url]) => url);
+
+        assert.ok(parts.length > 1, page.text);
+
+        for (const url of [...parts, '/-/web/detail/hello']) {
+            assert.equal((await site.ask('GET', url)).status, 200, url);
+        }
+
+        const token = await webLogin(site);
+        const list = '/-/verdaccio/data/packages';
+        const inside = await site.ask('GET', list, { token });
+        const outside = await site.ask('GET', list, {
+            headers: { 'X-Npm-User': 'alice' },
+        });
+
+        assert.match(inside.text, /hello/);
+        assert.doesNotMatch(outside.text, /hello/);
+    },
+
+    'their login is no token': async site => {
+        const token = await webLogin(site);
+        const { status, reason } = await site.ask('GET', '/hello', { token });
+
+        assert.equal(status, 401);
+        assert.equal(reason, 'unknown');
+    },
+
+    'no path leads through them to a package': async site => {
+        const up = '../../../';
+
+        /* Verdaccio knows none of these pages; the rest needs a token */
+
+        for (const [url, expected] of [
+            [`/hello/-rev/1/${up}-/verdaccio/x`, 404],
+            [`/hello/-rev/1/${up}-/static/x`, 404],
+            [`/hello/-rev/1/${up}-/web/x`, 404],
+            [`/hello/-rev/1/${up}`, 404],
+            ['/hello/-rev/1/%2e%2e/%2e%2e/%2e%2e/-/verdaccio/x', 404],
+            ['/-/verdaccio/../../hello/-rev/1', 401],
+            ['/-/verdaccio/..%2f..%2fhello/-rev/1', 401],
+        ]) {
+            const headers = { 'X-Npm-User': 'alice' };
+            const { status, reason } = await site.ask('DELETE', url,
+                                                      { headers });
+
+            assert.equal(status, expected, url);
+            assert.equal(reason, expected === 401 ? 'no_token' : undefined);
+        }
+
+        const { status } = await site.verdaccio.get('/hello', {
+            'X-Npm-User': 'alice',
+        });
+
+        assert.equal(status, 200, 'the package is gone');
+    },
+
+    'npm login says what to do instead': async site => {
+        const nobody = await site.person('nobody');
+
+        ended(await nobody.run('npm', ['login', '--auth-type=legacy'],
+                               nobody.home, ['alice', PASSWORD]),
+              1, /Put yours in \.npmrc/);
+
+        const token = await site.token('alice');
+        const made = await site.ask('POST', '/-/npm/v1/tokens',
+                                    { token, body: '{}' });
+
+        assert.equal(made.status, 403);
+    },
+
+    'a client\'s Host does not get into the answers': async site => {
+        const token = await site.token('alice');
+
+        for (const host of ['evil.example', 'a_b']) {
+            const { status, json } = await site.ask('GET', '/hello', {
+                token, headers: { Host: host },
+            });
+
+            assert.equal(status, 200);
+            assert.ok(json.versions['1.0.0'].dist.tarball
+                          .startsWith(site.url), json);
+        }
+    },
+
+    'a token that is logged out stands in no log': async site => {
+        const token = await site.token('alice');
+        const alice = await site.person('alice', token);
+
+        await alice.npm(['logout']);
+        await site.logged('access.log', /DELETE \/-\/user\/token\/[0-9a-f]{8} /);
+
+        assert.doesNotMatch(await site.log('access.log'), new RegExp(token));
+        assert.doesNotMatch(await site.log('error.log'), new RegExp(token));
+    },
+};
+
+
+/* a token that Verdaccio gave out itself, as "npm login" gets one */
+
+async function ownToken(site, user) {
+    const { status, json, text } = await site.ask(
+        'PUT', `/-/user/org.couchdb.user:${user}`, {
+            headers: JSON_BODY,
+            body: JSON.stringify({ name: user, password: PASSWORD }),
+        });
+
+    assert.equal(status, 201, text);
+
+    return json.token;
+}
+
+
+const OWN_TOKENS = {
+    'a token without a record is Verdaccio\'s to judge': async site => {
+        const carol = await site.person('carol', await ownToken(site, 'carol'));
+
+        ended(await publish(site, carol, 'hello'), 0);
+        ended(await carol.npm(['whoami']), 0, /^carol$/m);
+
+        const { status, reason } = await site.ask('GET', '/hello', {
+            token: newToken(),
+        });
+
+        assert.equal(status, 401);
+        assert.equal(reason, undefined, 'it was not Verdaccio that refused');
+    },
+
+    'with a record it is restricted': async site => {
+        const token = await ownToken(site, 'dave');
+        const dave = await site.person('dave', token);
+
+        await site.put(token, { user: 'dave', readonly: true });
+
+        ended(await dave.npm(['view', 'hello', 'version']), 0, /^1\.0\.0$/m);
+        ended(await publish(site, dave, 'other'), 1, /E403/, /read-only/);
+    },
+
+    'revoked_at revokes, deleting lifts': async site => {
+        const token = await ownToken(site, 'erin');
+        const status = async () =>
+            (await site.ask('GET', '/-/whoami', { token })).status;
+
+        await site.put(token, { user: 'erin', readonly: true });
+        assert.equal(await status(), 200);
+
+        await site.set(token, 'revoked_at', String(now()));
+        assert.equal(await status(), 401);
+
+        await site.forget(token);
+        assert.equal(await status(), 200);
+    },
+
+    'who logs in again is unrestricted': async site => {
+        const restricted = await ownToken(site, 'frank');
+
+        await site.put(restricted, { user: 'frank', readonly: true });
+
+        const frank = await site.person('frank',
+                                        await relogin(site, 'frank'));
+
+        ended(await publish(site, frank, 'frank'), 0);
+    },
+
+    'a password is Verdaccio\'s to judge': async site => {
+        const basic = password => 'Basic ' + Buffer.from(`carol:${password}`)
+            .toString('base64');
+        const good = await site.ask('GET', '/-/whoami', {
+            headers: { Authorization: basic(PASSWORD) },
+        });
+
+        assert.equal(good.json.username, 'carol');
+    },
+
+    'the login of the web pages works': async site => {
+        await webLogin(site);
+    },
+};
+
+
+/* as npm does it for a name that exists: the password as Basic */
+
+async function relogin(site, user) {
+    const basic = Buffer.from(`${user}:${PASSWORD}`).toString('base64');
+    const { status, json, text } = await site.ask(
+        'PUT', `/-/user/org.couchdb.user:${user}/-rev/undefined`, {
+            headers: { ...JSON_BODY, Authorization: `Basic ${basic}` },
+            body: JSON.stringify({ name: user, password: PASSWORD }),
+        });
+
+    assert.equal(status, 201, text);
+
+    return json.token;
+}
+
+
+/* Verdaccio as it was before: its own tokens, and people may sign up */
+
+const before = yaml => yaml.replace(/^ +npmtoken: \{\}\n/m, '')
+    .replace('max_users: -1', 'max_users: 100');
+
+
+export const VERDACCIO_CASES = {
+    'verdaccio': {
+        verdaccio: yaml => yaml,
+        prepare: aclUser,
+        tests: BY_HEADER,
+    },
+    'verdaccio-own-tokens': {
+        verdaccio: before,
+        complaints: [
+            '[warn] with "npmtoken_unknown pass" a token without a record is'
+            + ' unrestricted: revoke by "revoked_at" and never by deleting,'
+            + ' give records no TTL, and let redis evict none',
+        ],
+        tests: OWN_TOKENS,
+    },
+};
