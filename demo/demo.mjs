@@ -54,7 +54,7 @@ const NOISE = [
     /^npm notice( (📦.*|Tarball .*|[\d.]+ ?k?B .*|Publishing to .*))?\s*$/,
     /^npm notice (name|version|filename|(un)?package[d]? size|unpacked size|shasum|integrity|total files):/,
     /In most cases, you or one of your dependencies/,
-    /^\{ error: /,
+    /^(\{|\}|\s+error: .*|\s+reason: .*)$/,
 ];
 
 const matters = text => text.split('\n').map(line => line.trimEnd())

@@ -49,7 +49,7 @@ async function store(servers, tokens, fields) {
 
 /* each kind's answer in JSON, for a read and for audit's POST */
 async function reasons(servers, report, tokens) {
-    for (const { kind, user, fields, reason, deleted } of TOKENS) {
+    for (const { kind, user, fields, reason, status, deleted } of TOKENS) {
         let token;
 
         if (deleted) {
@@ -66,7 +66,8 @@ async function reasons(servers, report, tokens) {
         };
 
         for (const [what, answer] of Object.entries(asked)) {
-            const wrongs = statusIs(reason ? 401 : 200, answer);
+            const wrongs = statusIs(reason ? status ?? 401 : 200,
+                                    answer);
 
             if (reason && wrongs.length === 0
                 && JSON.parse(answer.body).reason !== reason)
