@@ -52,7 +52,8 @@ const NOISE = [
     /^\s*$/,
     /A complete log of this run/,
     /^npm notice( (📦.*|Tarball .*|[\d.]+ ?k?B .*|Publishing to .*))?\s*$/,
-    /^npm notice (name|version|filename|(un)?package[d]? size|unpacked size|shasum|integrity|total files):/,
+    /^npm notice (name|version|filename|(un)?pack\w+ size|total files):/,
+    /^npm notice (shasum|integrity):/,
     /In most cases, you or one of your dependencies/,
     /^(\{|\}|\s+error: .*|\s+reason: .*)$/,
 ];

@@ -474,7 +474,7 @@ export async function runMain(main) {
     let servers;
     let ending = false;
 
-    /* the first reason counts: what is stopped has reasons of its own to fail */
+    /* the first reason counts: what is stopped has its own to fail */
     async function end(status, error) {
         if (ending) {
             return;

@@ -189,7 +189,8 @@ async function plugin(servers, report) {
 /* no request with a verdict took its token along to the registry */
 async function stripped(servers, report) {
     const named = await servers.registryLog(
-        ({ req }) => req?.headers['x-npm-user'] && req.headers['x-forwarded-for']);
+        ({ req }) => req?.headers['x-npm-user']
+            && req.headers['x-forwarded-for']);
     const both = named.filter(({ req }) => req.headers.authorization);
 
     report.check('the registry sees an identity or a token, never both',
