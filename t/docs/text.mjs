@@ -118,6 +118,29 @@ const storeDirectives = () =>
     strings(table(STORE, 'ngx_http_npmtoken_store_commands'));
 
 
+/* where the sources set what the README calls the default */
+
+const DEFAULTS = {
+    'npmtoken off;': [MODULE, /conf->store, prev->store, NULL\)/],
+    'npmtoken_anonymous deny;': [MODULE, /conf->value = 0;/],
+    'npmtoken_unknown deny;':
+        [MODULE, /prev->unknown,\s+NGX_HTTP_NPMTOKEN_UNKNOWN_DENY\)/],
+    'npmtoken_base /;': [MODULE, /prev->base, "\/"\)/],
+    'npmtoken_dry_run off;': [MODULE, /conf->value = 0;/],
+    'npmtoken_intercept_errors off;':
+        [MODULE, /prev->intercept_errors,\s+0\)/],
+    'npmtoken_log_level error;': [MODULE, /prev->log_level, NGX_LOG_ERR\)/],
+    'npmtoken_expiry_notice 7d;':
+        [MODULE, /prev->expiry_notice,\s+7 \* 24 \* 60 \* 60\)/],
+    'npmtoken_identity off;':
+        [MODULE, /prev->identity,\s+&ngx_http_npmtoken_identity_off\)/],
+    'connect_timeout 1s;': [STORE, /connect_timeout, 1000\)/],
+    'lookup_timeout 500ms;': [STORE, /lookup->timeout, 500\)/],
+    'lookup_queue 1024;': [STORE, /lookup->queue, 1024\)/],
+    'prefix npmtoken:;': [STORE, /lookup->prefix, "npmtoken:"\)/],
+};
+
+
 /* values of an enumeration, as the syntax has to name them */
 
 function values(name) {
@@ -205,6 +228,19 @@ export const TEXT_TESTS = {
                 .map(s => s.trim()).sort();
 
             assert.deepEqual(said, values(name));
+        }
+    },
+
+    'README: each default': () => {
+        for (const title of ['Directives', 'Directives of a store']) {
+            for (const { default: value } of written(title).values()) {
+                if (value !== 'none') {
+                    const [source, pattern] = DEFAULTS[value] ?? [];
+
+                    assert.ok(source, `where is "${value}" set?`);
+                    assert.match(source, pattern);
+                }
+            }
         }
     },
 
