@@ -461,4 +461,8 @@ if (args.length > 1 || (args.length === 1 && args[0] !== '--stay')) {
     process.exit(2);
 }
 
-runMain(args.length === 0 ? walkThrough : stay);
+if (args.length === 0) {
+    runMain(walkThrough);
+} else {
+    runMain(stay, { SIGINT: 0 });
+}

@@ -467,10 +467,11 @@ export async function startServers({ name = 'npmtoken', workers = 2,
 
 /*
  * Runs main(onDir) and ends the process with the status it returns; whatever
- * happens, what "onDir" was told of is stopped first.
+ * happens, what "onDir" was told of is stopped first.  "ends" has the status
+ * of a signal where that is no failure.
  */
-export async function runMain(main) {
-    const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+export async function runMain(main, ends = {}) {
+    const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, ...ends };
     let servers;
     let ending = false;
 
