@@ -8,7 +8,8 @@ MODULE := build/ngx_http_npmtoken_module.so
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: all deps demo run test unit t examples clients lint soak clean help
+.PHONY: all deps demo run test unit t examples docs clients lint soak
+.PHONY: clean help
 .PHONY: $(MODULE)
 
 
@@ -31,9 +32,9 @@ run: $(MODULE)
 	@node demo/demo.mjs --stay
 
 test:
-	@tools/test lint unit t examples clients
+	@tools/test lint unit t examples docs clients
 
-unit t examples clients lint soak:
+unit t examples docs clients lint soak:
 	@tools/test $@
 
 clean:

@@ -52,9 +52,10 @@ const NOISE = [
     /^\s*$/,
     /A complete log of this run/,
     /^npm notice( (📦.*|Tarball .*|[\d.]+ ?k?B .*|Publishing to .*))?\s*$/,
-    /^npm notice (name|version|filename|(un)?package[d]? size|unpacked size|shasum|integrity|total files):/,
+    /^npm notice (name|version|filename|(un)?pack\w+ size|total files):/,
+    /^npm notice (shasum|integrity):/,
     /In most cases, you or one of your dependencies/,
-    /^\{ error: /,
+    /^(\{|\}|\s+error: .*|\s+reason: .*)$/,
 ];
 
 const matters = text => text.split('\n').map(line => line.trimEnd())
@@ -460,4 +461,8 @@ if (args.length > 1 || (args.length === 1 && args[0] !== '--stay')) {
     process.exit(2);
 }
 
-runMain(args.length === 0 ? walkThrough : stay);
+if (args.length === 0) {
+    runMain(walkThrough);
+} else {
+    runMain(stay, { SIGINT: 0 });
+}

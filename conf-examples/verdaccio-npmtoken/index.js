@@ -2,7 +2,9 @@
 
 /*
  * Verdaccio learns who the person is from the header that nginx sets by
- * "npmtoken_identity X-Npm-User".  Listed first under "auth:".
+ * "npmtoken_identity X-Npm-User".  Put this folder into the one that
+ * "plugins:" names, or into node_modules, and "npmtoken: {}" first under
+ * "auth:".
  *
  * Whoever can connect to Verdaccio directly can be anyone: let it listen on a
  * unix socket that only nginx may open, or on loopback of a host without

@@ -40,7 +40,8 @@ export class Person {
         const auth = this.token
             ? `${url.slice('http:'.length)}:_authToken=${this.token}\n` : '';
 
-        await mkdir(this.home, { recursive: true });
+        this.servers.inUse();
+        await mkdir(this.home);
         await writeFile(this.npmrc, `registry=${url}\n${auth}`
                         + 'fund=false\nupdate-notifier=false\n'
                         + 'fetch-retries=0\n', { mode: 0o600 });
@@ -52,6 +53,7 @@ export class Person {
     async project(manifest, files = {}) {
         const dir = path.join(this.home, `project-${++this.projects}`);
 
+        this.servers.inUse();
         await mkdir(dir);
 
         const all = { 'package.json': `${JSON.stringify(manifest, null, 2)}\n`,
@@ -78,6 +80,8 @@ export class Person {
 
     /* "answers" are typed one by one, each when something was asked */
     run(command, args, cwd, answers = []) {
+        this.servers.inUse();
+
         return new Promise((resolve, reject) => {
             const child = spawn(command, args, {
                 cwd, env: cleanEnv({
@@ -108,6 +112,12 @@ export class Person {
             child.on('error', reject);
             child.on('close', (code, signal) => {
                 this.servers.clients.delete(child);
+
+                if (this.servers.stopping) {
+                    reject(new Error('interrupted'));
+                    return;
+                }
+
                 resolve({ ...out, code: signal ? `signal ${signal}` : code });
             });
 

@@ -57,8 +57,14 @@ export function command(who, line, ...more) {
     say(`   ${cyan(`${who}$`)} ${bold(lines.join(' \\\n'))}`);
 }
 
+/* long lines are folded, and what was folded stands further in */
 export function output(lines) {
-    lines.forEach(line => say(`   ${dim('│')} ${line}`));
+    for (const line of lines) {
+        const folded = line.length <= WIDTH - 5 ? line
+            : wrap(line, '      ').trimStart();
+
+        folded.split('\n').forEach(text => say(`   ${dim('│')} ${text}`));
+    }
 }
 
 /* "right": it gave what it should; "ended": e.g. "exit 0" */

@@ -36,7 +36,7 @@ const LOG_MS = 5000;
 
 /* a child with its output in a file */
 
-class Server {
+export class Server {
 
     constructor(name, dir) {
         this.name = name;
@@ -58,8 +58,6 @@ class Server {
             ...options, detached: true, stdio: ['ignore', file.fd, file.fd],
         });
 
-        await file.close();
-
         this.exit = new Promise(resolve => {
             this.child.on('error', e => {
                 this.ended = e.message;
@@ -70,6 +68,8 @@ class Server {
                 resolve();
             });
         });
+
+        await file.close();
     }
 
     /* waits for a condition, or for the child's end */
@@ -78,9 +78,10 @@ class Server {
 
         while (!await condition().catch(() => false)) {
             if (this.ended !== null || Date.now() > until) {
-                throw new Error(`${this.name} did not start`
-                                + ` (${this.ended ?? 'no answer'})\n`
-                                + await this.tail());
+                throw Object.assign(new Error(
+                    `${this.name} did not start`
+                    + ` (${this.ended ?? 'no answer'})\n`
+                    + await this.tail()), { expected: true });
             }
 
             await sleep(20);
@@ -170,7 +171,7 @@ export function request(options, body) {
 }
 
 
-function freePort() {
+export function freePort() {
     return new Promise((resolve, reject) => {
         const server = net.createServer();
 
@@ -238,7 +239,7 @@ ${temps}
 }
 
 
-class Servers {
+export class Servers {
 
     constructor(dir) {
         this.dir = dir;
@@ -249,12 +250,17 @@ class Servers {
         this.accessLog = `${dir}/access.log`;
     }
 
+    /* nothing is begun in a directory that is being removed */
+    inUse() {
+        if (this.stopping) {
+            throw new Error('interrupted');
+        }
+    }
+
     server(name) {
         const server = new Server(name, this.dir);
 
-        if (this.stopping) {
-            throw new Error(`${name}: interrupted`);
-        }
+        this.inUse();
 
         this.started.push(server);
 
@@ -346,6 +352,10 @@ class Servers {
         return status === 200 ? JSON.parse(body) : null;
     }
 
+    stopOne(name) {
+        return this.started.find(server => server.name === name).stop();
+    }
+
     /* the lines of Verdaccio's own log that a function picks */
     async registryLog(pick) {
         const text = await readFile(`${this.dir}/verdaccio.log`, 'utf8');
@@ -412,7 +422,7 @@ class Servers {
 }
 
 
-async function check() {
+export async function check() {
     const needed = [
         [MODULE, 'the module is not built: make'],
         [`${VERDACCIO}/node_modules/verdaccio/bin/verdaccio`,
@@ -443,6 +453,7 @@ export async function startServers({ name = 'npmtoken', workers = 2,
     onDir(servers);
 
     try {
+        await mkdir(`${servers.dir}/people`);
         await Promise.all([servers.startRedis(), servers.startVerdaccio()]);
         await servers.startNginx(workers, conf);
     } catch (e) {
@@ -456,34 +467,40 @@ export async function startServers({ name = 'npmtoken', workers = 2,
 
 /*
  * Runs main(onDir) and ends the process with the status it returns; whatever
- * happens, what "onDir" was told of is stopped first.
+ * happens, what "onDir" was told of is stopped first.  "ends" has the status
+ * of a signal where that is no failure.
  */
-export async function runMain(main) {
-    const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+export async function runMain(main, ends = {}) {
+    const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, ...ends };
     let servers;
-    let status;
-    let interrupted;
+    let ending = false;
 
-    for (const [signal, code] of Object.entries(signals)) {
-        process.on(signal, async () => {
-            interrupted = true;
-            await servers?.stop();
-            process.exit(code);
-        });
-    }
-
-    try {
-        status = await main(s => { servers = s; });
-    } catch (e) {
-        if (!interrupted) {
-            console.error(`\n${e.expected ? e.message : e.stack}`);
+    /* the first reason counts: what is stopped has its own to fail */
+    async function end(status, error) {
+        if (ending) {
+            return;
         }
 
-        status = 1;
-    }
+        ending = true;
 
-    if (!interrupted) {
+        /* whoever read us may be gone: EPIPE */
+        if (error && error.code !== 'EPIPE') {
+            console.error(`\n${error.expected ? error.message : error.stack}`);
+        }
+
         await servers?.stop();
         process.exit(status);
+    }
+
+    for (const [signal, status] of Object.entries(signals)) {
+        process.on(signal, () => end(status));
+    }
+
+    process.on('uncaughtException', error => end(1, error));
+
+    try {
+        await end(await main(s => { servers = s; }));
+    } catch (e) {
+        await end(1, e);
     }
 }

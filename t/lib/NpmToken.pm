@@ -142,9 +142,12 @@ sub import {
     # Test::Nginx exports to the package that it thinks calls it
     eval "package $package; Test::Nginx::Socket->import(); 1" or die $@;
 
-    # code in "--- init" and its like is evaluated in packages of Test::Nginx
+    # code in "--- init", in "eval" filters and their like is evaluated there
 
-    for my $to ($package, qw( Test::Nginx::Util Test::Nginx::Socket )) {
+    for my $to ($package, qw(
+        Test::Base::Filter Test::Nginx::Socket Test::Nginx::Util
+    ))
+    {
         no strict 'refs';
         no warnings 'redefine';
 

@@ -28,13 +28,13 @@ export class Report {
         }
     }
 
-    /* the exit status */
-    end() {
+    /* the line that is counted, and the exit status */
+    end(part) {
         if (this.passed + this.failed === 0) {
             this.failed++;
         }
 
-        console.log(`\n${this.passed} passed, ${this.failed} failed`);
+        console.log(`\n${part}: ${this.passed} passed, ${this.failed} failed`);
 
         return this.failed ? 1 : 0;
     }

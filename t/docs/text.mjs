@@ -1,0 +1,350 @@
+/*
+ * Tables and lists of README.md and src/README.md that have to say what the
+ * sources say.
+ */
+
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { ROOT } from '../../demo/lib/servers.mjs';
+
+const read = file => readFileSync(path.join(ROOT, file), 'utf8');
+
+const README = read('README.md');
+const MODULE = read('ngx_http_npmtoken_module.c');
+const STORE = read('src/store/ngx_http_npmtoken_store.c');
+const OPERATION = read('src/core/npmtoken_operation.c');
+const VERDICT = read('src/core/npmtoken_verdict.c');
+const RECORD = read('src/core/npmtoken_record.c');
+const VARIABLES = read('src/http/ngx_http_npmtoken_variables.c');
+
+const EXAMPLE_KEY = '3f1c22a0';
+const EXAMPLE_ADDRESS = '192.0.2.1';
+const EXAMPLE_DATE = '2026-11-24 12:00 UTC';
+
+
+/* from one line to the next of that form */
+
+function between(text, from, to) {
+    const begin = text.indexOf(from);
+
+    assert.notEqual(begin, -1, `there is no "${from}"`);
+
+    const rest = text.slice(begin + from.length);
+    const end = rest.search(to);
+
+    return end === -1 ? rest : rest.slice(0, end);
+}
+
+const section = (title, level = '##') =>
+    between(README, `\n${level} ${title}\n`, /\n##? /);
+
+/* the body of an array in C */
+const table = (source, name) => between(source, `${name}[] = {`, /\n};/);
+
+const strings = text => [...text.matchAll(/ngx_string\("((?:[^"\\]|\\.)*)"\)/g)]
+    .map(([, string]) => string);
+
+/* "a" "b" of C */
+const joined = text => [...text.matchAll(/"((?:[^"\\]|\\.)*)"/g)]
+    .map(([, string]) => string).join('');
+
+
+/* rows of the tables of a text: cells, without the heads */
+
+function rows(text) {
+    const found = [];
+    const lines = text.split('\n');
+
+    lines.forEach((line, i) => {
+        const head = /^\| ---/.test(lines[i + 1] ?? '');
+
+        if (line.startsWith('|') && !head && !/^\| ---/.test(line)) {
+            found.push(line.slice(1, -1).split('|').map(s => s.trim()));
+        }
+    });
+
+    return found;
+}
+
+/* rows of the table under this head */
+const tableRows = (text, head) =>
+    rows(`${head}\n${between(text, `${head}\n`, /\n\n/)}`);
+
+const code = cell => cell.replace(/^`|`$/g, '');
+
+
+/* what is written of a directive, by its name */
+
+function written(title) {
+    const found = new Map();
+
+    for (const part of section(title).split(/^### /m).slice(1)) {
+        const name = part.slice(0, part.indexOf('\n'));
+        const field = field => {
+            const [, value] = part.match(
+                new RegExp(`^> \\*\\*${field}\\*\\*: (.*?)\\\\?$`, 'm')) ?? [];
+
+            assert.ok(value, `${name}: no "${field}"`);
+
+            return value;
+        };
+
+        found.set(name, { syntax: code(field('syntax')),
+                          default: code(field('default')),
+                          context: field('context').replaceAll('`', '') });
+    }
+
+    return found;
+}
+
+
+const CONTEXTS = {
+    'NGX_HTTP_MAIN_CONF': 'http',
+    'NGX_HTTP_NPMTOKEN_LOC_CONF': 'http, server, location',
+    'NGX_HTTP_NPMTOKEN_LMT_CONF': 'http, server, location, limit_except',
+};
+
+/* what the module's own table says: name, and context */
+
+function directives() {
+    return [...table(MODULE, 'ngx_http_npmtoken_commands').matchAll(
+        /\{ ngx_string\("(\w+)"\),\s+(\w+)/g)]
+        .map(([, name, flags]) => [name, CONTEXTS[flags] ?? flags]);
+}
+
+const storeDirectives = () =>
+    strings(table(STORE, 'ngx_http_npmtoken_store_commands'));
+
+
+/* where the sources set what the README calls the default */
+
+const DEFAULTS = {
+    'npmtoken off;': [MODULE, /conf->store, prev->store, NULL\)/],
+    'npmtoken_anonymous deny;': [MODULE, /conf->value = 0;/],
+    'npmtoken_unknown deny;':
+        [MODULE, /prev->unknown,\s+NGX_HTTP_NPMTOKEN_UNKNOWN_DENY\)/],
+    'npmtoken_base /;': [MODULE, /prev->base, "\/"\)/],
+    'npmtoken_dry_run off;': [MODULE, /conf->value = 0;/],
+    'npmtoken_intercept_errors off;':
+        [MODULE, /prev->intercept_errors,\s+0\)/],
+    'npmtoken_log_level error;': [MODULE, /prev->log_level, NGX_LOG_ERR\)/],
+    'npmtoken_expiry_notice 7d;':
+        [MODULE, /prev->expiry_notice,\s+7 \* 24 \* 60 \* 60\)/],
+    'npmtoken_identity off;':
+        [MODULE, /prev->identity,\s+&ngx_http_npmtoken_identity_off\)/],
+    'connect_timeout 1s;': [STORE, /connect_timeout, 1000\)/],
+    'lookup_timeout 500ms;': [STORE, /lookup->timeout, 500\)/],
+    'lookup_queue 1024;': [STORE, /lookup->queue, 1024\)/],
+    'prefix npmtoken:;': [STORE, /lookup->prefix, "npmtoken:"\)/],
+};
+
+
+/* values of an enumeration, as the syntax has to name them */
+
+function values(name) {
+    const enums = {
+        npmtoken_unknown: 'ngx_http_npmtoken_unknown_values',
+        npmtoken_log_level: 'ngx_http_npmtoken_log_levels',
+    };
+
+    return strings(table(MODULE, enums[name])).sort();
+}
+
+
+function exceptions() {
+    return [...table(OPERATION, 'npmtoken_exceptions').matchAll(
+        /\{ ngx_string\("(\w+)"\),\s+ngx_string\("([^"]+)"\),\s+(?:ngx_string\("([^"]+)"\)|ngx_null_string), NPMTOKEN_OP_(\w+) \}/g)]
+        .map(([, method, path_, args, op]) => [
+            method, `\`${path_}${args ? `?${args}` : ''}\``, op.toLowerCase(),
+        ]);
+}
+
+
+/* [name, status, challenge, sentence, sentence without a key] */
+
+function reasons() {
+    return [...table(VERDICT, 'npmtoken_reasons').matchAll(
+        /\{ \{ ngx_string\("(\w+)"\), (\d+), (?:ngx_string\("(\w+)"\)|ngx_null_string) \},\s+((?:"(?:[^"\\]|\\.)*"\s*)+),([^}]*)\}/g)]
+        .map(([, name, status, challenge, sentence, other]) => [
+            name, status, challenge ? `\`${challenge}\`` : '',
+            joined(sentence), joined(other.replace(/\/\*.*?\*\//gs, '')),
+        ])
+        .filter(([name]) => name !== 'allow');
+}
+
+const asExample = sentence => sentence
+    .replace('%T', `Token ${EXAMPLE_KEY}`)
+    .replace('%A', `address ${EXAMPLE_ADDRESS}`)
+    .replace('%E', ` on ${EXAMPLE_DATE}`);
+
+
+function sources(folder) {
+    return readdirSync(path.join(ROOT, folder), { recursive: true })
+        .filter(file => /\.[ch]$/.test(file))
+        .map(file => `${folder}/${file}`);
+}
+
+
+/* who may include whose headers: src/README.md says the same in words */
+
+const MAY = {
+    core: ['core'],
+    redis: ['redis', 'core'],
+    store: ['store', 'redis', 'core'],
+    http: ['http', 'store', 'core'],
+};
+
+
+export const TEXT_TESTS = {
+    'README: each directive, and its contexts': () => {
+        const found = [...written('Directives')]
+            .map(([name, { context }]) => [name, context]);
+
+        assert.ok(found.length > 1);
+        assert.deepEqual(found.sort(), directives().sort());
+    },
+
+    'README: each directive of a store': () => {
+        const found = [...written('Directives of a store').keys()];
+
+        assert.ok(found.length > 1);
+        assert.deepEqual(found.sort(), storeDirectives().sort());
+    },
+
+    'README: the syntax names the directive and its values': () => {
+        for (const title of ['Directives', 'Directives of a store']) {
+            for (const [name, { syntax, default: value }] of written(title)) {
+                assert.ok(syntax.startsWith(`${name} `), syntax);
+                assert.ok(value === 'none' || value.startsWith(`${name} `),
+                          value);
+            }
+        }
+
+        for (const name of ['npmtoken_unknown', 'npmtoken_log_level']) {
+            const { syntax } = written('Directives').get(name);
+            const said = syntax.slice(name.length, -1).split('|')
+                .map(s => s.trim()).sort();
+
+            assert.deepEqual(said, values(name));
+        }
+    },
+
+    'README: each default': () => {
+        for (const title of ['Directives', 'Directives of a store']) {
+            for (const { default: value } of written(title).values()) {
+                if (value !== 'none') {
+                    const [source, pattern] = DEFAULTS[value] ?? [];
+
+                    assert.ok(source, `where is "${value}" set?`);
+                    assert.match(source, pattern);
+                }
+            }
+        }
+    },
+
+    'README: each variable': () => {
+        const found = rows(section('Variables'))
+            .map(([name]) => code(name).slice(1));
+
+        assert.ok(found.length > 1);
+        assert.deepEqual(found.sort(),
+            strings(table(VARIABLES, 'ngx_http_npmtoken_vars')).sort());
+    },
+
+    'README: each field of a record': () => {
+        const found = rows(section('The Redis schema'))
+            .map(([name]) => code(name));
+
+        assert.ok(found.length > 1);
+        assert.deepEqual(found.sort(),
+            strings(table(RECORD, 'npmtoken_known_fields')).sort());
+    },
+
+    'README: the exceptions of operations, in the order of the table': () => {
+        const found = tableRows(section('Operations'),
+                                '| method | path | class |');
+
+        assert.ok(found.length > 1);
+        assert.deepEqual(found, exceptions());
+        assert.equal(found.length,
+                     table(OPERATION, 'npmtoken_exceptions')
+                         .match(/NPMTOKEN_OP_/g).length - 1);
+    },
+
+    'README: each reason, its status and challenge': () => {
+        const found = tableRows(section('Answers'),
+            '| reason | status | `WWW-Authenticate` | when |');
+
+        assert.ok(found.length > 1);
+        assert.deepEqual(
+            found.map(([name, status, challenge]) =>
+                [code(name), status, challenge]),
+            reasons().map(reason => reason.slice(0, 3)));
+    },
+
+    'README: each sentence': () => {
+        const found = tableRows(section('Answers'), '| reason | sentence |');
+        const expected = reasons().flatMap(([name, , , sentence, other]) => [
+            [`\`${name}\``, asExample(sentence)],
+            ...other ? [[`\`${name}\`, another scheme`, other]] : [],
+        ]);
+
+        assert.deepEqual(found, expected);
+    },
+
+    'README: links lead somewhere': () => {
+        const anchors = [...README.matchAll(/^#+ (.*)$/gm)]
+            .map(([, title]) => '#' + title.toLowerCase()
+                .replace(/[^\w -]/g, '').replaceAll(' ', '-'));
+
+        for (const [, link] of README.matchAll(/\]\(([^)]+)\)/g)) {
+            if (link.startsWith('#')) {
+                assert.ok(anchors.includes(link), link);
+            } else {
+                readdirSync(path.join(ROOT, path.dirname(link)))
+                    .includes(path.basename(link))
+                    || assert.fail(link);
+            }
+        }
+    },
+
+    'README: each example is listed': () => {
+        const all = readdirSync(path.join(ROOT, 'conf-examples'))
+            .filter(file => file.endsWith('.conf'));
+
+        for (const file of all) {
+            assert.ok(README.includes(`(conf-examples/${file})`), file);
+        }
+    },
+
+    'src/README: each file that is built is described': () => {
+        const map = read('src/README.md');
+        const built = [...read('config').matchAll(
+            /\$npmtoken_\w+\/(\w+)\.c\b/g)].map(([, name]) =>
+            name.replace('ngx_http_npmtoken_', '…_'));
+
+        assert.ok(built.length > 1);
+
+        for (const name of built) {
+            assert.ok(map.includes(`\n| \`${name}\` |`), name);
+        }
+    },
+
+    'src: headers are included as src/README allows': () => {
+        const rooms = new Map(sources('src').map(file =>
+            [path.basename(file), file.split('/')[1]]));
+
+        for (const file of sources('src')) {
+            const room = file.split('/')[1];
+
+            for (const [, header] of
+                 read(file).matchAll(/^#include "(.*)"/gm))
+            {
+                assert.ok(MAY[room]?.includes(rooms.get(header)),
+                          `${file} includes ${header}`);
+            }
+        }
+    },
+};
