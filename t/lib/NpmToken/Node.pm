@@ -32,6 +32,12 @@ package NpmToken::Node;
 #     $node->live;                      # how many epochs have begun
 #     $node->wait_live($n);             # until there are so many, or one more
 #
+#     $node->lives($token, BOUND, WHAT, OPTIONS);
+#                                       # from now on it may be a hit for BOUND
+#                                       # seconds and not longer; returns what
+#                                       # came then.  "none => 1": it need not
+#                                       # be a hit at all
+#
 #     calls($redis, 'hgetall');         # as commandstats has it
 #     clients($redis, 'npmtoken-feed'); # a hash for each, of CLIENT LIST
 #     quickly { ... } WHAT;             # how long it took in ms, and a test
@@ -324,6 +330,44 @@ sub sync {
     wait_for {
         $self->ask('npm_sync', @options) =~ / miss\z/;
     } 'a change on the feed';
+}
+
+
+sub lives {
+    my ($self, $token, $bound, $what, %options) = @_;
+
+    my $start = time;
+    my $none = delete $options{none};
+    my ($hits, $late) = (0, 0);
+
+    for ( ;; ) {
+        my $began = time;
+        my $result = $self->ask($token, %options);
+
+        if ($result =~ / hit\z/) {
+            $hits++;
+
+            if ($began - $start > $bound) {
+                $late++;
+                last if $late > 10;
+            }
+
+        } else {
+            my $ms = int(1000 * ($began - $start));
+
+            Test::More::is($late, 0, "$what: no hit after the bound");
+            Test::More::ok($hits || $none,
+                           "$what: $hits hits within it, $ms ms");
+
+            return $result;
+        }
+
+        sleep 0.005;
+    }
+
+    Test::More::fail("$what: hits go on after the bound");
+
+    return '';
 }
 
 
