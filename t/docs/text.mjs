@@ -137,7 +137,13 @@ const DEFAULTS = {
     'connect_timeout 1s;': [STORE, /connect_timeout, 1000\)/],
     'lookup_timeout 500ms;': [STORE, /lookup->timeout, 500\)/],
     'lookup_queue 1024;': [STORE, /lookup->queue, 1024\)/],
-    'prefix npmtoken:;': [STORE, /lookup->prefix, "npmtoken:"\)/],
+    'prefix npmtoken:;': [STORE, /store->prefix, "npmtoken:"\)/],
+    'cache 8m;': [STORE, /cache_size, 8 \* 1024 \* 1024\)/],
+    'cache_ttl 60s;': [STORE, /cache_ttl, 60 \* 1000\)/],
+    'negative_ttl 5s;': [STORE, /negative_ttl, 5 \* 1000\)/],
+    'revocation_bound 1s;': [STORE, /lookup->bound, 1000\)/],
+    'push on;': [STORE, /store->push, 1\)/],
+    'stale_reads 0;': [STORE, /stale_reads, 0\)/],
 };
 
 
