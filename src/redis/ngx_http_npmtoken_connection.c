@@ -50,8 +50,6 @@ static void ngx_http_npmtoken_connection_retry(
     ngx_http_npmtoken_connection_t *conn);
 static void ngx_http_npmtoken_connection_retry_handler(ngx_event_t *ev);
 static ngx_msec_t ngx_http_npmtoken_connection_delay(ngx_uint_t failures);
-static ngx_uint_t ngx_http_npmtoken_connection_level(
-    ngx_http_npmtoken_connection_t *conn);
 static void ngx_http_npmtoken_connection_set_state(
     ngx_http_npmtoken_connection_t *conn, ngx_http_npmtoken_state_e state);
 static void ngx_http_npmtoken_connection_write_handler(ngx_event_t *wev);
@@ -444,7 +442,7 @@ ngx_http_npmtoken_connection_delay(ngx_uint_t failures)
 
 /* an outage is told once, not at each attempt to end it */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_npmtoken_connection_level(ngx_http_npmtoken_connection_t *conn)
 {
     return conn->failures ? NGX_LOG_INFO : NGX_LOG_ERR;
@@ -897,12 +895,6 @@ ngx_http_npmtoken_connection_ready(ngx_http_npmtoken_connection_t *conn)
         ngx_del_timer(c->write);
     }
 
-    if (conn->failures) {
-        ngx_log_error(NGX_LOG_NOTICE, &conn->log, 0,
-                      "redis is reached again");
-        conn->failures = 0;
-    }
-
     conn->log.action = "talking to redis";
 
     /* idle: may be closed by nginx when the worker exits */
@@ -946,6 +938,17 @@ ngx_http_npmtoken_connection_send(ngx_http_npmtoken_connection_t *conn,
     ngx_post_event(c->write, &ngx_posted_events);
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_npmtoken_connection_works(ngx_http_npmtoken_connection_t *conn)
+{
+    if (conn->failures) {
+        ngx_log_error(NGX_LOG_NOTICE, &conn->log, 0,
+                      "redis is reached again");
+        conn->failures = 0;
+    }
 }
 
 

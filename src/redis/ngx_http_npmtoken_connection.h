@@ -87,7 +87,7 @@ struct ngx_http_npmtoken_connection_s {
 
     ngx_event_t                    retry;     /* ends a back-off */
     ngx_msec_t                     retry_at;
-    ngx_uint_t                     failures;  /* since it was last ready */
+    ngx_uint_t                     failures;  /* since it last worked */
     ngx_uint_t                     next_addr;
     ngx_uint_t                     greeting;  /* replies to it, so far */
 };
@@ -107,6 +107,18 @@ void ngx_http_npmtoken_connection_open(ngx_http_npmtoken_connection_t *conn);
 ngx_int_t ngx_http_npmtoken_connection_send(
     ngx_http_npmtoken_connection_t *conn,
     ngx_http_npmtoken_command_t *commands, ngx_uint_t ncommands);
+
+/*
+ * The owner has got what the connection is for.  Only this ends a series of
+ * failures: who may greet Redis may still be refused all the rest, and is not
+ * to come back at once, with a line in the log, for ever.
+ */
+void ngx_http_npmtoken_connection_works(
+    ngx_http_npmtoken_connection_t *conn);
+
+/* the level at which a failure is logged: only the first of a series is new */
+ngx_uint_t ngx_http_npmtoken_connection_level(
+    ngx_http_npmtoken_connection_t *conn);
 
 /*
  * From now on, until the connection is lost, replies may come unasked, and

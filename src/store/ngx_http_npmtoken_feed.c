@@ -562,6 +562,8 @@ ngx_http_npmtoken_feed_drained_handler(void *data)
     }
 
     feed->ponged = 0;
+
+    ngx_http_npmtoken_connection_works(&feed->conn);
 }
 
 
@@ -594,7 +596,8 @@ ngx_http_npmtoken_feed_log_error(ngx_http_npmtoken_feed_t *feed,
 
     ngx_http_npmtoken_codec_error(reply, &code);
 
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+    ngx_log_error(ngx_http_npmtoken_connection_level(&feed->conn),
+                  ngx_cycle->log, 0,
                   "npmtoken_store \"%V\": redis answered \"%V\" on the feed",
                   &feed->conf->store, &code);
 }

@@ -579,6 +579,8 @@ ngx_http_npmtoken_lookup_reply_handler(void *data, redisReply *reply)
         rc = ngx_http_npmtoken_lookup_cache(lookup, rc);
     }
 
+    ngx_http_npmtoken_connection_works(&lookups->conn);
+
     ngx_http_npmtoken_lookup_remove(lookup);
     ngx_http_npmtoken_lookup_set_timer(lookups);
     ngx_http_npmtoken_lookup_done(lookup, rc);
