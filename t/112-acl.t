@@ -1,0 +1,182 @@
+# The least rights that are enough, and what follows where they are not: no
+# feed, and then a cached record is good for the bound alone.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw( time sleep );
+
+use lib 't/lib';
+use NpmToken::Node;
+use NpmToken::Redis;
+use NpmToken::Util qw( token_key wait_for );
+
+
+# this line is README's
+
+my $reader = 'resetkeys resetchannels -@all %R~npmtoken:token:*'
+    . ' &__redis__:invalidate +hgetall +pttl +ping +client|id +client|setname'
+    . ' +client|tracking +subscribe +role';
+
+my %rights = (
+    reader      => $reader,
+    bare        => $reader =~ s/ \+client\|setname| \+role//gr,
+    untracked   => $reader =~ s/ \+client\|tracking//r,
+    unsubscribed => $reader =~ s/ \+subscribe//r,
+    channelless => $reader =~ s/ &\S+//r,
+    pingless    => $reader =~ s/ \+ping//r,
+    idless      => $reader =~ s/ \+client\|id//r,
+    ttlless     => $reader =~ s/ \+pttl//r,
+);
+
+my $redis = NpmToken::Redis->new(
+    auth   => ['secret'],
+    config => join '', "requirepass secret\n",
+        map { "user $_ on >secret $rights{$_}\n" } sort keys %rights,
+);
+
+sub url {
+    my ($user, $tcp) = @_;
+
+    return "redis://$user:secret\@127.0.0.1:" . $redis->port if $tcp;
+
+    return 'unix:' . $redis->socket . "; redis_user $user;"
+        . " redis_password_file $redis->{dir}/password";
+}
+
+NpmToken::Util::write_file("$redis->{dir}/password", "secret\n");
+
+
+for my $tcp (0, 1) {
+    for my $user ('reader', 'bare') {
+        my $over = $tcp ? 'TCP' : 'unix';
+
+        subtest "user $user over $over" => sub {
+            my $node = NpmToken::Node->new(
+                redis => $redis,
+                url   => url($user, $tcp),
+                store => 'revocation_bound 1h;',
+            );
+
+            $redis->put_token('npm_least', user => 'alice');
+            $node->sync;
+            is($node->cache('npm_least'), '200 hit', 'a record is cached');
+
+            $redis->del_token('npm_least');
+
+            quickly { $node->ask('npm_least') =~ /\A401/ } 'it is revoked';
+
+            $redis->put_token('npm_least', user => 'alice');
+
+            quickly { $node->ask('npm_least') =~ /\A200/ } 'it is made';
+
+            is($node->live, 1, 'in one session');
+            unlike($node->error_log, qr/\[(?:error|crit)\] \d+#\d+: \*\d+ redis/,
+                   'with no error');
+            ok($node->quit, 'it quits');
+        };
+    }
+}
+
+
+# TTL is part of what makes a record good
+subtest 'no PTTL' => sub {
+    my $node = NpmToken::Node->new(
+        redis => $redis,
+        url   => url('ttlless'),
+    );
+
+    $redis->put_token('npm_ttl', user => 'alice');
+
+    is($node->ask('npm_ttl'), '503 miss', 'no look-up');
+    $node->wait_log(qr/redis answered "NOPERM"/);
+    ok($node->quit, 'it quits');
+};
+
+
+for my $user (qw( untracked unsubscribed channelless idless pingless )) {
+    subtest "no proof: $user" => sub {
+        my $live = $user eq 'pingless';
+
+        # the epoch of a feed that may not PING begins again and again
+
+        my $node = NpmToken::Node->new(
+            redis => $redis,
+            feed  => $live,
+            url   => url($user, 1),
+            store => 'revocation_bound 400ms;',
+        );
+
+        $redis->put_token('npm_unfed', user => 'alice');
+
+        my $start = time;
+
+        like($node->wait_log(qr/redis answered "NOPERM"/), qr/on the feed/,
+             'the log says why');
+
+        if (!$live) {
+            my $sent;
+
+            wait_for {
+                $sent = time;
+                $node->ask('npm_unfed') eq '200 miss';
+            } 'a miss';
+
+            # a look-up may be used for the bound since it was sent
+            is($node->lives('npm_unfed', 0.4, $user), '200 miss',
+               'then it is looked up again');
+
+            is($node->live, 0, 'there is no epoch');
+        }
+
+        $redis->del_token('npm_unfed');
+
+        my $deleted = time;
+        my $late = 0;
+
+        while ((my $began = time) < $deleted + 0.6) {
+            $late++ if $node->ask('npm_unfed') =~ /\A200/
+                && $began > $deleted + 0.4;
+
+            sleep 0.005;
+        }
+
+        is($late, 0, 'a revocation is enforced within the bound');
+
+        # an outage is told once, and one that lasts is no rush of connections
+
+        my $seconds = time - $start;
+        my $errors = () = $node->error_log =~ /\[error\].* on the feed/g;
+
+        cmp_ok($errors, '<=', 2 + $seconds, "$errors errors in "
+               . sprintf('%.1f', $seconds) . ' s');
+
+        ok($node->quit, 'it quits');
+    };
+}
+
+
+# with push off it needs less
+
+subtest 'push off' => sub {
+    my $node = NpmToken::Node->new(
+        redis => $redis,
+        feed  => 0,
+        url   => url('untracked'),
+        store => 'push off; revocation_bound 400ms;',
+    );
+
+    $redis->put_token('npm_unpushed', user => 'alice');
+
+    is($node->ask('npm_unpushed'), '200 miss', 'a miss');
+    is($node->lives('npm_unpushed', 0.4, 'push off'), '200 miss',
+       'then a look-up a bound');
+
+    is(scalar(clients($redis, 'npmtoken-feed')), 0, 'there is no feed');
+    unlike($node->error_log, qr/\[error\]/, 'and no error');
+    ok($node->quit, 'it quits');
+};
+
+
+done_testing;
