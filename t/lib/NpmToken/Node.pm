@@ -328,7 +328,7 @@ sub sync {
     $self->{redis}->command(@change);
 
     wait_for {
-        $self->ask('npm_sync', @options) =~ / miss\z/;
+        $self->ask('npm_sync', @options) eq "200 miss";
     } 'a change on the feed';
 }
 
