@@ -144,8 +144,7 @@ redis(CONFIG => SET => 'client-output-buffer-limit', 'pubsub 32mb 8mb 60');
 # back for a while.
 
 $node->config(store => 'revocation_bound 500ms; lookup_timeout 2s;');
-$node->reload;
-$node->wait_live(1 + $node->live);
+$node->renewed(sub { $node->reload });
 
 
 subtest 'a busy script' => sub {

@@ -30,7 +30,8 @@ package NpmToken::Node;
 #                                       # takes what ask() does
 #     $node->owner;                     # pid of the feed's worker
 #     $node->live;                      # how many epochs have begun
-#     $node->wait_live($n);             # until there are so many, or one more
+#     $node->wait_live($n);             # until there are so many
+#     $node->renewed(sub { ... });      # until one more has begun by that
 #
 #     $node->lives($token, BOUND, WHAT, OPTIONS);
 #                                       # from now on it may be a hit for BOUND
@@ -381,9 +382,18 @@ sub live {
 sub wait_live {
     my ($self, $n) = @_;
 
-    $n //= $self->live + 1;
-
     return wait_for { $self->live >= $n } "epoch number $n", 30;
+}
+
+
+sub renewed {
+    my ($self, $code) = @_;
+
+    my $live = $self->live;
+
+    $code->();
+
+    return $self->wait_live($live + 1);
 }
 
 
