@@ -185,11 +185,12 @@ sub _connection {
     my $asking = $self->{asking};
 
     for my $pid (defined $worker ? $worker : sort keys %$asking) {
-        my $connection = delete $asking->{$pid} // next;
+        while (my $connection = shift @{ $asking->{$pid} }) {
 
-        # nothing can be read there unless nginx has closed it
-        return $connection
-            if !IO::Select->new($connection)->can_read(0);
+            # nothing can be read there unless nginx has closed it
+            return $connection
+                if !IO::Select->new($connection)->can_read(0);
+        }
     }
 
     for (1 .. 1000) {
@@ -206,7 +207,7 @@ sub _connection {
 
         return $connection if !defined $worker || $pid == $worker;
 
-        $asking->{$pid} //= $connection;
+        push @{ $asking->{$pid} }, $connection;
     }
 
     croak "cannot get a connection to worker $worker";
@@ -241,7 +242,8 @@ sub ask_response {
         or croak 'nginx closed the connection';
 
     if (($response->{headers}{connection} // '') ne 'close') {
-        $self->{asking}{ $response->{headers}{'x-pid'} } = $connection;
+        push @{ $self->{asking}{ $response->{headers}{'x-pid'} } },
+            $connection;
     }
 
     return $response;
