@@ -4,9 +4,10 @@
  * ngx_http_npmtoken_connection_t; it is woken by its read and write events,
  * by the retry timer and by the resolver, and by nothing else.
  *
- * Every callback to the owner may close the connection: after one, the only
- * thing to be trusted is conn->peer.connection.  Nothing of a request is
- * referenced here.
+ * Every callback to the owner may close the connection, and open it again:
+ * after one, ngx_http_npmtoken_connection_is() tells whether it is the same.
+ * The pointer does not, since nginx gives out first what was last given back.
+ * Nothing of a request is referenced here.
  *
  * All timers here are cancelable: those who wait for a reply have a timer of
  * their own, which is not, and it is that one which keeps an exiting worker.
@@ -59,6 +60,8 @@ static void ngx_http_npmtoken_connection_flush(
 static void ngx_http_npmtoken_connection_read_handler(ngx_event_t *rev);
 static void ngx_http_npmtoken_connection_read(
     ngx_http_npmtoken_connection_t *conn);
+static ngx_uint_t ngx_http_npmtoken_connection_is(
+    ngx_http_npmtoken_connection_t *conn, ngx_atomic_uint_t number);
 static void ngx_http_npmtoken_connection_eof(
     ngx_http_npmtoken_connection_t *conn);
 static ngx_int_t ngx_http_npmtoken_connection_replies(
@@ -592,12 +595,14 @@ ngx_http_npmtoken_connection_read_handler(ngx_event_t *rev)
 static void
 ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
 {
-    u_char             buf[NGX_HTTP_NPMTOKEN_READ_SIZE];
-    ssize_t            n;
-    ngx_uint_t         i;
-    ngx_connection_t  *c;
+    u_char              buf[NGX_HTTP_NPMTOKEN_READ_SIZE];
+    ssize_t             n;
+    ngx_uint_t          i;
+    ngx_connection_t   *c;
+    ngx_atomic_uint_t   number;
 
     c = conn->peer.connection;
+    number = c->number;
 
     for (i = 0; i < NGX_HTTP_NPMTOKEN_READ_MAX; i++) {
 
@@ -630,13 +635,21 @@ ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
         if (conn->owner->drained) {
             conn->owner->drained(conn->data);
 
-            if (conn->peer.connection != c) {
+            if (!ngx_http_npmtoken_connection_is(conn, number)) {
                 return;
             }
         }
     }
 
     ngx_post_event(c->read, &ngx_posted_events);
+}
+
+
+static ngx_uint_t
+ngx_http_npmtoken_connection_is(ngx_http_npmtoken_connection_t *conn,
+    ngx_atomic_uint_t number)
+{
+    return conn->peer.connection && conn->peer.connection->number == number;
 }
 
 
@@ -664,11 +677,11 @@ ngx_http_npmtoken_connection_eof(ngx_http_npmtoken_connection_t *conn)
 static ngx_int_t
 ngx_http_npmtoken_connection_replies(ngx_http_npmtoken_connection_t *conn)
 {
-    ngx_int_t          rc;
-    redisReply        *reply;
-    ngx_connection_t  *c;
+    ngx_int_t           rc;
+    redisReply         *reply;
+    ngx_atomic_uint_t   number;
 
-    c = conn->peer.connection;
+    number = conn->peer.connection->number;
 
     for ( ;; ) {
         rc = ngx_http_npmtoken_codec_next(&conn->codec, &reply);
@@ -692,7 +705,7 @@ ngx_http_npmtoken_connection_replies(ngx_http_npmtoken_connection_t *conn)
             freeReplyObject(reply);
         }
 
-        if (conn->peer.connection != c) {
+        if (!ngx_http_npmtoken_connection_is(conn, number)) {
             return NGX_ERROR;
         }
 
