@@ -656,8 +656,9 @@ ngx_http_npmtoken_connection_is(ngx_http_npmtoken_connection_t *conn,
 static void
 ngx_http_npmtoken_connection_eof(ngx_http_npmtoken_connection_t *conn)
 {
-    if (conn->state == NGX_HTTP_NPMTOKEN_READY && conn->pending == 0) {
-
+    if (conn->state == NGX_HTTP_NPMTOKEN_READY && conn->pending == 0
+        && !conn->streaming)
+    {
         /* "timeout" in redis.conf, a restart: nobody waits, nothing failed */
 
         ngx_log_error(NGX_LOG_INFO, &conn->log, 0,
