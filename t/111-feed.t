@@ -80,7 +80,7 @@ sub ends_session {
 }
 
 
-ends_session('CLIENT KILL', qr/redis closed an idle connection.*npmtoken-feed/,
+ends_session('CLIENT KILL', qr/\[error\].*: closed by redis .*npmtoken-feed/,
     sub { redis(CLIENT => KILL => ID => shift->{id}) });
 
 ends_session('CLIENT KILL TYPE pubsub', qr/npmtoken-feed/,
@@ -131,7 +131,7 @@ subtest 'one of 10,000 names is read' => sub {
 redis(CONFIG => SET => 'client-output-buffer-limit', 'pubsub 65536 0 0');
 
 ends_session('the limit of the output buffer',
-    qr/redis closed an idle connection.*npmtoken-feed/,
+    qr/\[error\].*: closed by redis .*npmtoken-feed/,
     sub { redis(EVAL => $many, 0, 10_000) });
 
 like($redis->log, qr/scheduled to be closed ASAP.*output buffer/,

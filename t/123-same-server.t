@@ -170,4 +170,71 @@ subtest 'a new epoch, and new connections' => sub {
 };
 
 
+# The look-ups' connection is greeted when an epoch begins: it is closed by
+# its own answer, and opened again. The fake Redis withholds that answer until
+# the feed has told of its epoch, by a PING.
+
+subtest 'an epoch begins while a connection is greeted' => sub {
+    my %held;
+
+    my $fake = NpmToken::Server->redis(sub {
+        my ($client, $name, @args) = @_;
+
+        $client->{name} = $args[1]
+            if $name eq 'CLIENT' && $args[0] eq 'SETNAME';
+
+        my $feed = ($client->{name} // '') eq 'npmtoken-feed';
+
+        # the feed goes on when there is somebody to hold up
+
+        if ($name eq 'ROLE' && !$feed && !$held{done}) {
+            $held{lookup} = $client->{socket};
+            $held{done} = 1;
+
+            syswrite delete $held{feed}, NpmToken::Server::greeting('ROLE')
+                if $held{feed};
+
+            return '';
+        }
+
+        if ($name eq 'ROLE' && $feed && !$held{done}) {
+            $held{feed} = $client->{socket};
+            return '';
+        }
+
+        if ($name eq 'PING') {
+            syswrite delete $held{lookup}, NpmToken::Server::greeting('ROLE')
+                if $held{lookup};
+
+            return "*2\r\n\$4\r\npong\r\n\$" . length($args[0])
+                . "\r\n$args[0]\r\n";
+        }
+
+        return ":7\r\n" if $name eq 'CLIENT' && $args[0] eq 'ID';
+        return "*2\r\n\$4\r\nuser\r\n\$5\r\nalice\r\n"
+            if $name eq 'HGETALL';
+        return ":-1\r\n" if $name eq 'PTTL';
+        return "*3\r\n\$9\r\nsubscribe\r\n\$20\r\n"
+            . "__redis__:invalidate\r\n:1\r\n" if $name eq 'SUBSCRIBE';
+
+        return NpmToken::Server::greeting($name);
+    });
+
+    my $node = NpmToken::Node->new(
+        url   => 'redis://127.0.0.1:' . $fake->port,
+        feed  => 0,
+        store => 'revocation_bound 1h; lookup_timeout 10s;'
+                 . ' connect_timeout 10s;',
+    );
+
+    is($node->ask('npm_held'), '200 miss', 'it is looked up in the end');
+
+    $node->wait_live(1);
+
+    is($node->cache('npm_held'), '200 hit', 'and cached');
+    unlike($node->error_log, qr/exited on signal/, 'no worker has died');
+    ok($node->quit, 'nginx quits');
+};
+
+
 done_testing;
