@@ -278,4 +278,34 @@ like($feeds[0]{flags}, qr/t/, 'that tracks');
 like($feeds[0]{flags}, qr/B/, 'in broadcast mode');
 is($feeds[0]{redir}, $feeds[0]{id}, 'redirected to itself');
 
+
+# What one node hears the other hears as well.
+
+subtest 'two nodes' => sub {
+    my $second = NpmToken::Node->new(
+        redis => $redis,
+        store => 'revocation_bound 1h; cache_ttl 1h;',
+    );
+
+    $redis->put_token('npm_both', user => 'alice');
+
+    for my $each ($node, $second) {
+        $each->sync;
+        $each->cache('npm_both');
+    }
+
+    is(scalar(clients($redis, 'npmtoken-feed')), 2, 'a feed for each');
+
+    $redis->del_token('npm_both');
+
+    quickly { $_->ask('npm_both') =~ /\A401/ } 'both refuse'
+        for $node, $second;
+
+    ok($second->quit, 'one of them quits');
+
+    wait_for { clients($redis, 'npmtoken-feed') == 1 } 'one feed';
+    is($node->live, 1, 'the other goes on');
+};
+
+
 done_testing;

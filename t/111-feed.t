@@ -128,6 +128,31 @@ subtest 'one of 10,000 names is read' => sub {
 };
 
 
+# "timeout" in redis.conf is for what is idle. A feed is not, and of a look-up's
+# connection nobody will notice.
+
+subtest 'a timeout of Redis' => sub {
+    my $live = $node->live;
+
+    $node->ask('npm_before');
+
+    my %before = map { $_->{id} => 1 } clients($redis, 'npmtoken-lookup');
+
+    ok(scalar(keys %before), 'there is a connection');
+
+    redis(CONFIG => SET => 'timeout', 1);
+
+    wait_for {
+        !grep { $before{ $_->{id} } } clients($redis, 'npmtoken-lookup');
+    } 'the end of it';
+
+    redis(CONFIG => SET => 'timeout', 0);
+
+    is($node->ask('npm_after'), '401 miss', 'there is another when needed');
+    is($node->live, $live, 'the feed goes on');
+};
+
+
 redis(CONFIG => SET => 'client-output-buffer-limit', 'pubsub 65536 0 0');
 
 ends_session('the limit of the output buffer',
