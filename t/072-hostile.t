@@ -152,7 +152,7 @@ _EOC_
     server => 'location / { npmtoken main; empty_gif; }',
 );
 
-my ($worker) = $nginx->worker_pids;
+my ($worker) = wait_for { ($nginx->worker_pids)[0] } 'a worker';
 
 
 sub be {
