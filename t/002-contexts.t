@@ -487,3 +487,40 @@ PUT  /private/pkg                          npm_ro  403 readonly
 GET  /pkg        -       401 no_token
 GET  /other/pkg  -       200
 GET  /pkg        npm_ro  200
+
+
+
+=== TEST 22: nothing is configured: nothing is changed, and no Redis is asked
+--- no_store
+--- config
+    location / {
+        add_header X-Said "$npmtoken_user|$npmtoken_operation|$npmtoken_package|$npmtoken_verdict|$npmtoken_cache|$npmtoken_readonly" always;
+        proxy_pass http://registry;
+    }
+--- request eval
+["PUT /pkg", "DELETE /-/user/token/npm_full", "GET /pkg"]
+--- more_headers eval
+["Authorization: Bearer npm_full\nX-Npm-User: root", "", "Authorization: Basic YTpi"]
+--- error_code eval
+[200, 200, 200]
+--- response_headers eval
+["X-Said: |write|pkg|||", "X-Said: |write||||", "X-Said: |read|pkg|||"]
+--- registry_lines
+PUT /pkg "Bearer npm_full" "root"
+DELETE /-/user/token/npm_full "-" "-"
+GET /pkg "Basic YTpi" "-"
+--- no_error_log
+redis
+
+
+
+=== TEST 23: a store that is there and nowhere enforced: no Redis is asked
+--- config
+    location / {
+        proxy_pass http://registry;
+    }
+--- cases
+GET  /pkg  npm_full  200  auth=sent
+PUT  /pkg  -         200
+--- no_error_log
+redis

@@ -7,7 +7,8 @@ use warnings;
 use lib 't/lib';
 use NpmToken;
 
-our ($hour, $week) = (time + 3600, time + 8 * 24 * 3600);
+# times from now: an hour, a little under and over a week
+our ($hour, $days, $week) = map { time + int } 3600, 6.9 * 86400, 7.1 * 86400;
 
 run_tests();
 
@@ -549,6 +550,7 @@ qr/\A(?:\[warn\] \S+: \*\d+ npmtoken denied, dry run: no_token|\[error\] \S+: \*
 === TEST 25: npmtoken_expiry_notice: seven days by default
 --- tokens eval
 "npm_hour user=alice expires_at=$::hour
+npm_days user=alice expires_at=$::days
 npm_week user=alice expires_at=$::week
 npm_never user=alice
 "
@@ -563,6 +565,7 @@ my $date = sprintf "%04d-%02d-%02d %02d:%02d", $t[5] + 1900, $t[4] + 1, @t[3, 2,
 qq{
 GET   /pkg  npm_hour   200  notice="^Token [0-9a-f]{8} expires on $date UTC\\.\$"
 PUT   /pkg  npm_hour   200  notice="^Token [0-9a-f]{8} expires on $date UTC\\.\$"
+GET   /pkg  npm_days   200  notice="expires on"
 GET   /pkg  npm_week   200  notice=""
 GET   /pkg  npm_never  200  notice=""
 }

@@ -331,7 +331,7 @@ GET  /pkg  npm_naked  401 unknown
 --- tokens
 abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/  user=alphabet
 dG9r==                                                                user=base64
-a                                                                     user=one
+z                                                                     user=one
 00000000-0000-0000-0000-000000000000                                  user=uuid
 eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln                             user=jwt
 --- config eval: $::location
@@ -340,8 +340,8 @@ GET  /pkg  abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/ 
 GET  /pkg  dG9r==                                     200 user=base64
 GET  /pkg  dG9r=                                      401 unknown
 GET  /pkg  dG9r                                       401 unknown
-GET  /pkg  a                                          200 user=one
+GET  /pkg  z                                          200 user=one
 GET  /pkg  00000000-0000-0000-0000-000000000000       200 user=uuid
 GET  /pkg  eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln  200 user=jwt
-GET  /pkg  "bearer a"                                 200 user=one
-GET  /pkg  "BEARER   a"                               200 user=one
+GET  /pkg  "bearer z"                                 200 user=one
+GET  /pkg  "BEARER   z"                               200 user=one

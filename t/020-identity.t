@@ -566,3 +566,25 @@ X-Npm-User: root
 --- cases
 GET  /pkg      npm_full  200  +"X-SSO-USER: root"  body="(?s)x-sso-user: root.*x-npm-user: alice"
 GET  /sso/pkg  npm_full  200  +"X-SSO-USER: root"  body="(?s)\A(?!.*root).*\nx-sso-user: alice\n"
+
+
+
+=== TEST 23: $remote_user, which nginx reads from Authorization: no name that nobody checked
+--- tokens eval: $::tokens
+--- config
+    location / {
+        npmtoken main;
+        npmtoken_anonymous read;
+        npmtoken_unknown anonymous;
+        npmtoken_identity X-Npm-User;
+        proxy_set_header X-Remote-User $remote_user;
+        proxy_pass http://$TEST_NGINX_ECHO;
+    }
+    location /off {
+        proxy_set_header X-Remote-User $remote_user;
+        proxy_pass http://$TEST_NGINX_ECHO;
+    }
+--- cases
+GET  /pkg  "Basic YWxpY2U6c2VjcmV0"  200  body="(?s)\A(?!.*\n(?:x-remote-user|authorization):)"
+GET  /off  "Basic YWxpY2U6c2VjcmV0"  200  body="\nx-remote-user: alice\n"
+GET  /pkg  npm_full                  200  body="(?s)\A(?!.*\nx-remote-user:).*\nx-npm-user: alice\n"

@@ -119,6 +119,7 @@ ngx_http_npmtoken_codec_next(ngx_http_npmtoken_codec_t *codec,
 {
     int           rc;
     void         *object;
+    size_t        rest;
     redisReader  *reader;
 
     reader = codec->reader;
@@ -130,17 +131,24 @@ ngx_http_npmtoken_codec_next(ngx_http_npmtoken_codec_t *codec,
         return codec->over ? NGX_DECLINED : NGX_ERROR;
     }
 
-    if (object) {
-        codec->unread = reader->len - reader->pos;
-        *reply = object;
-        return NGX_OK;
+    if (object == NULL) {
+        return codec->unread > codec->max_reply ? NGX_DECLINED : NGX_AGAIN;
     }
 
-    if (codec->unread > codec->max_reply) {
+    rest = reader->len - reader->pos;
+
+    if (codec->unread - rest > codec->max_reply) {
+
+        /* how it was cut into reads must not decide */
+
+        freeReplyObject(object);
         return NGX_DECLINED;
     }
 
-    return NGX_AGAIN;
+    codec->unread = rest;
+    *reply = object;
+
+    return NGX_OK;
 }
 
 

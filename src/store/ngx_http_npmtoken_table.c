@@ -10,7 +10,9 @@
  * A sequence number guards each slot.  It is 0 in a slot never used, odd
  * while the slot is written, and stays odd if the writer dies: both are
  * vacant.  Comments named "rule: ..." stand where a wrong answer would follow
- * if the line were left out; t/unit/test_table.c shows it for each of them.
+ * if the line were left out: t/unit/test_table.c and test_table_faults.c fail
+ * then, except that a fence left out, or a weaker order, shows only on
+ * processors that reorder more than x86 does.
  */
 
 
@@ -252,7 +254,10 @@ ngx_http_npmtoken_table_read(ngx_http_npmtoken_table_bucket_t *bucket,
     ngx_http_npmtoken_table_load(entry, &bucket->slots[slot], 0,
         ngx_http_npmtoken_table_words(NGX_HTTP_NPMTOKEN_TABLE_FIXED));
 
-    /* rule: bound-the-size, since two writes may be mixed in the copy */
+    /*
+     * rule: bound-the-size.  It is not proven yet that this is an entry at
+     * all; the size is that of the copy, so it cannot change behind the check.
+     */
 
     size = entry->u.record.size;
 

@@ -67,7 +67,7 @@ typedef struct {
 
 static hammer_t  hammers[] = {
     { "a writer and readers", 3, 0 },
-    { "a reader, and writers killed at any time", 1, 1000 }
+    { "a reader, and writers killed at any time", 1, 500 }
 };
 
 

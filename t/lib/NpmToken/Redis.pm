@@ -114,6 +114,9 @@ sub restart {
 sub pause  { kill 'STOP', $_[0]{pid} }
 sub resume { kill 'CONT', $_[0]{pid} }
 
+# the client's own connection, where redis is to close idle ones
+sub disconnect { delete $_[0]{connection} }
+
 
 # Returns the reply: a string, an integer, undef for nil, a reference to an
 # array.  Dies of an error.
