@@ -595,14 +595,12 @@ ngx_http_npmtoken_connection_read_handler(ngx_event_t *rev)
 static void
 ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
 {
-    u_char              buf[NGX_HTTP_NPMTOKEN_READ_SIZE];
-    ssize_t             n;
-    ngx_uint_t          i;
-    ngx_connection_t   *c;
-    ngx_atomic_uint_t   number;
+    u_char             buf[NGX_HTTP_NPMTOKEN_READ_SIZE];
+    ssize_t            n;
+    ngx_uint_t         i;
+    ngx_connection_t  *c;
 
     c = conn->peer.connection;
-    number = c->number;
 
     for (i = 0; i < NGX_HTTP_NPMTOKEN_READ_MAX; i++) {
 
@@ -630,14 +628,6 @@ ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
 
         if (ngx_http_npmtoken_connection_replies(conn) != NGX_OK) {
             return;
-        }
-
-        if (conn->owner->drained) {
-            conn->owner->drained(conn->data);
-
-            if (!ngx_http_npmtoken_connection_is(conn, number)) {
-                return;
-            }
         }
     }
 

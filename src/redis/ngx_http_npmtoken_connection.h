@@ -52,9 +52,6 @@ typedef struct {
 
     /* unanswered commands are lost; open() may be called from here */
     void                (*lost)(void *data);
-
-    /* all replies of what was read at once have been handed over; or NULL */
-    void                (*drained)(void *data);
 } ngx_http_npmtoken_owner_t;
 
 

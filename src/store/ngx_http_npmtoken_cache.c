@@ -175,8 +175,9 @@ ngx_http_npmtoken_cache_put(ngx_http_npmtoken_cache_t *cache, u_char *tag,
     }
 
     /*
-     * The zone's own mutex: the master gives it back for a worker that dies
-     * with it.  Who does not get it at once goes on without.
+     * rule: slot-one-writer, lock-of-the-dead-only.  The zone's own mutex:
+     * the master gives it back for a worker that dies with it.  Who does not
+     * get it at once goes on without.
      */
 
     if (!ngx_shmtx_trylock(&cache->shpool->mutex)) {

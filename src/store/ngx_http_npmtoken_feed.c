@@ -1,8 +1,8 @@
 
 /*
  * Redis pushes the names of changed records by client-side caching in
- * broadcast mode, RESP2, redirected to the very connection that asked for it:
- * with two sockets one can die unnoticed while the other lives.
+ * broadcast mode, RESP2, redirected to the very connection that asked for it
+ * (rule: one-socket): of two, one can die unnoticed while the other lives.
  *
  * What the feed tells, it tells by the shared state alone: counters, the
  * epoch, the time up to which the feed has told everything.  It calls nobody.
@@ -34,7 +34,10 @@
 #define NGX_HTTP_NPMTOKEN_FEED_LEASE     1000
 
 
-/* the replies of a session, in this order; then whatever is pushed */
+/*
+ * The replies of a session, in this order, each of them checked (rule:
+ * replies-checked); then whatever is pushed.
+ */
 
 typedef enum {
     NGX_HTTP_NPMTOKEN_FEED_CLOSED = 0,
@@ -60,8 +63,6 @@ struct ngx_http_npmtoken_feed_s {
     uint64_t                         nonce;
     uint64_t                         sent;      /* when the PING was, 0: none
                                                    is on its way */
-    uint64_t                         ponged;    /* sent of the last PONG that
-                                                   has not proven yet */
 };
 
 
@@ -72,7 +73,6 @@ static void ngx_http_npmtoken_feed_ready_handler(void *data);
 static ngx_int_t ngx_http_npmtoken_feed_reply_handler(void *data,
     redisReply *reply);
 static void ngx_http_npmtoken_feed_lost_handler(void *data);
-static void ngx_http_npmtoken_feed_drained_handler(void *data);
 static ngx_int_t ngx_http_npmtoken_feed_track(ngx_http_npmtoken_feed_t *feed,
     redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_feed_subscribe(
@@ -98,8 +98,7 @@ static void ngx_http_npmtoken_feed_log_error(ngx_http_npmtoken_feed_t *feed,
 static ngx_http_npmtoken_owner_t  ngx_http_npmtoken_feed_owner = {
     ngx_http_npmtoken_feed_ready_handler,
     ngx_http_npmtoken_feed_reply_handler,
-    ngx_http_npmtoken_feed_lost_handler,
-    ngx_http_npmtoken_feed_drained_handler
+    ngx_http_npmtoken_feed_lost_handler
 };
 
 
@@ -246,7 +245,6 @@ ngx_http_npmtoken_feed_ready_handler(void *data)
     ngx_str_t                  argv[2];
 
     feed->sent = 0;
-    feed->ponged = 0;
     feed->epoch = 0;
     feed->state = NGX_HTTP_NPMTOKEN_FEED_ID;
 
@@ -286,7 +284,7 @@ ngx_http_npmtoken_feed_reply_handler(void *data, redisReply *reply)
 
     if (reply == NULL) {
 
-        /* rule: flush-is-everything; and what follows cannot be read */
+        /* rule: flush-invalidates; and what follows cannot be read */
 
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "npmtoken_store \"%V\": too large a message on the "
@@ -380,8 +378,8 @@ ngx_http_npmtoken_feed_subscribe(ngx_http_npmtoken_feed_t *feed,
 
 
 /*
- * rule: epoch-when-subscribed.  Only now is every change pushed; whatever was
- * looked up before may have changed unnoticed.
+ * rule: epoch-per-session, epoch-after-confirm.  Only now is every change
+ * pushed; whatever was looked up before may have changed unnoticed.
  */
 
 static ngx_int_t
@@ -416,8 +414,8 @@ ngx_http_npmtoken_feed_begin(ngx_http_npmtoken_feed_t *feed,
 
 
 /*
- * rule: one-ping, clock-before-ping.  One is on its way at a time, and what
- * it will prove is the time at which it was not yet sent.
+ * rule: one-ping, proof-is-time-of-sending.  One is on its way at a time, and
+ * what it will prove is the time at which it was not yet sent.
  */
 
 static ngx_int_t
@@ -475,7 +473,7 @@ ngx_http_npmtoken_feed_invalidation(ngx_http_npmtoken_feed_t *feed,
 
     if (names->type == REDIS_REPLY_NIL) {
 
-        /* rule: flush-is-everything */
+        /* rule: flush-invalidates */
 
         ngx_http_npmtoken_invalidate_all(feed->proof);
         return NGX_OK;
@@ -502,7 +500,7 @@ ngx_http_npmtoken_feed_invalidation(ngx_http_npmtoken_feed_t *feed,
 }
 
 
-/* a name that is no key's can have no record in the cache */
+/* rule: key-invalidates; a name that is no key's has no record in the cache */
 
 static void
 ngx_http_npmtoken_feed_changed(ngx_http_npmtoken_feed_t *feed,
@@ -520,6 +518,12 @@ ngx_http_npmtoken_feed_changed(ngx_http_npmtoken_feed_t *feed,
 }
 
 
+/*
+ * rule: apply-before-proof.  What was pushed before this has been counted, as
+ * messages are taken one by one; what comes behind it was acknowledged to
+ * nobody when the PING was sent.
+ */
+
 static ngx_int_t
 ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
 {
@@ -535,35 +539,20 @@ ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
         return NGX_ERROR;
     }
 
-    feed->ponged = feed->sent;
-    feed->sent = 0;
-
-    return NGX_OK;
-}
-
-
-/* rule: apply-before-proof, time-of-sending */
-
-static void
-ngx_http_npmtoken_feed_drained_handler(void *data)
-{
-    ngx_http_npmtoken_feed_t  *feed = data;
-
-    if (feed->ponged == 0) {
-        return;
-    }
-
-    if (ngx_http_npmtoken_prove(feed->proof, feed->epoch, feed->ponged)
+    if (ngx_http_npmtoken_prove(feed->proof, feed->epoch, feed->sent)
         != NGX_OK)
     {
-        ngx_http_npmtoken_connection_fail(&feed->conn,
-                                          "another feed has begun an epoch");
-        return;
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "npmtoken_store \"%V\": another feed has begun an "
+                      "epoch", &feed->conf->store);
+        return NGX_ERROR;
     }
 
-    feed->ponged = 0;
+    feed->sent = 0;
 
     ngx_http_npmtoken_connection_works(&feed->conn);
+
+    return NGX_OK;
 }
 
 

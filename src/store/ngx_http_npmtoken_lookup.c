@@ -109,8 +109,7 @@ static void ngx_http_npmtoken_lookup_free(ngx_http_npmtoken_lookup_t *lookup);
 static ngx_http_npmtoken_owner_t  ngx_http_npmtoken_lookup_owner = {
     ngx_http_npmtoken_lookup_ready_handler,
     ngx_http_npmtoken_lookup_reply_handler,
-    ngx_http_npmtoken_lookup_lost_handler,
-    NULL
+    ngx_http_npmtoken_lookup_lost_handler
 };
 
 
@@ -219,7 +218,7 @@ ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups, u_char *tag,
 
 
 /*
- * rule: join-only-current.  A look-up in flight is an entry not yet filled.
+ * rule: join-if-current.  A look-up in flight is an entry not yet filled.
  * One that may not be joined goes on for those who have, and leaves its place
  * in the tree to the next.
  */
@@ -326,10 +325,10 @@ ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
 
 
 /*
- * rule: same-server.  The feed vouches for the server that it is connected
- * to, so a look-up goes there, on a connection opened in the feed's epoch: an
- * older one may lead to a server that is no longer the one behind that
- * address.  What has been sent on it is sent again.
+ * rule: same-server, connection-of-epoch.  The feed vouches for the server
+ * that it is connected to, so a look-up goes there, on a connection opened in
+ * the feed's epoch: an older one may lead to a server that is no longer the
+ * one behind that address.  What has been sent on it is sent again.
  */
 
 static void
@@ -385,7 +384,7 @@ ngx_http_npmtoken_lookup_stamp(ngx_http_npmtoken_lookup_t *lookup)
 
     ngx_http_npmtoken_stamp_take(proof, lookup->key, &lookup->stamp);
 
-    /* rule: same-server */
+    /* rule: connection-of-epoch */
 
     if (proof
         && (ngx_http_npmtoken_word_number(lookup->stamp.word) != lookups->epoch
@@ -791,7 +790,7 @@ ngx_http_npmtoken_lookup_ttl_reply(ngx_http_npmtoken_lookup_t *lookup,
         return NGX_OK;
     }
 
-    /* from before the asking, so never later than in Redis */
+    /* rule: deadline-from-stamp, so never later than in Redis */
 
     lookup->expires = ngx_http_npmtoken_word_time(lookup->stamp.word)
                       + reply->integer;
@@ -803,8 +802,8 @@ ngx_http_npmtoken_lookup_ttl_reply(ngx_http_npmtoken_lookup_t *lookup,
 
 
 /*
- * rule: store-with-stamp.  If anything was pushed meanwhile, the stamp is not
- * current and the entry a miss.
+ * Stored with its stamp, whatever came meanwhile: if something was pushed, the
+ * stamp is not current and the entry a miss.
  */
 
 static ngx_int_t
@@ -815,7 +814,7 @@ ngx_http_npmtoken_lookup_cache(ngx_http_npmtoken_lookup_t *lookup,
 
     if (rc == NGX_OK && lookup->expires <= ngx_http_npmtoken_clock()) {
 
-        /* rule: deadline.  It went while its reply was on the way. */
+        /* rule: deadline-at-answer.  It went while the reply came. */
 
         return NGX_DECLINED;
     }

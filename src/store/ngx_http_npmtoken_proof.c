@@ -28,8 +28,9 @@ static uint32_t ngx_http_npmtoken_peer_crc(ngx_sockaddr_t *sockaddr,
 
 
 /*
- * rule: boottime.  CLOCK_MONOTONIC stands still while a machine is suspended,
- * and revocations do not; nginx's cached time stands still with its worker.
+ * rule: clock-counts-suspension, clock-at-judgement.  CLOCK_MONOTONIC stands
+ * still while a machine is suspended, and revocations do not; nginx's cached
+ * time stands still with its worker.
  */
 
 uint64_t
@@ -128,7 +129,7 @@ ngx_http_npmtoken_stamp_current(ngx_http_npmtoken_proof_t *proof,
             return 0;
         }
 
-        /* the look-up itself, or the last proof, whichever is younger */
+        /* rule: bound; from the look-up or the last proof, the younger one */
 
         time = ngx_max(time, ngx_http_npmtoken_word_time(word));
     }
@@ -151,6 +152,8 @@ ngx_http_npmtoken_epoch(ngx_http_npmtoken_proof_t *proof)
     return ngx_http_npmtoken_word_number(ngx_http_npmtoken_load(&proof->word));
 }
 
+
+/* rule: count-one-instruction.  A former owner may be at it, too. */
 
 void
 ngx_http_npmtoken_invalidate(ngx_http_npmtoken_proof_t *proof, u_char *key)
@@ -235,6 +238,12 @@ ngx_http_npmtoken_lease_release(ngx_http_npmtoken_proof_t *proof,
 }
 
 
+/*
+ * rule: epoch-one-instruction.  That the lease is still the session's own is
+ * no rule: without that, two owners would take the epoch from each other, and
+ * all would be misses.
+ */
+
 uint64_t
 ngx_http_npmtoken_epoch_begin(ngx_http_npmtoken_proof_t *proof,
     uint64_t session, struct sockaddr *sockaddr, socklen_t socklen)
@@ -286,8 +295,9 @@ ngx_http_npmtoken_peer_crc(ngx_sockaddr_t *sockaddr, uint32_t len,
 
 
 /*
- * Two workers that both take the feed for theirs may write the address at
- * once, one of them long stopped: what they leave then is told by its sum.
+ * rule: peer-in-word.  Two workers that both take the feed for theirs may
+ * write the address at once, one of them long stopped: what they leave then
+ * is told by its sum.
  */
 
 ngx_int_t
@@ -313,7 +323,7 @@ ngx_http_npmtoken_epoch_peer(ngx_http_npmtoken_proof_t *proof, uint64_t epoch,
 
 
 /*
- * rule: proof-of-own-epoch.  A feed that was replaced while it was stopped
+ * rule: proof-own-epoch.  A feed that was replaced while it was stopped
  * must not vouch for what its successor's epoch holds.
  */
 

@@ -727,7 +727,7 @@ ngx_http_npmtoken_store_cached(ngx_http_npmtoken_store_t *store,
     now = ngx_http_npmtoken_clock() + 1;
     ttl = entry->u.record.size ? store->cache_ttl : store->negative_ttl;
 
-    /* rule: deadline.  Expiry never waits for a push. */
+    /* rule: deadline-at-hit.  Expiry never waits for a push. */
 
     if (now > entry->deadline
         || (int64_t) (now - ngx_http_npmtoken_word_time(entry->stamp.word))

@@ -245,7 +245,7 @@ ngx_http_npmtoken_table_read(ngx_http_npmtoken_table_bucket_t *bucket,
 
     sequence = __atomic_load_n(&bucket->sequences[slot], __ATOMIC_ACQUIRE);
 
-    /* rule: odd-is-a-miss */
+    /* rule: slot-even-check */
 
     if (ngx_http_npmtoken_table_vacant(sequence)) {
         return NGX_DECLINED;
@@ -271,7 +271,7 @@ ngx_http_npmtoken_table_read(ngx_http_npmtoken_table_bucket_t *bucket,
             offsetof(ngx_http_npmtoken_entry_t, u) + size));
 
     /*
-     * rule: copy-then-check.  If a word of the copy is a later write's, the
+     * rule: slot-recheck.  If a word of the copy is a later write's, the
      * sequence number read after the fence is not the one of before.
      */
 
@@ -476,9 +476,9 @@ ngx_http_npmtoken_table_write(ngx_http_npmtoken_table_bucket_t *bucket,
     ngx_http_npmtoken_table_word_t  *dst, *src;
 
     /*
-     * rule: odd-before-writing.  Whoever reads a word written behind the
-     * fence, and passes a fence of his own, reads the odd number or a later
-     * one.  Of a slot whose writer died it is odd already.
+     * rule: slot-odd-first, slot-stays-odd.  Whoever reads a word written
+     * behind the fence, and passes a fence of his own, reads the odd number
+     * or a later one.  Of a slot whose writer died it is odd already.
      */
 
     ngx_http_npmtoken_table_vacate(bucket, slot);
@@ -500,8 +500,9 @@ ngx_http_npmtoken_table_write(ngx_http_npmtoken_table_bucket_t *bucket,
     }
 
     /*
-     * rule: even-when-whole.  A reader could be deceived only if he slept in
-     * the midst of a copy while just this slot was written 2^31 times.
+     * rule: slot-even-last, slot-number-grows.  A reader could be deceived
+     * only if he slept in the midst of a copy while just this slot was
+     * written 2^31 times.
      */
 
     __atomic_store_n(&bucket->sequences[slot], bucket->sequences[slot] + 1,
