@@ -100,6 +100,16 @@ ngx_http_npmtoken_endpoint_split(ngx_str_t *text,
     ngx_http_npmtoken_endpoint_parts_t *parts)
 {
     if (ngx_http_npmtoken_has_prefix(text, &ngx_http_npmtoken_unix_scheme)) {
+
+        if (text->data[sizeof("unix:") - 1] != '/'
+            || text->data[sizeof("unix:/") - 1] == '/')
+        {
+            /* what follows may be a user and password */
+
+            parts->host = ngx_http_npmtoken_unix_scheme;
+            return "\"unix:\" needs an absolute path";
+        }
+
         ngx_http_npmtoken_endpoint_split_unix(text, parts);
         return NULL;
     }
