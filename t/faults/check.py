@@ -1,5 +1,6 @@
 """Goes through what the clients wrote down, and judges each request."""
 
+import os
 import struct
 
 from tokens import OUTCOMES
@@ -109,10 +110,15 @@ def judge(world, log_path, faults, bound):
     with open(log_path, 'rb') as f:
         while True:
             data = f.read(RECORD.size * 4096)
-            data = data[:len(data) - len(data) % RECORD.size]
 
-            if not data:
+            # the clients may be writing still
+            whole = len(data) // RECORD.size * RECORD.size
+
+            if not whole:
                 return report
+
+            f.seek(whole - len(data), os.SEEK_CUR)
+            data = data[:whole]
 
             for fields in RECORD.iter_unpack(data):
                 judge_request(world, report, Request(fields), faults, bound)

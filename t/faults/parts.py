@@ -276,13 +276,16 @@ http {
         rc = subprocess.run(command, stdin=subprocess.DEVNULL,
                             stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL,
-                            env=self.env).returncode
+                            env=self.env, start_new_session=True).returncode
 
         if rc:
             raise RuntimeError('nginx does not start: ' + self.log())
 
         wait_for('the pid of ' + self.name, lambda: self.master)
         self.pgid = os.getpgid(self.master)
+
+        if self.pgid == os.getpgrp():
+            raise RuntimeError('nginx is no daemon')
 
         wait_for('the workers of ' + self.name, self.ready)
 
