@@ -630,17 +630,35 @@ active proctype Request()
                        && conn_server == OURS))
 #endif
 
-#if defined(PROOF_STORED) || defined(COUNT_NOT_ATOMIC) || defined(JOIN_ANY)
-#define PAST  false
+#if defined(PROOF_STORED) || defined(JOIN_ANY)
+#define PAST_EPOCH  false
 #else
-#define PAST  ((epoch != stamp_epoch && !read_1)                            \
-               || (count != stamp_count && !read_2)                         \
-               || (shared != stamp_shared && !read_3))
+#define PAST_EPOCH  (epoch != stamp_epoch && !read_1)
+#endif
+
+#if defined(COUNT_NOT_ATOMIC) || defined(JOIN_ANY)
+#define PAST_COUNT  false
+#else
+#define PAST_COUNT  ((count != stamp_count && !read_2)                      \
+                     || (shared != stamp_shared && !read_3))
+#endif
+
+/* These have long traces, to which the search is led. */
+
+#ifdef PROOF_STORED
+#define ASTRAY  ((connected && lease < 2) || (stamped && stamp_epoch != 2)   \
+                 || (revoked && !stamped) || (lease == 3 && !revoked))
+#elif defined(COUNT_NOT_ATOMIC)
+#define ASTRAY  ((writes && lease < 2)                                      \
+                 || (stamped && (stamp_epoch != 2 || stamp_count == 0)))
+#else
+#define ASTRAY  false
 #endif
 
 #ifndef FUTILE
-#define FUTILE  (HARMLESS                                                   \
-                 || (stamped && (server_of[stamp_epoch] == OTHER || PAST)))
+#define FUTILE  (HARMLESS || ASTRAY                                         \
+                 || (stamped && (server_of[stamp_epoch] == OTHER            \
+                                 || PAST_EPOCH || PAST_COUNT)))
 #endif
 
 never {

@@ -327,7 +327,8 @@ sub wrong_log {
 
         push @wrong, "logged is \"@lines\""
             if @lines != 1
-               || $lines[0] !~ /npmtoken denied$dry_run: $case->{reason}, key: $key, operation: $op, client: /;
+               || $lines[0] !~ /npmtoken denied$dry_run: $case->{reason}, /
+               || $lines[0] !~ /, key: $key, operation: $op, client: /;
     }
 
     # nginx's own words at level info, before a module sees the request
