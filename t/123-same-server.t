@@ -123,6 +123,39 @@ is_deeply([sort keys %seen], [sort keys %server],
     }
 }
 
+# Its server takes no connection any more but has the feed still: what another
+# server says is true now, but no feed would tell when it changes.
+
+{
+    my $at = feed();
+    my ($other) = grep { $_ ne $at } keys %server;
+    my $live = $node->live;
+
+    $server{$_}->put_token('npm_else', user => "at-$_") for keys %server;
+
+    # the feed, and this test's
+    $server{$at}->command(CONFIG => SET => 'maxclients', 2);
+    $server{$at}->command(CLIENT => KILL => ID => $_->{id})
+        for clients($server{$at}, 'npmtoken-lookup');
+
+    my %results;
+
+    for my $worker (($node->worker_pids) x 4) {
+        my $response = $node->ask_response(
+            $node->send_ask('npm_else', worker => $worker));
+
+        $results{"$response->{headers}{'x-user'}"
+                 . " $response->{headers}{'x-cache'}"}++
+            if $response->{status} == 200;
+    }
+
+    ok($results{"at-$other miss"}, 'the other one answers');
+    is_deeply([keys %results], ["at-$other miss"], 'and is not cached');
+    is($node->live, $live, 'the feed goes on');
+
+    $server{$at}->command(CONFIG => SET => 'maxclients', 1000);
+}
+
 ok($node->quit, 'nginx quits');
 
 
