@@ -58,7 +58,7 @@ ngx_http_npmtoken_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
     }
 
     ctx = cln->data;
-    ngx_memzero(ctx, offsetof(ngx_http_npmtoken_ctx_t, entry));
+    ngx_memzero(ctx, offsetof(ngx_http_npmtoken_ctx_t, pushed));
 
     cln->handler = ngx_http_npmtoken_ctx_cleanup;
 
@@ -183,12 +183,14 @@ ngx_http_npmtoken_describe(ngx_http_request_t *r, npmtoken_request_t *req)
 
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
 
-    ngx_memzero(req, sizeof(npmtoken_request_t));
-
     req->method = r->method_name;
     req->target = r->unparsed_uri;
     req->uri = r->uri;
     req->base = nlcf->base;
+    req->override = 0;
+
+    ngx_str_null(&req->args);
+    ngx_str_null(&req->token);
 
     last = req->target.data + req->target.len;
 
@@ -202,18 +204,9 @@ ngx_http_npmtoken_describe(ngx_http_request_t *r, npmtoken_request_t *req)
 }
 
 
-/* a bit for each length that one of these names has */
-
-#define NGX_HTTP_NPMTOKEN_OVERRIDE_LENS                                       \
-    (1U << (sizeof("X-HTTP-Method-Override") - 1)                             \
-     | 1U << (sizeof("X-HTTP-Method") - 1)                                    \
-     | 1U << (sizeof("X-Method-Override") - 1))
-
-
 static ngx_uint_t
 ngx_http_npmtoken_overridden(ngx_http_request_t *r)
 {
-    size_t            len;
     ngx_str_t        *name;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -223,11 +216,12 @@ ngx_http_npmtoken_overridden(ngx_http_request_t *r)
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            len = h[i].key.len;
 
             /* most lines go by here, and all requests come by */
 
-            if (len >= 32 || !(NGX_HTTP_NPMTOKEN_OVERRIDE_LENS >> len & 1)) {
+            if (h[i].key.len < sizeof("X-HTTP-Method") - 1
+                || (h[i].key.data[0] | 0x20) != 'x')
+            {
                 continue;
             }
 
@@ -267,13 +261,10 @@ ngx_http_npmtoken_is_header(ngx_table_elt_t *h, ngx_str_t *name)
 
 
 ngx_flag_t
-ngx_http_npmtoken_switch(ngx_http_request_t *r, ngx_http_npmtoken_switch_t *sw)
+ngx_http_npmtoken_switch_variable(ngx_http_request_t *r,
+    ngx_http_npmtoken_switch_t *sw)
 {
     ngx_str_t  value;
-
-    if (sw->complex == NULL) {
-        return sw->value;
-    }
 
     if (ngx_http_complex_value(r, sw->complex, &value) != NGX_OK) {
         return 0;

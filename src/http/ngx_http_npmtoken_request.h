@@ -80,10 +80,9 @@ typedef enum {
  */
 
 typedef struct {
-    /* header lines as they were before we changed them */
-    ngx_list_t                    headers;
-    ngx_table_elt_t              *authorization;
+    /* header lines were changed: what they were stands below */
     unsigned                      rewritten:1;
+    ngx_table_elt_t              *authorization;
 
     /* token, and the value that it was read from */
     unsigned                      parsed:1;
@@ -113,11 +112,13 @@ typedef struct {
     unsigned                      passed:1;    /* left to the registry */
 
     /* answer: the header lines that we added */
-    ngx_table_elt_t              *pushed[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
     ngx_uint_t                    npushed;
 
-    /* a copy of what the cache has; not zeroed, so it stands last */
-    ngx_http_npmtoken_entry_t     entry;
+    /* from here on nothing is zeroed */
+    ngx_table_elt_t              *pushed[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
+    ngx_list_t                    headers;
+    ngx_http_npmtoken_entry_t     entry;       /* a copy of what the cache
+                                                  has */
 } ngx_http_npmtoken_ctx_t;
 
 
@@ -160,7 +161,10 @@ ngx_int_t ngx_http_npmtoken_package(ngx_http_request_t *r,
     ngx_str_t *package);
 
 /* The value, now, of a directive that may be a variable. */
-ngx_flag_t ngx_http_npmtoken_switch(ngx_http_request_t *r,
+#define ngx_http_npmtoken_switch(r, sw)                                       \
+    ((sw)->complex ? ngx_http_npmtoken_switch_variable(r, sw) : (sw)->value)
+
+ngx_flag_t ngx_http_npmtoken_switch_variable(ngx_http_request_t *r,
     ngx_http_npmtoken_switch_t *sw);
 
 /* A header name, in any case and with "_" as "-". */
