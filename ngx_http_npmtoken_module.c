@@ -14,6 +14,7 @@
 typedef struct {
     ngx_array_t                   stores;      /* of pointers */
     unsigned                      warned:1;    /* of npmtoken_unknown pass */
+    unsigned                      rewrites:1;  /* header lines of requests */
 } ngx_http_npmtoken_main_conf_t;
 
 
@@ -282,6 +283,8 @@ ngx_http_npmtoken_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_npmtoken_loc_conf_t  *prev = parent;
     ngx_http_npmtoken_loc_conf_t  *conf = child;
 
+    ngx_http_npmtoken_main_conf_t  *nmcf;
+
     ngx_conf_merge_ptr_value(conf->store, prev->store, NULL);
     ngx_conf_merge_uint_value(conf->unknown, prev->unknown,
                               NGX_HTTP_NPMTOKEN_UNKNOWN_DENY);
@@ -299,6 +302,14 @@ ngx_http_npmtoken_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->store && conf->unknown == NGX_HTTP_NPMTOKEN_UNKNOWN_PASS) {
         ngx_http_npmtoken_warn_pass(cf);
+    }
+
+    if (conf->identity->name.len
+        || conf->unknown == NGX_HTTP_NPMTOKEN_UNKNOWN_ANONYMOUS)
+    {
+        nmcf = ngx_http_conf_get_module_main_conf(cf,
+                                                  ngx_http_npmtoken_module);
+        nmcf->rewrites = 1;
     }
 
     return NGX_CONF_OK;
@@ -708,9 +719,10 @@ ngx_http_npmtoken_init(ngx_conf_t *cf)
         }
     }
 
-    if (ngx_http_npmtoken_init_phase(cf, NGX_HTTP_PREACCESS_PHASE,
-                                     ngx_http_npmtoken_identity_handler)
-        != NGX_OK)
+    if (nmcf->rewrites
+        && ngx_http_npmtoken_init_phase(cf, NGX_HTTP_PREACCESS_PHASE,
+                                        ngx_http_npmtoken_identity_handler)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }

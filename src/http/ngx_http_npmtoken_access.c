@@ -483,7 +483,11 @@ ngx_http_npmtoken_precontent_handler(ngx_http_request_t *r)
 {
     ngx_http_npmtoken_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_npmtoken_module);
+    if (r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_npmtoken_get_ctx(r, 0);
 
     if (ctx == NULL || !ctx->judged || ctx->reason == NPMTOKEN_ALLOW) {
         return NGX_DECLINED;
