@@ -9,7 +9,7 @@ MODULE := build/ngx_http_npmtoken_module.so
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: all deps demo run test unit t examples docs clients lint soak
-.PHONY: clean help
+.PHONY: bench clean help
 .PHONY: $(MODULE)
 
 
@@ -36,6 +36,10 @@ test:
 
 unit t examples docs clients lint soak:
 	@tools/test $@
+
+bench: $(MODULE)
+	@tools/deps bench
+	@bench/run
 
 clean:
 	@rm -rf build t/servroot*

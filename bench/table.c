@@ -35,6 +35,7 @@ typedef struct {
 static bench_case_t  cases[] = {
     { 8, 1000 },
     { 8, 10000 },
+    { 8, 100000 },
     { 256, BENCH_MILLION }
 };
 
