@@ -91,7 +91,7 @@ sub waited {
 
 
 sub clients {
-    return scalar grep { /\bname=npmtoken/ }
+    return scalar grep { /\bname=npmtoken-lookup\b/ }
         split /\n/, $redis->command('CLIENT', 'LIST');
 }
 
