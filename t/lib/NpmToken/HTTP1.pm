@@ -159,7 +159,8 @@ sub _body {
 sub unread {
     my $self = shift;
 
-    return length $self->{data} || IO::Select->new($self->{socket})->can_read(0);
+    return length $self->{data}
+        || IO::Select->new($self->{socket})->can_read(0);
 }
 
 

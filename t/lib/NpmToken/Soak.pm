@@ -311,7 +311,8 @@ sub _make {
 sub _judge {
     my ($self, $request, $response) = @_;
 
-    my $status = $response ? $response->{status} // "reset $response->{reset}" : 'closed';
+    my $status = !$response ? 'closed'
+        : $response->{status} // "reset $response->{reset}";
 
     $self->{seen}{$status}++;
 
