@@ -129,6 +129,7 @@ sub _start_nginx {
         redis redis://127.0.0.1:$port/0;
         lookup_timeout $self->{wait}ms;
         prefix other:;
+        cache off;
     }
 
     server {
