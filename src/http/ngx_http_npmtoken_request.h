@@ -112,8 +112,9 @@ typedef struct {
                                                   credentials */
     unsigned                      passed:1;    /* left to the registry */
 
-    /* answer: the header lines that we added */
+    /* answer: the header lines that we added, and what they said */
     ngx_table_elt_t              *pushed[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
+    u_char                       *said[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
     ngx_uint_t                    npushed;
 
     /* a copy of what the cache has; not zeroed, so it stands last */
