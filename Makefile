@@ -9,7 +9,7 @@ MODULE := build/ngx_http_npmtoken_module.so
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: all deps demo run test unit t examples docs clients lint soak
-.PHONY: bench clean help
+.PHONY: promise model faults mutants bench clean help
 .PHONY: $(MODULE)
 
 
@@ -32,13 +32,30 @@ run: $(MODULE)
 	@node demo/demo.mjs --stay
 
 test:
-	@tools/test lint unit t examples docs clients
+	@tools/test lint unit t examples docs clients promise
 
-unit t examples docs clients lint soak:
+unit t examples docs clients promise lint soak:
 	@tools/test $@
 
+model:
+	@tools/deps model
+	@t/model/run
+
+# how long, which faults, and the bound in milliseconds
+SECONDS := 60
+SEED    := 1
+BOUND   := 400
+
+faults: $(MODULE)
+	@tools/deps build promise
+	@t/faults/run $(SECONDS) $(SEED) --bound $(BOUND)
+
+mutants:
+	@tools/deps build promise
+	@t/faults/mutants
+
 bench: $(MODULE)
-	@tools/deps bench
+	@tools/deps build bench
 	@bench/run
 
 clean:

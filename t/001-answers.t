@@ -214,7 +214,7 @@ OPTIONS /pkg         npm_readonly  200
 PUT     /pkg         npm_readonly  403 readonly  op=write
 DELETE  /pkg/-rev/1  npm_readonly  403 readonly  op=write
 PATCH   /pkg         npm_readonly  403 readonly  op=write
-PUT     /pkg         npm_readonly  403 readonly  says="Token %T is read-only: it can install packages, but not publish or change anything. Use a token with full permission."
+PUT     /pkg         npm_readonly  403 readonly  says="Token %T is read-only: it can install packages, but not publish or change anything. Put a token with full permission in .npmrc, or ask the registry's administrator for one."
 PUT     /pkg         npm_one       403 readonly
 PUT     /pkg         npm_false     200
 PUT     /pkg         npm_zero      200

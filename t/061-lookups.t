@@ -25,7 +25,8 @@ sub store {
 
     $url //= 'unix:' . $redis->socket;
 
-    return "npmtoken_store main {\n redis $url;\n $more\n}";
+    # a cached record would be no look-up
+    return "npmtoken_store main {\n redis $url;\n cache off;\n $more\n}";
 }
 
 my $server = 'location / { npmtoken main; empty_gif; }';

@@ -57,8 +57,8 @@ sub status {
 sub cut {
     my $server = shift // $redis;
 
-    eval { $server->command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME',
-                            'yes') };
+    eval { $server->command('CLIENT', 'KILL', 'TYPE', $_, 'SKIPME', 'yes') }
+        for qw( pubsub normal );
 }
 
 
@@ -94,19 +94,18 @@ _EOC_
 }
 
 
-for my $case (['127.0.0.3', '127.0.0.1'], ['127.0.0.1', '127.0.0.3']) {
-    my ($first, $second) = @$case;
-
-    subtest "a name with two addresses, $first and $second" => sub {
+for my $alive ('127.0.0.1', '127.0.0.3') {
+    subtest "a name with two addresses, of which $alive is alive" => sub {
         plan(skip_all => 'not root, or no mount namespaces')
             if system('unshare --mount true 2>/dev/null') != 0;
 
+        # the system puts them into an order of its own: the first one is dead
+        # either here or there
+
         local $ENV{TEST_NGINX_BINARY} =
-            with_hosts("$first redis.test\n$second redis.test\n");
+            with_hosts("127.0.0.1 redis.test\n127.0.0.3 redis.test\n");
 
-        # it is on the first of them, or on the second, never on both
-
-        my $one = NpmToken::Redis->new(config => "bind 127.0.0.1\n");
+        my $one = NpmToken::Redis->new(config => "bind $alive\n");
         my $nginx = start('redis redis://redis.test:' . $one->port . ';');
 
         is(status($nginx, new_token($one)), 200, 'the living one is found');
@@ -141,7 +140,6 @@ subtest 'a resolver is asked, and again at each reconnect' => sub {
     my $nginx = start('redis redis://redis.test:' . $redis->port . ';',
                       'resolver 127.0.0.1:' . $dns->port . ' ipv6=off;');
 
-    is($dns->queries, 0, 'not at the start');
     is(status($nginx, new_token()), 200, 'the first look-up');
     cmp_ok($dns->queries, '>=', 1, 'asked');
 

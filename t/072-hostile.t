@@ -147,6 +147,7 @@ my $nginx = NpmToken::Nginx->new(
     npmtoken_store main {
         redis redis://127.0.0.1:$port;
         lookup_timeout 1s;
+        cache off;
     }
 _EOC_
     server => 'location / { npmtoken main; empty_gif; }',

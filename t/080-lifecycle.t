@@ -91,7 +91,7 @@ sub waited {
 
 
 sub clients {
-    return scalar grep { /\bname=npmtoken/ }
+    return scalar grep { /\bname=npmtoken-lookup\b/ }
         split /\n/, $redis->command('CLIENT', 'LIST');
 }
 
@@ -379,7 +379,7 @@ subtest 'many reloads under load' => sub {
                 $r ? $r->{status} : 'closed';
             };
 
-            $count{ $status // 'failed' }++;
+            $count{ $status // $@ =~ s/\s+/_/gr }++;
         }
 
         print $out join ' ', %count;

@@ -75,7 +75,8 @@ static npmtoken_reason_row_t  npmtoken_reasons[] = {
 
     { { ngx_string("readonly"), 403, ngx_null_string },
       "%T is read-only: it can install packages, but not publish or change "
-      "anything. Use a token with full permission.",
+      "anything. Put a token with full permission in .npmrc, or ask the "
+      "registry's administrator for one.",
       NULL },
 
     { { ngx_string("bad_record"), 403, ngx_null_string },

@@ -387,7 +387,14 @@ ngx_http_npmtoken_wake(ngx_http_npmtoken_waiter_t *waiter, ngx_int_t rc,
     r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_core_run_phases;
 
-    ngx_http_core_run_phases(r);
+    /* with poll, whoever saw that there is a body has stopped watching */
+
+    if (ngx_handle_read_event(c->read, 0) == NGX_OK) {
+        ngx_http_core_run_phases(r);
+
+    } else {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    }
 
     ngx_http_run_posted_requests(c);
 }

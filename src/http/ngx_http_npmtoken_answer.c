@@ -324,7 +324,8 @@ ngx_http_npmtoken_answer_push(ngx_http_request_t *r,
     h->key.len = ngx_strlen(name);
     h->value = *value;
 
-    ctx->pushed[ctx->npushed++] = h;
+    ctx->pushed[ctx->npushed] = h;
+    ctx->said[ctx->npushed++] = value->data;
 
     return h;
 }
@@ -337,6 +338,14 @@ ngx_http_npmtoken_answer_undo(ngx_http_request_t *r,
     ngx_uint_t  i;
 
     for (i = 0; i < ctx->npushed; i++) {
+
+        if (ctx->pushed[i]->value.data != ctx->said[i]) {
+
+            /* a filter's error has emptied the list, and it is used anew */
+
+            continue;
+        }
+
         ctx->pushed[i]->hash = 0;
 
         if (r->headers_out.www_authenticate == ctx->pushed[i]) {

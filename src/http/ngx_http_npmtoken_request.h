@@ -111,11 +111,12 @@ typedef struct {
                                                   credentials */
     unsigned                      passed:1;    /* left to the registry */
 
-    /* answer: the header lines that we added */
+    /* answer: the header lines that we added, and what they said, below */
     ngx_uint_t                    npushed;
 
     /* from here on nothing is zeroed */
     ngx_table_elt_t              *pushed[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
+    u_char                       *said[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
     ngx_list_t                    headers;
     ngx_http_npmtoken_entry_t     entry;       /* a copy of what the cache
                                                   has */

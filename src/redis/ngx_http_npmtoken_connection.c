@@ -631,7 +631,9 @@ ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
         }
     }
 
-    ngx_post_event(c->read, &ngx_posted_events);
+    /* others come first, so not in this turn of the event loop */
+
+    ngx_post_event(c->read, &ngx_posted_next_events);
 }
 
 

@@ -648,6 +648,8 @@ active proctype Request()
 #ifdef PROOF_STORED
 #define ASTRAY  ((connected && lease < 2) || (stamped && stamp_epoch != 2)   \
                  || (revoked && !stamped) || (lease == 3 && !revoked))
+#elif defined(REACH_RESTART)
+#define ASTRAY  (writes || (connected && !restarted))
 #elif defined(COUNT_NOT_ATOMIC)
 #define ASTRAY  ((writes && lease < 2)                                      \
                  || (stamped && (stamp_epoch != 2 || stamp_count == 0)))

@@ -161,7 +161,9 @@ static unit_reason_t  reasons[] = {
       "Token 1a2b3c4d may not be used from address 10.0.0.1. ",
       "This token may not be used from here. " },
     { "readonly", NPMTOKEN_READONLY, 403, "",
-      "Token 1a2b3c4d is read-only", "This token is read-only" },
+      "Token 1a2b3c4d is read-only: it can install packages, but not publish "
+      "or change anything. Put a token with full permission in .npmrc, or ask "
+      "the registry's administrator for one.", "This token is read-only" },
     { "bad_record", NPMTOKEN_BAD_RECORD, 403, "",
       "Token 1a2b3c4d cannot be used", "This token cannot be used" },
     { "protected", NPMTOKEN_PROTECTED, 403, "",

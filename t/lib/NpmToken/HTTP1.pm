@@ -71,10 +71,10 @@ sub request {
 sub _more {
     my ($self, $end) = @_;
 
-    my $left = $end - time;
+    # a signal interrupts it
 
-    if ($left <= 0 || !IO::Select->new($self->{socket})->can_read($left)) {
-        croak "timed out reading, got \"$self->{data}\"";
+    until (IO::Select->new($self->{socket})->can_read($end - time)) {
+        croak "timed out reading, got \"$self->{data}\"" if time > $end;
     }
 
     return sysread $self->{socket}, $self->{data}, 65536,
@@ -159,7 +159,8 @@ sub _body {
 sub unread {
     my $self = shift;
 
-    return length $self->{data} || IO::Select->new($self->{socket})->can_read(0);
+    return length $self->{data}
+        || IO::Select->new($self->{socket})->can_read(0);
 }
 
 

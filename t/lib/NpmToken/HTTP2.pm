@@ -210,11 +210,10 @@ sub _until {
     my $end = time + ($timeout // 10);
 
     while (!$condition->()) {
-        my $left = $end - time;
+        # a signal interrupts it
 
-        if ($left <= 0 || !IO::Select->new($self->{socket})->can_read($left))
-        {
-            croak "timed out waiting for $what";
+        until (IO::Select->new($self->{socket})->can_read($end - time)) {
+            croak "timed out waiting for $what" if time > $end;
         }
 
         sysread $self->{socket}, $self->{data}, 65536, length $self->{data}

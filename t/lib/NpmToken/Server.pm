@@ -208,7 +208,9 @@ sub dns {
             print $log "query\n";
             close $log;
 
-            $socket->send(_dns_answer($query, read_file("$self->{base}.names")));
+            my $names = read_file("$self->{base}.names");
+
+            $socket->send(_dns_answer($query, $names));
         }
     }, base => $base);
 }

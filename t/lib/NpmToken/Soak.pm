@@ -129,6 +129,7 @@ sub _start_nginx {
         redis redis://127.0.0.1:$port/0;
         lookup_timeout $self->{wait}ms;
         prefix other:;
+        cache off;
     }
 
     server {
@@ -311,7 +312,8 @@ sub _make {
 sub _judge {
     my ($self, $request, $response) = @_;
 
-    my $status = $response ? $response->{status} // "reset $response->{reset}" : 'closed';
+    my $status = !$response ? 'closed'
+        : $response->{status} // "reset $response->{reset}";
 
     $self->{seen}{$status}++;
 
