@@ -74,7 +74,7 @@ subtest 'the owner is killed' => sub {
 
     my $token = cached($node);
     my $owner = $node->owner;
-    my ($other) = grep { $_ != $owner } $node->worker_pids;
+    my ($other) = grep { $_ != $owner } $node->workers;
     my $live = $node->live;
 
     kill KILL => $owner;
@@ -99,7 +99,7 @@ subtest 'the owner is killed' => sub {
 subtest 'the other one is killed' => sub {
     my $token = cached($node);
     my $owner = $node->owner;
-    my ($other) = grep { $_ != $owner } $node->worker_pids;
+    my ($other) = grep { $_ != $owner } $node->workers;
     my $live = $node->live;
 
     kill KILL => $other;
@@ -119,7 +119,7 @@ subtest 'the other one is killed' => sub {
 subtest 'the owner is stopped for longer than its lease' => sub {
     my $token = cached($node);
     my $owner = $node->owner;
-    my ($other) = grep { $_ != $owner } $node->worker_pids;
+    my ($other) = grep { $_ != $owner } $node->workers;
     my $live = $node->live;
 
     $node->ask_all($token);
@@ -169,7 +169,7 @@ subtest 'the owner is stopped for longer than its lease' => sub {
 subtest 'the owner is stopped for a moment' => sub {
     my $token = cached($node);
     my $owner = $node->owner;
-    my ($other) = grep { $_ != $owner } $node->worker_pids;
+    my ($other) = grep { $_ != $owner } $node->workers;
     my $live = $node->live;
 
     kill STOP => $owner;
@@ -192,7 +192,7 @@ $node->renewed(sub { $node->reload });
 subtest 'reload' => sub {
     for (1 .. 3) {
         my $live = $node->live;
-        my %old = map { $_ => 1 } $node->worker_pids;
+        my %old = map { $_ => 1 } $node->workers;
 
         $node->signal('HUP');
 
@@ -237,7 +237,7 @@ subtest 'an old worker goes on, by the feed of a new one' => sub {
     $redis->del_token($gone);
     $node->sync;
 
-    my %new = map { $_ => 1 } $node->worker_pids;
+    my %new = map { $_ => 1 } $node->workers;
     my %results;
 
     for my $i (0 .. $#half) {
@@ -284,7 +284,7 @@ subtest 'quit' => sub {
 subtest 'quit while Redis is stopped' => sub {
     $redis->pause;
 
-    my ($worker) = $node->worker_pids;
+    my ($worker) = $node->workers;
     my $asked = $node->send_ask('npm_waits', worker => $worker);
 
     # what came first has been read first
@@ -316,7 +316,7 @@ subtest 'cache manager and loader' => sub {
                  . '/proxy_cache keys_zone=proxy:1m;',
     );
 
-    $node->cache('npm_none', worker => $_) for $node->worker_pids;
+    $node->cache('npm_none', worker => $_) for $node->workers;
 
     # inodes of sockets that are connected to Redis
 

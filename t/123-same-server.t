@@ -74,7 +74,7 @@ my %seen;
 for my $round (1 .. 40) {
     my $at = feed();
 
-    for my $worker ($node->worker_pids) {
+    for my $worker ($node->workers) {
 
         # of a token that is in no cache, and of one that may be
 
@@ -108,7 +108,7 @@ is_deeply([sort keys %seen], [sort keys %server],
 
     is(feed(), $other, 'the feed goes to the other');
 
-    for my $worker ($node->worker_pids) {
+    for my $worker ($node->workers) {
         wait_for { asked('npm_where', $worker) eq "at-$other" } 'a look-up';
         pass('the look-ups, too');
     }
@@ -118,7 +118,7 @@ is_deeply([sort keys %seen], [sort keys %server],
     $server{$at}->put_token('npm_new', user => "at-$at");
     $server{$other}->put_token('npm_new', user => "at-$other");
 
-    for my $worker ($node->worker_pids) {
+    for my $worker ($node->workers) {
         is(asked('npm_new', $worker), "at-$other", 'and they stay there');
     }
 }
@@ -140,7 +140,7 @@ is_deeply([sort keys %seen], [sort keys %server],
 
     my %results;
 
-    for my $worker (($node->worker_pids) x 4) {
+    for my $worker (($node->workers) x 4) {
         my $response = $node->ask_response(
             $node->send_ask('npm_else', worker => $worker));
 
@@ -173,13 +173,13 @@ subtest 'a new epoch, and new connections' => sub {
     my $token = 0;
 
     for (1 .. 3) {
-        $node->ask('npm_' . $token++, worker => $_) for $node->worker_pids;
+        $node->ask('npm_' . $token++, worker => $_) for $node->workers;
 
         my @before = map { $_->{id} } clients($redis, 'npmtoken-lookup');
 
         is(scalar(@before), 2, 'each worker has a connection');
 
-        $node->ask('npm_' . $token++, worker => $_) for $node->worker_pids;
+        $node->ask('npm_' . $token++, worker => $_) for $node->workers;
 
         is_deeply([map { $_->{id} } clients($redis, 'npmtoken-lookup')],
                   \@before, 'and keeps it');
@@ -192,7 +192,7 @@ subtest 'a new epoch, and new connections' => sub {
 
         ($feed) = clients($redis, 'npmtoken-feed');
 
-        $node->ask('npm_' . $token++, worker => $_) for $node->worker_pids;
+        $node->ask('npm_' . $token++, worker => $_) for $node->workers;
 
         my @after = clients($redis, 'npmtoken-lookup');
 

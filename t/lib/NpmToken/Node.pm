@@ -23,6 +23,7 @@ package NpmToken::Node;
 #     $node->ask($token, method => 'PUT', worker => $pid, timeout => 10,
 #                uri => '/pkg');
 #     $node->ask_all($token);           # of each worker
+#     $node->workers;                   # their pids, when all are there
 #     $node->send_ask($token, ...);     # sends it; ask_result() reads
 #
 #     $node->cache($token);             # asks until it is a hit
@@ -270,6 +271,15 @@ sub ask {
 sub ask_all {
     my ($self, $token, %options) = @_;
 
+    return map { $self->ask($token, %options, worker => $_) } $self->workers;
+}
+
+
+# a worker has its name a moment after it was started
+
+sub workers {
+    my $self = shift;
+
     my @pids;
 
     wait_for {
@@ -277,7 +287,7 @@ sub ask_all {
         @pids == $self->{workers};
     } 'all workers';
 
-    return map { $self->ask($token, %options, worker => $_) } @pids;
+    return @pids;
 }
 
 
