@@ -3,6 +3,7 @@ tokens are revoked right before, within or behind it."""
 
 import contextlib
 import signal
+import threading
 import time
 
 from parts import kill, wait_for
@@ -331,14 +332,58 @@ def late_lookups(run):
 
 
 @fault()
+def late_expiry(run):
+    """keys go while the reply that has their TTL is on its way"""
+
+    world = run.world
+    node = run.which()
+    late = int(run.bound * 1000 * run.rng.choice([0.5, 0.8]))
+    ttl = int(run.bound * 1600)
+
+    with run.fault('look-ups of keys that go are %d ms late, node %s'
+                   % (late, node)):
+        run.relay('delay', node, 'lookup', 'down', late, late + 1)
+
+        try:
+            with world.lock:
+                when = int(time.time() * 1000) + ttl
+                tokens = world.some(10)
+                todo = []
+
+                for token in tokens:
+                    token.mortal = True
+                    todo.append((token, 'absent', 'TTL',
+                                 ('PEXPIREAT', token.key, when), ttl))
+
+                # the same again, to have it pushed
+                again = [(KILLED, 'absent', 'TTL again', t[3], 0)
+                         for t in todo]
+
+                if todo:
+                    world.perform(todo, world.fault_client)
+                    world.heat()
+
+            time.sleep(run.bound * 1.1)
+
+            for _ in range(3):
+                if again:
+                    world.perform(again, world.fault_client)
+
+                time.sleep(run.bound * 0.15)
+
+            time.sleep(run.bound)
+
+        finally:
+            run.relay('delay', node, 'lookup', 'down', 0, 0)
+
+
+@fault()
 def hold_lookups(run):
     """a look-up in flight for longer than the bound"""
 
     node = run.which()
 
     with run.fault('look-ups are held, node %s' % node) as step:
-        run.relay('kill', node, 'feed')
-        time.sleep(run.span(0.2, 0.5))
         run.relay('hold', node, 'lookup', 'down', 1)
         step('held')
 
@@ -469,23 +514,45 @@ def flush(run):
 
 @fault()
 def busy_script(run):
-    """What was done in the same turn is acknowledged while the script runs,
-    and pushed when it ends; meanwhile a PING is answered by an error."""
+    """What was done in the same turn, by another, is acknowledged while the
+    script runs, and pushed when it ends; meanwhile a PING is answered by an
+    error."""
 
     world = run.world
     seconds = run.span(1.6, 2.2)
+    process = run.redis[0].process
+
+    script = ('local function now() local t = redis.call("TIME") '
+              'return t[1] + t[2] / 1e6 end local t = now() '
+              'while now() - t < %.3f do end' % seconds)
 
     with run.fault('a script runs for %.1f s' % seconds), world.lock:
         todo = [world.kill(t, 'DEL') for t in world.some(8)]
 
-        todo.append((KILLED, 'absent', 'EVAL', (
-            'EVAL', 'local function now() local t = redis.call("TIME") '
-            'return t[1] + t[2] / 1e6 end local t = now() '
-            'while now() - t < %.3f do end' % seconds, 0), 0))
+        if not todo or run.admin('PING') is None:
+            return
 
+        world.fault_client('PING')
+
+        # both are there to be read when Redis goes on
+        process.send_signal(signal.SIGSTOP)
+
+        try:
+            threads = [
+                threading.Thread(target=world.perform,
+                                 args=(todo, world.fault_client)),
+                threading.Thread(target=run.admin, args=('EVAL', script, 0))]
+
+            for thread in threads:
+                thread.start()
+                time.sleep(0.02)
+
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+        threads[0].join()
         world.heat()
-        world.perform(todo, world.fault_client)
-        world.heat()
+        threads[1].join()
 
     time.sleep(run.span(0.5))
 

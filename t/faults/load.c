@@ -28,7 +28,10 @@
 #include <unistd.h>
 
 
-#define CLIENTS       24       /* of each node */
+#define FAST          24       /* clients of each node */
+#define SLOW          72       /* these are there when all others wait */
+#define CLIENTS       (FAST + SLOW)
+#define SLOWER        60
 #define MAX_NODES     4
 #define MAX_SLOTS     1024
 #define DEPTH         2
@@ -72,6 +75,7 @@ typedef struct {
     int          fd;
     int          node;
     int          depth;
+    int          slow;
     int          life;       /* requests of a connection */
     int          left;
     int          n;          /* requests without answer */
@@ -144,7 +148,11 @@ hang_up(client_t *client)
 static void
 set_next(client_t *client)
 {
-    client->next = now() + (uint64_t) (random() % (2 * state->gap)) * 1000;
+    uint64_t  gap;
+
+    gap = (uint64_t) state->gap * (client->slow ? SLOWER : 1);
+
+    client->next = now() + random() % (2 * gap) * 1000;
 }
 
 
@@ -442,6 +450,7 @@ main(int argc, char **argv)
 
         client->fd = -1;
         client->node = i % nnodes;
+        client->slow = i / nnodes >= FAST;
         client->depth = (i / nnodes) % 4 ? 1 : DEPTH;
         client->life = (i / nnodes) % 3 ? 500 : 3;
         set_next(client);

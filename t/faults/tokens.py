@@ -153,7 +153,7 @@ class World:
 
                     # whom CLIENT KILL names may be gone
                     if (isinstance(reply, ReplyError)
-                            and command[0] not in ('CLIENT', 'EVAL')):
+                            and command[0] != 'CLIENT'):
                         left.append((change, command, ttl))
                         continue
 
