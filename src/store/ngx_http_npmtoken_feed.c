@@ -63,11 +63,6 @@ struct ngx_http_npmtoken_feed_s {
     uint64_t                         nonce;
     uint64_t                         sent;      /* when the PING was, 0: none
                                                    is on its way */
-
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_APPLY_BEFORE_PROOF)
-    u_char                           late[1024][NPMTOKEN_KEY_LEN];
-    ngx_uint_t                       nlate;
-#endif
 };
 
 
@@ -202,10 +197,6 @@ ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev)
         return;
     }
 
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_ONE_PING)
-    return (void) ngx_http_npmtoken_feed_ping(feed);
-#endif
-
     if (feed->sent == 0) {
         rc = ngx_http_npmtoken_feed_ping(feed);
 
@@ -306,23 +297,6 @@ ngx_http_npmtoken_feed_reply_handler(void *data, redisReply *reply)
 
     /* rule: error-is-no-life */
 
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_ERROR_IS_NO_LIFE)
-    if (reply->type == REDIS_REPLY_ERROR
-        && feed->state == NGX_HTTP_NPMTOKEN_FEED_LIVE && feed->sent)
-    {
-        (void) ngx_http_npmtoken_prove(feed->proof, feed->epoch, feed->sent);
-        feed->sent = 0;
-        return NGX_OK;
-    }
-#endif
-
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_REPLIES_CHECKED)
-    if (feed->state == NGX_HTTP_NPMTOKEN_FEED_TRACKING) {
-        reply->type = REDIS_REPLY_STATUS;
-        ngx_memcpy(reply->str, "OK", sizeof("OK"));
-    }
-#endif
-
     if (reply->type == REDIS_REPLY_ERROR) {
         ngx_http_npmtoken_feed_log_error(feed, reply);
         return NGX_ERROR;
@@ -388,12 +362,6 @@ ngx_http_npmtoken_feed_subscribe(ngx_http_npmtoken_feed_t *feed,
         return NGX_ERROR;
     }
 
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_EPOCH_AFTER_CONFIRM)
-    feed->epoch = ngx_http_npmtoken_epoch_begin(feed->proof, feed->session,
-                                               &feed->conn.sockaddr.sockaddr,
-                                               feed->conn.socklen);
-#endif
-
     ngx_str_set(&argv[0], "SUBSCRIBE");
     ngx_str_set(&argv[1], "__redis__:invalidate");
 
@@ -428,12 +396,9 @@ ngx_http_npmtoken_feed_begin(ngx_http_npmtoken_feed_t *feed,
         return ngx_http_npmtoken_feed_message(feed, reply);
     }
 
-#if !(NGX_HTTP_NPMTOKEN_WITHOUT_EPOCH_AFTER_CONFIRM)
     feed->epoch = ngx_http_npmtoken_epoch_begin(feed->proof, feed->session,
                                                &feed->conn.sockaddr.sockaddr,
                                                feed->conn.socklen);
-#endif
-
     if (feed->epoch == 0) {
         return NGX_ERROR;
     }
@@ -462,20 +427,9 @@ ngx_http_npmtoken_feed_ping(ngx_http_npmtoken_feed_t *feed)
     feed->sent = ngx_http_npmtoken_clock();
     feed->nonce++;
 
-    ngx_http_npmtoken_stop(5, feed->interval);
-
     ngx_str_set(&argv[0], "PING");
     argv[1].data = nonce;
     argv[1].len = ngx_sprintf(nonce, "%uL", feed->nonce) - nonce;
-
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_CLOCK_BEFORE_PING)
-    (void) ngx_http_npmtoken_feed_send(feed, 2, argv);
-    feed->conn.peer.connection->write->handler(
-                                          feed->conn.peer.connection->write);
-    ngx_msleep(feed->interval);
-    feed->sent = ngx_http_npmtoken_clock();
-    return NGX_OK;
-#endif
 
     return ngx_http_npmtoken_feed_send(feed, 2, argv);
 }
@@ -521,9 +475,7 @@ ngx_http_npmtoken_feed_invalidation(ngx_http_npmtoken_feed_t *feed,
 
         /* rule: flush-invalidates */
 
-#if !(NGX_HTTP_NPMTOKEN_WITHOUT_FLUSH_INVALIDATES)
         ngx_http_npmtoken_invalidate_all(feed->proof);
-#endif
         return NGX_OK;
     }
 
@@ -562,16 +514,6 @@ ngx_http_npmtoken_feed_changed(ngx_http_npmtoken_feed_t *feed,
         return;
     }
 
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_KEY_INVALIDATES)
-    return;
-#endif
-
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_APPLY_BEFORE_PROOF)
-    ngx_memcpy(feed->late[feed->nlate++ % 1024], name->data + len,
-               NPMTOKEN_KEY_LEN);
-    return;
-#endif
-
     ngx_http_npmtoken_invalidate(feed->proof, name->data + len);
 }
 
@@ -593,19 +535,9 @@ ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
 
     n = ngx_atoi((u_char *) nonce->str, nonce->len);
 
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_ONE_PING)
-    n = feed->nonce;
-#endif
-
     if (feed->sent == 0 || n == NGX_ERROR || (uint64_t) n != feed->nonce) {
         return NGX_ERROR;
     }
-
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_PROOF_IS_TIME_OF_SENDING)
-    feed->sent = ngx_http_npmtoken_clock();
-#endif
-
-    ngx_http_npmtoken_stop(5, feed->interval);
 
     if (ngx_http_npmtoken_prove(feed->proof, feed->epoch, feed->sent)
         != NGX_OK)
@@ -616,20 +548,7 @@ ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
         return NGX_ERROR;
     }
 
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_APPLY_BEFORE_PROOF)
-    if (feed->nlate) {
-        ngx_http_npmtoken_stop(2, 2 * feed->conf->bound);
-    }
-
-    while (feed->nlate) {
-        ngx_http_npmtoken_invalidate(feed->proof,
-                                     feed->late[--feed->nlate % 1024]);
-    }
-#endif
-
-#if !(NGX_HTTP_NPMTOKEN_WITHOUT_ONE_PING)
     feed->sent = 0;
-#endif
 
     ngx_http_npmtoken_connection_works(&feed->conn);
 

@@ -243,10 +243,6 @@ ngx_http_npmtoken_lookup_join(ngx_http_npmtoken_lookups_t *lookups,
 
     conf = lookups->conf;
 
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_JOIN_IF_CURRENT)
-    return lookup;
-#endif
-
     if (ngx_http_npmtoken_stamp_current(ngx_http_npmtoken_proof(conf),
                                         &lookup->stamp,
                                         ngx_http_npmtoken_clock() + 1,
@@ -351,10 +347,6 @@ ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
         return;
     }
 
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_CONNECTION_OF_EPOCH)
-    return;
-#endif
-
     epoch = ngx_http_npmtoken_epoch(proof);
 
     if (epoch == lookups->epoch
@@ -394,10 +386,6 @@ ngx_http_npmtoken_lookup_stamp(ngx_http_npmtoken_lookup_t *lookup)
 
     /* rule: connection-of-epoch */
 
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_CONNECTION_OF_EPOCH)
-    return;
-#endif
-
     if (proof
         && (ngx_http_npmtoken_word_number(lookup->stamp.word) != lookups->epoch
             || (lookups->epoch && !lookups->conn.pinned)))
@@ -418,8 +406,6 @@ ngx_http_npmtoken_lookup_send(ngx_http_npmtoken_lookup_t *lookup)
                                        + NPMTOKEN_KEY_LEN];
 
     ngx_http_npmtoken_lookup_stamp(lookup);
-
-    ngx_http_npmtoken_stop(200, lookup->lookups->conf->bound / 2);
 
     lookups = lookup->lookups;
     records = &lookups->conf->endpoint.records;
@@ -567,10 +553,6 @@ ngx_http_npmtoken_lookup_reply_handler(void *data, redisReply *reply)
 
     if (!lookup->replied) {
         lookup->replied = 1;
-
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_STAMP_BEFORE_SEND)
-        ngx_http_npmtoken_lookup_stamp(lookup);
-#endif
 
         lookup->rc = ngx_http_npmtoken_lookup_hash_reply(lookup, reply);
 
@@ -813,10 +795,6 @@ ngx_http_npmtoken_lookup_ttl_reply(ngx_http_npmtoken_lookup_t *lookup,
     lookup->expires = ngx_http_npmtoken_word_time(lookup->stamp.word)
                       + reply->integer;
 
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_DEADLINE_FROM_STAMP)
-    lookup->expires = ngx_http_npmtoken_clock() + reply->integer;
-#endif
-
     lookup->record->vanishes_at = ngx_time() + reply->integer / 1000;
 
     return NGX_OK;
@@ -834,14 +812,12 @@ ngx_http_npmtoken_lookup_cache(ngx_http_npmtoken_lookup_t *lookup,
 {
     ngx_http_npmtoken_cache_t  *cache;
 
-#if !(NGX_HTTP_NPMTOKEN_WITHOUT_DEADLINE_AT_ANSWER)
     if (rc == NGX_OK && lookup->expires <= ngx_http_npmtoken_clock()) {
 
         /* rule: deadline-at-answer.  It went while the reply came. */
 
         return NGX_DECLINED;
     }
-#endif
 
     cache = lookup->lookups->conf->cache;
 

@@ -38,12 +38,7 @@ ngx_http_npmtoken_clock(void)
 {
     struct timespec  ts;
 
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_CLOCK_AT_JUDGEMENT)
-    return ngx_current_msec;
-#endif
-
-#if (defined CLOCK_BOOTTIME                                                   \
-     && !NGX_HTTP_NPMTOKEN_WITHOUT_CLOCK_COUNTS_SUSPENSION)
+#if (defined CLOCK_BOOTTIME)
     (void) clock_gettime(CLOCK_BOOTTIME, &ts);
 #else
     (void) clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -125,24 +120,11 @@ ngx_http_npmtoken_stamp_current(ngx_http_npmtoken_proof_t *proof,
          * stand beside a proof from after it.
          */
 
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_WORD_BEFORE_COUNT)
-        if (ngx_http_npmtoken_count(proof, stamp->counter) != stamp->count) {
-            return 0;
-        }
-
-        ngx_http_npmtoken_stop(100, bound / 2);
-#endif
-
         word = ngx_http_npmtoken_load(&proof->word);
-
-        ngx_http_npmtoken_stop(100, bound / 2);
 
         if (ngx_http_npmtoken_word_number(word)
             != ngx_http_npmtoken_word_number(stamp->word)
-#if !(NGX_HTTP_NPMTOKEN_WITHOUT_WORD_BEFORE_COUNT)
-            || ngx_http_npmtoken_count(proof, stamp->counter) != stamp->count
-#endif
-            )
+            || ngx_http_npmtoken_count(proof, stamp->counter) != stamp->count)
         {
             return 0;
         }
@@ -151,10 +133,6 @@ ngx_http_npmtoken_stamp_current(ngx_http_npmtoken_proof_t *proof,
 
         time = ngx_max(time, ngx_http_npmtoken_word_time(word));
     }
-
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_BOUND)
-    return 1;
-#endif
 
     return (int64_t) (now - time) <= (int64_t) bound;
 }
@@ -285,10 +263,6 @@ ngx_http_npmtoken_epoch_begin(ngx_http_npmtoken_proof_t *proof,
     do {
         epoch = ngx_http_npmtoken_next(ngx_http_npmtoken_word_number(word));
 
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_EPOCH_PER_SESSION)
-        epoch = ngx_max(ngx_http_npmtoken_word_number(word), 1);
-#endif
-
         ngx_memzero(&proof->peer, sizeof(ngx_sockaddr_t));
         ngx_memcpy(&proof->peer, sockaddr,
                    ngx_min(socklen, sizeof(ngx_sockaddr_t)));
@@ -362,10 +336,6 @@ ngx_http_npmtoken_prove(ngx_http_npmtoken_proof_t *proof, uint64_t epoch,
     word = ngx_http_npmtoken_load(&proof->word);
 
     do {
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_PROOF_OWN_EPOCH)
-        epoch = ngx_http_npmtoken_word_number(word);
-#endif
-
         if (ngx_http_npmtoken_word_number(word) != epoch) {
             return NGX_DECLINED;
         }

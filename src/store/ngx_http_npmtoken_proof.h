@@ -47,34 +47,6 @@ typedef struct {
 } ngx_http_npmtoken_stamp_t;
 
 
-/*
- * NGX_HTTP_NPMTOKEN_WITHOUT_... leaves a rule out, for t/faults alone: there
- * it is shown that each is missed.  In a build with NGX_HTTP_NPMTOKEN_STOPS a
- * worker now and then stops where it hurts.
- */
-
-#if (NGX_HTTP_NPMTOKEN_STOPS)
-#define ngx_http_npmtoken_stop(often, time)                                   \
-    if (ngx_random() % (often) == 0) { ngx_msleep(time); }
-#else
-#define ngx_http_npmtoken_stop(often, time)
-#endif
-
-
-/*
- * NGX_HTTP_NPMTOKEN_WITHOUT_... leaves a rule out, for t/faults alone: there
- * it is shown that each is missed.  In a build with NGX_HTTP_NPMTOKEN_STOPS a
- * worker now and then stops where it hurts.
- */
-
-#if (NGX_HTTP_NPMTOKEN_STOPS)
-#define ngx_http_npmtoken_stop(often, time)                                   \
-    if (ngx_random() % (often) == 0) { ngx_msleep(time); }
-#else
-#define ngx_http_npmtoken_stop(often, time)
-#endif
-
-
 /* in shared memory; the counters stand behind it */
 
 typedef struct {

@@ -729,10 +729,6 @@ ngx_http_npmtoken_store_cached(ngx_http_npmtoken_store_t *store,
 
     /* rule: deadline-at-hit.  Expiry never waits for a push. */
 
-#if (NGX_HTTP_NPMTOKEN_WITHOUT_DEADLINE_AT_HIT)
-    entry->deadline = UINT64_MAX;
-#endif
-
     if (now > entry->deadline
         || (int64_t) (now - ngx_http_npmtoken_word_time(entry->stamp.word))
            > (int64_t) ttl
