@@ -591,10 +591,10 @@ ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
         return NGX_ERROR;
     }
 
-    n = ngx_atoi((u_char *) nonce->str, nonce->len);
-
 #if (NGX_HTTP_NPMTOKEN_WITHOUT_ONE_PING)
     n = feed->nonce;
+#else
+    n = ngx_atoi((u_char *) nonce->str, nonce->len);
 #endif
 
     if (feed->sent == 0 || n == NGX_ERROR || (uint64_t) n != feed->nonce) {

@@ -241,11 +241,11 @@ ngx_http_npmtoken_lookup_join(ngx_http_npmtoken_lookups_t *lookups,
         return lookup;
     }
 
-    conf = lookups->conf;
-
 #if (NGX_HTTP_NPMTOKEN_WITHOUT_JOIN_IF_CURRENT)
     return lookup;
 #endif
+
+    conf = lookups->conf;
 
     if (ngx_http_npmtoken_stamp_current(ngx_http_npmtoken_proof(conf),
                                         &lookup->stamp,

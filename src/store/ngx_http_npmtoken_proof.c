@@ -153,7 +153,7 @@ ngx_http_npmtoken_stamp_current(ngx_http_npmtoken_proof_t *proof,
     }
 
 #if (NGX_HTTP_NPMTOKEN_WITHOUT_BOUND)
-    return 1;
+    now = time;
 #endif
 
     return (int64_t) (now - time) <= (int64_t) bound;
@@ -283,10 +283,10 @@ ngx_http_npmtoken_epoch_begin(ngx_http_npmtoken_proof_t *proof,
     word = ngx_http_npmtoken_load(&proof->word);
 
     do {
-        epoch = ngx_http_npmtoken_next(ngx_http_npmtoken_word_number(word));
-
 #if (NGX_HTTP_NPMTOKEN_WITHOUT_EPOCH_PER_SESSION)
         epoch = ngx_max(ngx_http_npmtoken_word_number(word), 1);
+#else
+        epoch = ngx_http_npmtoken_next(ngx_http_npmtoken_word_number(word));
 #endif
 
         ngx_memzero(&proof->peer, sizeof(ngx_sockaddr_t));
