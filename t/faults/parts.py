@@ -282,10 +282,11 @@ http {
             raise RuntimeError('nginx does not start: ' + self.log())
 
         wait_for('the pid of ' + self.name, lambda: self.master)
-        self.pgid = os.getpgid(self.master)
 
-        if self.pgid == os.getpgrp():
-            raise RuntimeError('nginx is no daemon')
+        # its pid may be known before it has a group of its own
+        wait_for('the group of ' + self.name,
+                 lambda: os.getpgid(self.master) == self.master)
+        self.pgid = self.master
 
         wait_for('the workers of ' + self.name, self.ready)
 
