@@ -16,7 +16,7 @@
 #define NGX_HTTP_NPMTOKEN_REDIS_PORT   6379
 
 /* the longest prefix of records, in bytes */
-#define NGX_HTTP_NPMTOKEN_MAX_RECORDS  128
+#define NGX_HTTP_NPMTOKEN_MAX_RECORDS  (128 + sizeof("token:") - 1)
 
 
 typedef struct {

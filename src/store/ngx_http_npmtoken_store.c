@@ -521,13 +521,13 @@ ngx_http_npmtoken_store_set_prefix(ngx_conf_t *cf, ngx_str_t *value,
 
     if (value->len == 0 || value->len > NGX_HTTP_NPMTOKEN_MAX_PREFIX) {
         return ngx_http_npmtoken_store_invalid(cf,
-                                      "1 to 122 printable characters");
+                                      "1 to 128 printable characters");
     }
 
     for (i = 0; i < value->len; i++) {
         if (value->data[i] <= ' ' || value->data[i] >= 0x7f) {
             return ngx_http_npmtoken_store_invalid(cf,
-                                          "1 to 122 printable characters");
+                                          "1 to 128 printable characters");
         }
     }
 
