@@ -36,6 +36,8 @@ static ngx_int_t ngx_http_npmtoken_store_set_msec_or_zero(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_set_bound(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_msec(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_msec_t *msec, ngx_int_t min, char *expected);
 static ngx_int_t ngx_http_npmtoken_store_set_cache(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_set_flag(ngx_conf_t *cf,
@@ -369,19 +371,7 @@ ngx_http_npmtoken_store_set_password_file(ngx_conf_t *cf, ngx_str_t *value,
 static ngx_int_t
 ngx_http_npmtoken_store_set_msec(ngx_conf_t *cf, ngx_str_t *value, void *field)
 {
-    ngx_msec_t  *msec = field;
-
-    if (ngx_http_npmtoken_store_set_msec_or_zero(cf, value, field)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (*msec == 0) {
-        return ngx_http_npmtoken_store_invalid(cf, "a time over 0");
-    }
-
-    return NGX_OK;
+    return ngx_http_npmtoken_store_msec(cf, value, field, 1, "a time over 0");
 }
 
 
@@ -389,23 +379,7 @@ static ngx_int_t
 ngx_http_npmtoken_store_set_msec_or_zero(ngx_conf_t *cf, ngx_str_t *value,
     void *field)
 {
-    ngx_msec_t  *msec = field;
-
-    ngx_int_t    n;
-
-    if (*msec != NGX_CONF_UNSET_MSEC) {
-        return ngx_http_npmtoken_store_duplicate(cf);
-    }
-
-    n = ngx_parse_time(value, 0);
-
-    if (n == NGX_ERROR) {
-        return ngx_http_npmtoken_store_invalid(cf, "a time");
-    }
-
-    *msec = n;
-
-    return NGX_OK;
+    return ngx_http_npmtoken_store_msec(cf, value, field, 0, "a time");
 }
 
 
@@ -413,17 +387,29 @@ static ngx_int_t
 ngx_http_npmtoken_store_set_bound(ngx_conf_t *cf, ngx_str_t *value,
     void *field)
 {
-    ngx_msec_t  *bound = field;
+    return ngx_http_npmtoken_store_msec(cf, value, field,
+                                        NGX_HTTP_NPMTOKEN_MIN_BOUND,
+                                        "a time of 10ms or more");
+}
 
-    if (ngx_http_npmtoken_store_set_msec_or_zero(cf, value, field)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
+
+static ngx_int_t
+ngx_http_npmtoken_store_msec(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_msec_t *msec, ngx_int_t min, char *expected)
+{
+    ngx_int_t  n;
+
+    if (*msec != NGX_CONF_UNSET_MSEC) {
+        return ngx_http_npmtoken_store_duplicate(cf);
     }
 
-    if (*bound < NGX_HTTP_NPMTOKEN_MIN_BOUND) {
-        return ngx_http_npmtoken_store_invalid(cf, "a time of 10ms or more");
+    n = ngx_parse_time(value, 0);
+
+    if (n == NGX_ERROR || n < min) {
+        return ngx_http_npmtoken_store_invalid(cf, expected);
     }
+
+    *msec = n;
 
     return NGX_OK;
 }
