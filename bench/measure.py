@@ -339,14 +339,18 @@ def summary(samples):
 
 
 def pair(bench):
-    """The closest comparison: bare, hit, bare, hit, ... in short turns."""
+    """The closest comparison: one after the other in short turns."""
     tokens = bench.tokens('pair', 10000)
 
     found = [Row('bare', bench.nginx('pair-bare'), tokens, 10000),
              Row('hit', bench.nginx('pair-hit', **bench.store()), tokens,
-                 10000),
-             Row('limit_req', bench.nginx('pair-limit', **limit_req(bench)),
-                 tokens, 10000)]
+                 10000)]
+
+    for name, peer in PEERS:
+        if peer(bench):
+            found.append(Row(name, bench.nginx('pair-' + name,
+                                               **peer(bench)),
+                             tokens, 10000))
 
     warm(bench, found)
 
@@ -361,12 +365,14 @@ def pair(bench):
         share=statistics.median(r[row.name]['cpu'] / r['bare']['cpu']
                                 for r in rounds),
         ratio=statistics.median(r[row.name]['rate'] / r['bare']['rate']
+                                for r in rounds),
+        ahead=statistics.median(r['hit']['rate'] / r[row.name]['rate']
                                 for r in rounds)) for row in found}
 
 
 def short_round(bench, row):
     before = row.nginx.cpu()
-    load = bench.load(row.nginx, row.tokens, 200, c=64, n=6000, l=row.number)
+    load = bench.load(row.nginx, row.tokens, 200, c=64, n=5000, l=row.number)
 
     return dict(cpu=(row.nginx.cpu() - before) / load['requests'] / 1000,
                 rate=load['requests'] / load['seconds'])

@@ -85,9 +85,11 @@ def kept(found):
 
 
 def pair(found):
-    return table(['alternating', 'CPU, µs', '/ bare', 'requests/s / bare'],
+    return table(['in short turns', 'CPU, µs', '/ bare', 'requests/s / bare',
+                  'requests/s of a hit / of this'],
                  [[name, number(row['cpu'], 2), number(row['share'], 3),
-                   number(row['ratio'], 3)] for name, row in found.items()])
+                   number(row['ratio'], 3), number(row['ahead'], 3)]
+                  for name, row in found.items()])
 
 
 # the rest
@@ -177,20 +179,20 @@ def budgets_of_cost(results):
     counts = results['instructions']
     hit, bare, limit = counts['hit'], counts['bare'], counts['limit_req']
     added = hit['total'] - bare['total']
+    outside = added - hit['allocator'] + bare['allocator']
     locks = hit['locks'] - bare['locks']
     allocations = hit['allocations'] - bare['allocations']
 
     pair = results['pair']['hit']
-    rows = results['side_by_side']['table']['file']
-    mine = rows['hit, 10,000 tokens']['rate']
-    peers = {name: rows[name]['rate'] for name in ('auth_request', 'lua')
-             if name in rows}
+    peers = {name: row['ahead'] for name, row in results['pair'].items()
+             if name in ('auth_request', 'lua')}
 
     found = [
         Budget('instructions that a cached allow adds', 'at most 1,574',
-               '%s (limit_req in this run: %s)' % (
-                   number(added), number(limit['total'] - bare['total'])),
-               added <= 1574, True),
+               '%s, outside malloc %s (limit_req in this run: %s)' % (
+                   number(added), number(outside),
+                   number(limit['total'] - bare['total'])),
+               max(added, outside) <= 1574, True),
         Budget('locks of a cached allow', 'none', number(locks, 2),
                abs(locks) < 0.05, True),
         Budget('allocations of a cached allow', 'none but of its pool',
@@ -201,10 +203,9 @@ def budgets_of_cost(results):
         Budget('throughput, cached', 'at least 0.95 of bare',
                number(pair['ratio'], 3), pair['ratio'] >= 0.95)]
 
-    for name, rate in peers.items():
-        found.append(Budget(
-            'throughput, ahead of ' + name, number(rate) + ' requests/s',
-            number(mine) + ' requests/s', mine > rate))
+    for name, ahead in peers.items():
+        found.append(Budget('throughput, ahead of ' + name, 'more than 1',
+                            number(ahead, 3), ahead > 1))
 
     return found
 
@@ -221,10 +222,11 @@ def budgets_of_memory(results):
 
     return [
         Budget('look-ups for 10,000 requests with a new token',
-               '1 per worker', ', '.join(
+               'at most 1 per worker', ', '.join(
                    '%d for %d' % (row['lookups'], row['workers'])
                    for row in lookups),
-               all(row['lookups'] == row['workers'] for row in lookups),
+               all(1 <= row['lookups'] <= row['workers']
+                   for row in lookups),
                True),
         Budget('memory of a cached token, counters included',
                'at most 256 bytes', number(bytes) + ' bytes',
@@ -267,7 +269,10 @@ SECTIONS = [
      'User-space instructions per request by callgrind, of requests with a '
      'token of 40 bytes and 11 header lines as npm sends them: the '
      'difference between 2,500 requests and 500. The kernel gives the time '
-     'for the cost of a system call there, so reading a clock is not in it.',
+     'for the cost of a system call there, so reading a clock is not in it. '
+     'What malloc does within depends on what lies on the heap by chance, '
+     'where as much is allocated as without us, too: a budget has to be met '
+     'with it and without.',
      lambda r: instructions(r['instructions']) + '\nWhere a hit goes, what '
                'loading the module costs included:\n\n'
                + profile(r['instructions'])),
