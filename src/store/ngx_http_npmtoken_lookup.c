@@ -814,9 +814,12 @@ ngx_http_npmtoken_lookup_cache(ngx_http_npmtoken_lookup_t *lookup,
 
     if (rc == NGX_OK && lookup->expires <= ngx_http_npmtoken_clock()) {
 
-        /* rule: deadline-at-answer.  It went while the reply came. */
+        /*
+         * rule: deadline-at-answer.  It went while the reply came; or will
+         * soon, since its time counts from before the asking.
+         */
 
-        return NGX_DECLINED;
+        return NGX_ERROR;
     }
 
     cache = lookup->lookups->conf->cache;
