@@ -126,13 +126,13 @@ bench_tags(ngx_uint_t from, ngx_uint_t entries)
     uint64_t     x;
     ngx_uint_t   i;
 
-    tags = bench_memory(BENCH_LOOKUPS * NGX_HTTP_NPMTOKEN_TAG_LEN);
+    tags = bench_memory(BENCH_LOOKUPS * NPMTOKEN_TAG_LEN);
     x = 1;
 
     for (i = 0; i < BENCH_LOOKUPS; i++) {
         x = x * 6364136223846793005u + 1442695040888963407u;
         bench_tag(from + (x >> 32) % entries,
-                  tags + i * NGX_HTTP_NPMTOKEN_TAG_LEN);
+                  tags + i * NPMTOKEN_TAG_LEN);
     }
 
     return tags;
@@ -157,7 +157,7 @@ bench_get(ngx_http_npmtoken_table_t *table, ngx_uint_t from,
 
         for (i = 0; i < BENCH_LOOKUPS; i++) {
             found += ngx_http_npmtoken_table_get(table,
-                         tags + i * NGX_HTTP_NPMTOKEN_TAG_LEN, &entry)
+                         tags + i * NPMTOKEN_TAG_LEN, &entry)
                      == NGX_OK;
         }
 
@@ -165,7 +165,7 @@ bench_get(ngx_http_npmtoken_table_t *table, ngx_uint_t from,
         best = ngx_min(best, ns);
     }
 
-    munmap(tags, BENCH_LOOKUPS * NGX_HTTP_NPMTOKEN_TAG_LEN);
+    munmap(tags, BENCH_LOOKUPS * NPMTOKEN_TAG_LEN);
 
     if (from ? found != 0 : found == 0) {
         fprintf(stderr, "%lu found\n", (unsigned long) found);
@@ -179,7 +179,7 @@ bench_get(ngx_http_npmtoken_table_t *table, ngx_uint_t from,
 static ngx_uint_t
 bench_kept(ngx_http_npmtoken_table_t *table, ngx_uint_t entries)
 {
-    u_char                     tag[NGX_HTTP_NPMTOKEN_TAG_LEN];
+    u_char                     tag[NPMTOKEN_TAG_LEN];
     ngx_uint_t                 i, found;
     ngx_http_npmtoken_entry_t  entry;
 
@@ -201,7 +201,7 @@ bench_hits(ngx_uint_t n)
 {
     size_t                      size;
     ngx_uint_t                  i, found;
-    u_char                      tag[NGX_HTTP_NPMTOKEN_TAG_LEN];
+    u_char                      tag[NPMTOKEN_TAG_LEN];
     ngx_http_npmtoken_entry_t   entry;
     ngx_http_npmtoken_table_t  *table;
 

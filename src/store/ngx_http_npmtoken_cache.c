@@ -162,7 +162,7 @@ ngx_http_npmtoken_cache_put(ngx_http_npmtoken_cache_t *cache, u_char *tag,
         return;
     }
 
-    ngx_memcpy(entry.tag, tag, NGX_HTTP_NPMTOKEN_TAG_LEN);
+    ngx_memcpy(entry.tag, tag, NPMTOKEN_TAG_LEN);
 
     entry.stamp = *stamp;
     entry.deadline = deadline;

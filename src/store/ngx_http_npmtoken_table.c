@@ -120,7 +120,7 @@ _Static_assert(offsetof(ngx_http_npmtoken_table_t, buckets)
                "the first bucket is not aligned");
 
 _Static_assert(sizeof(ngx_http_npmtoken_table_tag_t)
-               == NGX_HTTP_NPMTOKEN_TAG_LEN,
+               == NPMTOKEN_TAG_LEN,
                "a tag has other bits than are used");
 
 _Static_assert(NGX_HTTP_NPMTOKEN_TABLE_FIXED
@@ -185,7 +185,7 @@ ngx_http_npmtoken_table_get(ngx_http_npmtoken_table_t *table, u_char *tag,
     ngx_http_npmtoken_table_tag_t      bits;
     ngx_http_npmtoken_table_bucket_t  *first, *second;
 
-    ngx_memcpy(&bits, tag, NGX_HTTP_NPMTOKEN_TAG_LEN);
+    ngx_memcpy(&bits, tag, NPMTOKEN_TAG_LEN);
 
     first = ngx_http_npmtoken_table_bucket(table, bits.first);
     second = ngx_http_npmtoken_table_bucket(table, bits.second);
@@ -285,7 +285,7 @@ ngx_http_npmtoken_table_read(ngx_http_npmtoken_table_bucket_t *bucket,
 
     /* rule: whole-tag, of the copy; the hint is but a hint */
 
-    if (ngx_memcmp(entry->tag, tag, NGX_HTTP_NPMTOKEN_TAG_LEN) != 0) {
+    if (ngx_memcmp(entry->tag, tag, NPMTOKEN_TAG_LEN) != 0) {
         return NGX_DECLINED;
     }
 
@@ -302,7 +302,7 @@ ngx_http_npmtoken_table_put_locked(ngx_http_npmtoken_table_t *table,
     ngx_http_npmtoken_table_place_t    place;
     ngx_http_npmtoken_table_bucket_t  *buckets[2];
 
-    ngx_memcpy(&bits, entry->tag, NGX_HTTP_NPMTOKEN_TAG_LEN);
+    ngx_memcpy(&bits, entry->tag, NPMTOKEN_TAG_LEN);
 
     buckets[0] = ngx_http_npmtoken_table_bucket(table, bits.first);
     buckets[1] = ngx_http_npmtoken_table_bucket(table, bits.second);
@@ -362,7 +362,7 @@ ngx_http_npmtoken_table_find(ngx_http_npmtoken_table_bucket_t *bucket,
         if (bucket->hints[i] == hint
             && !ngx_http_npmtoken_table_vacant(bucket->sequences[i])
             && ngx_memcmp(bucket->slots[i].tag, tag,
-                          NGX_HTTP_NPMTOKEN_TAG_LEN)
+                          NPMTOKEN_TAG_LEN)
                == 0)
         {
             break;

@@ -14,18 +14,17 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "npmtoken_digest.h"
 #include "npmtoken_record.h"
 #include "ngx_http_npmtoken_proof.h"
 
-
-#define NGX_HTTP_NPMTOKEN_TAG_LEN      16
 
 /* the largest record that is cached, in bytes */
 #define NGX_HTTP_NPMTOKEN_RECORD_MAX   136
 
 
 typedef struct {
-    u_char                       tag[NGX_HTTP_NPMTOKEN_TAG_LEN];
+    u_char                       tag[NPMTOKEN_TAG_LEN];
     ngx_http_npmtoken_stamp_t    stamp;
     uint64_t                     deadline;  /* by the key's TTL, in
                                                milliseconds of

@@ -21,14 +21,14 @@ table_tag(uint64_t token, u_char *tag)
     uint64_t  words[2];
 
     if (token == 0) {
-        memset(tag, 0, NGX_HTTP_NPMTOKEN_TAG_LEN);
+        memset(tag, 0, NPMTOKEN_TAG_LEN);
         return;
     }
 
     words[0] = table_mix(token / 4);
     words[1] = (table_mix(~(token / 4)) & 0xffffffff) | (token % 4) << 62;
 
-    memcpy(tag, words, NGX_HTTP_NPMTOKEN_TAG_LEN);
+    memcpy(tag, words, NPMTOKEN_TAG_LEN);
 }
 
 
@@ -98,7 +98,7 @@ table_version(ngx_http_npmtoken_entry_t *entry, uint64_t token)
 uint64_t
 table_get(ngx_http_npmtoken_table_t *table, uint64_t token)
 {
-    u_char                     tag[NGX_HTTP_NPMTOKEN_TAG_LEN];
+    u_char                     tag[NPMTOKEN_TAG_LEN];
     ngx_http_npmtoken_entry_t  entry;
 
     table_tag(token, tag);

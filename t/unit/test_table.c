@@ -362,7 +362,7 @@ test_too_large(void **state)
 static void
 test_bad_size(void **state)
 {
-    u_char                     *p, *mem, tag[NGX_HTTP_NPMTOKEN_TAG_LEN];
+    u_char                     *p, *mem, tag[NPMTOKEN_TAG_LEN];
     uint32_t                    size;
     ngx_uint_t                  i;
     ngx_http_npmtoken_entry_t  *slot, *entry;
@@ -378,7 +378,7 @@ test_bad_size(void **state)
     table_tag(5, tag);
     assert_int_equal(table_put(table, 5, 1, 1), NGX_OK);
 
-    p = memmem(mem, TABLE_SIZE(1), tag, NGX_HTTP_NPMTOKEN_TAG_LEN);
+    p = memmem(mem, TABLE_SIZE(1), tag, NPMTOKEN_TAG_LEN);
     assert_non_null(p);
 
     slot = (ngx_http_npmtoken_entry_t *) p;
