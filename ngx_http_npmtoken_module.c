@@ -15,6 +15,7 @@ typedef struct {
     ngx_array_t                   stores;      /* of pointers */
     unsigned                      warned:1;    /* of npmtoken_unknown pass */
     unsigned                      rewrites:1;  /* header lines of requests */
+    unsigned                      overruled:1; /* a denial may be */
 } ngx_http_npmtoken_main_conf_t;
 
 
@@ -283,6 +284,7 @@ ngx_http_npmtoken_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_npmtoken_loc_conf_t  *prev = parent;
     ngx_http_npmtoken_loc_conf_t  *conf = child;
 
+    ngx_http_core_loc_conf_t       *clcf;
     ngx_http_npmtoken_main_conf_t  *nmcf;
 
     ngx_conf_merge_ptr_value(conf->store, prev->store, NULL);
@@ -304,12 +306,19 @@ ngx_http_npmtoken_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         ngx_http_npmtoken_warn_pass(cf);
     }
 
+    /* what no location asks for costs no request a handler */
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_npmtoken_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
     if (conf->identity->name.len
         || conf->unknown == NGX_HTTP_NPMTOKEN_UNKNOWN_ANONYMOUS)
     {
-        nmcf = ngx_http_conf_get_module_main_conf(cf,
-                                                  ngx_http_npmtoken_module);
         nmcf->rewrites = 1;
+    }
+
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY || conf->intercept_errors) {
+        nmcf->overruled = 1;
     }
 
     return NGX_CONF_OK;
@@ -736,8 +745,13 @@ ngx_http_npmtoken_init(ngx_conf_t *cf)
         != NGX_OK
         || ngx_http_npmtoken_init_phase(cf, NGX_HTTP_ACCESS_PHASE,
                                         ngx_http_npmtoken_access_handler)
-           != NGX_OK
-        || ngx_http_npmtoken_init_phase(cf, NGX_HTTP_PRECONTENT_PHASE,
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (nmcf->overruled
+        && ngx_http_npmtoken_init_phase(cf, NGX_HTTP_PRECONTENT_PHASE,
                                         ngx_http_npmtoken_precontent_handler)
            != NGX_OK)
     {

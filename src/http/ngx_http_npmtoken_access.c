@@ -78,7 +78,17 @@ ngx_http_npmtoken_access_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_npmtoken_judge(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
 {
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
+
     ngx_http_npmtoken_parse(r, ctx);
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
+    if (ctx->credentials == NPMTOKEN_BEARER_TOKEN
+        && ctx->store != nlcf->store)
+    {
+        ngx_http_npmtoken_store_tag(nlcf->store, &ctx->token, ctx->tag);
+    }
 
     ctx->operation = ngx_http_npmtoken_operation(r, ctx);
 
@@ -248,8 +258,7 @@ ngx_http_npmtoken_find_in(ngx_http_request_t *r,
 {
     u_char  *key;
 
-    if (ngx_http_npmtoken_store_cached(store, &ctx->token, ctx->tag,
-                                       &ctx->entry)
+    if (ngx_http_npmtoken_store_cached(store, ctx->tag, &ctx->entry)
         == NGX_OK)
     {
         ctx->cached = NGX_HTTP_NPMTOKEN_CACHE_HIT;

@@ -138,6 +138,8 @@ ngx_http_npmtoken_cache_tag(ngx_http_npmtoken_cache_t *cache,
     ngx_str_t *token, u_char *tag)
 {
     npmtoken_digest_tag(token, cache->sh->secret, tag);
+
+    ngx_http_npmtoken_table_prefetch(cache->sh->table, tag);
 }
 
 

@@ -50,6 +50,10 @@ typedef struct {
 ngx_http_npmtoken_cache_t *ngx_http_npmtoken_cache_add(ngx_conf_t *cf,
     ngx_str_t *name, size_t size, void *tag);
 
+/*
+ * Makes the tag of a token, and has what its entry is looked for in brought
+ * near: there is something else to be done before it is needed.
+ */
 void ngx_http_npmtoken_cache_tag(ngx_http_npmtoken_cache_t *cache,
     ngx_str_t *token, u_char *tag);
 

@@ -690,9 +690,19 @@ ngx_http_npmtoken_store_start(ngx_http_npmtoken_store_t *store)
 }
 
 
+void
+ngx_http_npmtoken_store_tag(ngx_http_npmtoken_store_t *store,
+    ngx_str_t *token, u_char *tag)
+{
+    if (store->lookup.cache) {
+        ngx_http_npmtoken_cache_tag(store->lookup.cache, token, tag);
+    }
+}
+
+
 ngx_int_t
 ngx_http_npmtoken_store_cached(ngx_http_npmtoken_store_t *store,
-    ngx_str_t *token, u_char *tag, ngx_http_npmtoken_entry_t *entry)
+    u_char *tag, ngx_http_npmtoken_entry_t *entry)
 {
     uint64_t                    now;
     ngx_msec_t                  ttl;
@@ -700,13 +710,9 @@ ngx_http_npmtoken_store_cached(ngx_http_npmtoken_store_t *store,
 
     cache = store->lookup.cache;
 
-    if (cache == NULL) {
-        return NGX_DECLINED;
-    }
-
-    ngx_http_npmtoken_cache_tag(cache, token, tag);
-
-    if (ngx_http_npmtoken_cache_get(cache, tag, entry) != NGX_OK) {
+    if (cache == NULL
+        || ngx_http_npmtoken_cache_get(cache, tag, entry) != NGX_OK)
+    {
         return NGX_DECLINED;
     }
 

@@ -62,13 +62,17 @@ ngx_int_t ngx_http_npmtoken_store_init(ngx_conf_t *cf,
 /* Starts what a worker needs to have from the beginning: NGX_OK, NGX_ERROR */
 ngx_int_t ngx_http_npmtoken_store_start(ngx_http_npmtoken_store_t *store);
 
+/* Makes the tag of a token; the sooner, the nearer is what is cached of it. */
+void ngx_http_npmtoken_store_tag(ngx_http_npmtoken_store_t *store,
+    ngx_str_t *token, u_char *tag);
+
 /*
  * What the cache has of a token, if it may be used.  NGX_OK: it is in
  * "entry", with a record of size 0 where there is no such token.
- * NGX_DECLINED: ask, with the tag that was written to "tag".
+ * NGX_DECLINED: ask.
  */
 ngx_int_t ngx_http_npmtoken_store_cached(ngx_http_npmtoken_store_t *store,
-    ngx_str_t *token, u_char *tag, ngx_http_npmtoken_entry_t *entry);
+    u_char *tag, ngx_http_npmtoken_entry_t *entry);
 
 /*
  * What the cache has of a token that may be read with while Redis cannot be

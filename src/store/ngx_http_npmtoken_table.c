@@ -178,6 +178,21 @@ ngx_http_npmtoken_table_init(void *mem, size_t size)
 }
 
 
+/* among a million both buckets are far away */
+
+void
+ngx_http_npmtoken_table_prefetch(ngx_http_npmtoken_table_t *table,
+    u_char *tag)
+{
+    ngx_http_npmtoken_table_tag_t  bits;
+
+    ngx_memcpy(&bits, tag, NPMTOKEN_TAG_LEN);
+
+    __builtin_prefetch(ngx_http_npmtoken_table_bucket(table, bits.first));
+    __builtin_prefetch(ngx_http_npmtoken_table_bucket(table, bits.second));
+}
+
+
 ngx_int_t
 ngx_http_npmtoken_table_get(ngx_http_npmtoken_table_t *table, u_char *tag,
     ngx_http_npmtoken_entry_t *entry)
@@ -189,9 +204,6 @@ ngx_http_npmtoken_table_get(ngx_http_npmtoken_table_t *table, u_char *tag,
 
     first = ngx_http_npmtoken_table_bucket(table, bits.first);
     second = ngx_http_npmtoken_table_bucket(table, bits.second);
-
-    /* among a million both are far away: wait for them at the same time */
-    __builtin_prefetch(second);
 
     if (ngx_http_npmtoken_table_search(first, bits.hint, tag, entry)
         == NGX_OK)

@@ -48,6 +48,10 @@ typedef struct ngx_http_npmtoken_table_s  ngx_http_npmtoken_table_t;
 ngx_http_npmtoken_table_t *ngx_http_npmtoken_table_init(void *mem,
     size_t size);
 
+/* Has what the entry of a tag is looked for in brought near. */
+void ngx_http_npmtoken_table_prefetch(ngx_http_npmtoken_table_t *table,
+    u_char *tag);
+
 /*
  * Copies the entry of a tag, of the record no more than its size.  NGX_OK;
  * NGX_DECLINED if there is none, or if it is being written: then there may
