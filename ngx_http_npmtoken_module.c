@@ -413,7 +413,13 @@ ngx_http_npmtoken_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     nlcf->store = ngx_http_npmtoken_store_get(cf, &nmcf->stores, &value[1]);
 
-    return nlcf->store ? NGX_CONF_OK : NGX_CONF_ERROR;
+    if (nlcf->store == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    nlcf->store->used = 1;
+
+    return NGX_CONF_OK;
 }
 
 

@@ -455,6 +455,7 @@ GET  /pkg  npm_nine  200  user=nine
         redis                redis://127.0.0.1:$TEST_NGINX_LOCKED_PORT;
         redis_user           reader;
         redis_password_file  secret;
+        cache                off;
     }
 --- user_files
 >>> ../conf/secret
@@ -475,6 +476,7 @@ NOPERM
         redis unix:$TEST_NGINX_LOCKED_SOCKET;
         redis_user           named;
         redis_password_file  secret;
+        cache                off;
     }
 --- user_files
 >>> ../conf/secret

@@ -679,7 +679,7 @@ ngx_http_npmtoken_store_add_cache(ngx_conf_t *cf,
 ngx_int_t
 ngx_http_npmtoken_store_start(ngx_http_npmtoken_store_t *store)
 {
-    if (store->lookup.cache == NULL || !store->push) {
+    if (store->lookup.cache == NULL || !store->push || !store->used) {
         return NGX_OK;
     }
 

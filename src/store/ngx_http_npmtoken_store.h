@@ -33,6 +33,7 @@ typedef struct {
     u_char                           *file;
     ngx_uint_t                        line;
     unsigned                          defined:1;
+    unsigned                          used:1;      /* by a location */
 
     /* of this worker; look-ups are made when they are first needed */
     ngx_http_npmtoken_lookups_t      *lookups;
