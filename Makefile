@@ -32,7 +32,7 @@ run: $(MODULE)
 	@node demo/demo.mjs --stay
 
 test:
-	@tools/test lint unit t examples docs clients promise
+	@tools/test lint unit t examples docs clients-short promise
 
 unit t examples docs clients promise lint soak:
 	@tools/test $@

@@ -11,7 +11,7 @@ import path from 'node:path';
 const DEADLINE_MS = 120000;
 
 
-function cleanEnv(extra) {
+export function cleanEnv(extra) {
     const env = {};
 
     for (const [name, value] of Object.entries(process.env)) {

@@ -22,7 +22,7 @@ export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)),
                                  '../..');
 
 /* what may be set from outside, e.g. to test a build made with a sanitizer */
-const MODULE = path.resolve(process.env.NPMTOKEN_MODULE
+export const MODULE = path.resolve(process.env.NPMTOKEN_MODULE
     || path.join(ROOT, 'build/ngx_http_npmtoken_module.so'));
 const VERDACCIO = path.resolve(process.env.NPMTOKEN_VERDACCIO
     || path.join(ROOT, 'build/verdaccio'));

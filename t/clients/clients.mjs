@@ -1,20 +1,27 @@
 /*
- * Real npm clients through nginx and the module to Verdaccio, with each kind
- * of token: exit code, what stands on the screen, and what the registry has
- * of it.  tables.mjs says what is tried.
+ * Real clients through nginx and the module to Verdaccio: each command with
+ * each kind of token.  tables.mjs says what is tried and what must come of
+ * it; docs.mjs keeps it in docs/clients.md.
  */
 
 import { readFile } from 'node:fs/promises';
 
-import { Person } from '../../demo/lib/npm.mjs';
 import { runMain, startServers } from '../../demo/lib/servers.mjs';
-import { hset, newToken, recordName, shortKey }
-    from '../../demo/lib/tokens.mjs';
-import { CLIENTS, COMMANDS, SCOPED, SCREENS, TOKENS } from './tables.mjs';
+import { hset, newToken, shortKey } from '../../demo/lib/tokens.mjs';
+import { Cell, Home, register, seed } from './cells.mjs';
+import { compare, matrix, write } from './docs.mjs';
+import { install } from './install.mjs';
 import { rawChecks } from './raw.mjs';
+import { lanePorts, site as conf, Traffic } from './site.mjs';
+import { CLIENTS, COMMANDS, of, TOKENS } from './tables.mjs';
 
-/* rows of tokens that are tried at the same time */
-const LANES = 2;
+/* cells that are tried at the same time: a client waits much of its time */
+const LANES = 3;
+
+const PASSWORD = 'a-long-password';
+
+const LOCKFILES = ['package.json', 'package-lock.json', 'yarn.lock',
+                   'pnpm-lock.yaml', 'bun.lock'];
 
 
 /* one line a check; what failed is shown under it */
@@ -47,283 +54,152 @@ class Report {
 }
 
 
-/* a token of one kind in the hands of a person with one client */
+/* what the cells of a run share */
 
-class Holder {
+class Site {
 
-    constructor(servers, client, row) {
+    constructor(servers, ports) {
         this.servers = servers;
-        this.client = client;
-        this.row = row;
-        this.pkg = `pkg-${client.name}-${row.user ?? 'nobody'}`;
-        this.token = row.fields === null ? undefined : newToken();
+        this.ports = ports;
+        this.password = PASSWORD;
+        this.traffic = new Traffic(servers);
+        this.lockfiles = new Map();
+        this.tokens = [newToken()];
     }
 
-    async settle(publisher) {
-        const { row, servers, token } = this;
-
-        if (token) {
-            await servers.redis(...hset(token, { user: row.user,
-                                                 ...row.fields }));
+    async settle() {
+        for (const { user } of TOKENS) {
+            if (user) {
+                await register(this.servers, user, PASSWORD);
+            }
         }
 
-        this.person = await new Person(
-            servers, `${this.client.name}-${row.kind}`, token).settle();
-
-        await seed(publisher, this.pkg);
-
-        if (row.deleted) {
-            await this.wasGood();
-            await servers.redis('DEL', recordName(token));
-        }
-
-        const next = scoped => this.person.project(
-            { name: this.target({ scoped }), version: '1.1.0' },
-            { 'index.js': '\n' });
-
-        this.dirs = {
-            next: await next(false),
-            scoped: await next(true),
-            app: await this.person.project({ name: 'app', private: true }),
-            locked: await this.person.project({ name: 'locked' },
-                                              await lockfile(publisher,
-                                                             this.pkg)),
-        };
+        await this.servers.redis(...hset(this.tokens[0],
+                                         { user: 'publisher' }));
     }
 
-    async wasGood() {
-        const { status } = await this.servers.get('/-/whoami', {
-            Authorization: `Bearer ${this.token}`,
+    /* each client makes a lockfile of its own for its "ci" */
+    async lock(client, port) {
+        const name = `locked-${client.name}`;
+        const home = new Home(this.servers, port, client, this.tokens[0]);
+        const files = {};
+
+        await seed(this.servers, name);
+        await home.settle({
+            'package.json': JSON.stringify({
+                name: 'locked', version: '1.0.0', private: true,
+                dependencies: { [name]: '1.0.0' },
+            }),
+            ...client.name === 'yarn-4' ? { 'yarn.lock': '' } : {},
         });
 
-        if (status !== 200) {
-            throw new Error(`a good token was answered ${status}`);
+        const { code, all } = await home.run(['install']);
+
+        if (code !== 0) {
+            throw new Error(`${client.name} makes no lockfile: ${all}`);
         }
+
+        for (const file of LOCKFILES) {
+            const text = await readFile(`${home.project}/${file}`, 'utf8')
+                .catch(() => undefined);
+
+            if (text !== undefined) {
+                files[file] = text.replaceAll(`:${port}/`, ':@PORT@/')
+                    .replaceAll(`%3A${port}%2F`, '%3A@PORT@%2F');
+            }
+        }
+
+        this.lockfiles.set(client, files);
     }
 
-    target({ scoped }) {
-        return scoped ? `@scope/${this.pkg}` : this.pkg;
+    locked(client, port) {
+        const files = Object.entries(this.lockfiles.get(client));
+
+        return Object.fromEntries(files.map(([name, text]) =>
+            [name, text.replaceAll('@PORT@', port)]));
     }
 
-    /* what the registry has of a command's package, whoever asks */
-    async state(command) {
-        return JSON.stringify(await this.servers.packument(
-            this.target(command), 'admin'));
+    /* a few at a time; told in their own order, each as soon as it can be */
+    async inLanes(items, work, tell) {
+        const waiting = [...items];
+        const done = new Map();
+        let told = 0;
+
+        await Promise.all(this.ports.map(async port => {
+            for (let item = waiting.shift(); item; item = waiting.shift()) {
+                done.set(item, await work(item, port));
+
+                while (done.has(items[told])) {
+                    tell(items[told], done.get(items[told]));
+                    told++;
+                }
+            }
+        }));
+    }
+}
+
+
+function isTried(client, row, command, every) {
+    if (row.skip?.[client.name]?.includes(command.name)) {
+        return false;
     }
 
-    endOf(command) {
-        return command.class === 'session' ? 'ok'
-            : command.end?.[this.row.kind] ?? this.row.ends[command.class];
-    }
+    return row.only ? row.only.includes(command.name)
+        : row.main || (every && command.every);
+}
 
-    async run(command) {
-        const screens = SCREENS[this.client.dialect];
-        const end = this.endOf(command);
-        const { code, texts } = screens[command.screen ?? 'plain'][end];
-        const key = this.token && shortKey(this.token);
-        const must = texts.map(text => typeof text === 'function' ? text(key)
-                                                                  : text);
+function cellsOf(clients, every) {
+    return clients.flatMap(client => COMMANDS
+        .filter(command => of(command.args, client))
+        .flatMap(command => TOKENS
+            .filter(row => isTried(client, row, command, every))
+            .map(row => new Cell(client, row, command))));
+}
 
-        if (end === 'ok' && command.ok) {
-            must.push(command.ok(this.row));
-        }
+async function tryCell(site, cell, port) {
+    try {
+        await cell.run(site, port);
 
-        const before = await this.state(command);
-        const result = await this.person.run(this.client.command,
-                                             command.args(this.pkg),
-                                             this.dirs[command.cwd]);
-        const changed = before !== await this.state(command);
-        const wrongs = [];
+        const wrongs = cell.wrongs();
 
-        if (result.code !== code) {
-            wrongs.push(`exit code ${result.code}, expected ${code}`);
-        }
-
-        must.filter(text => !text.test(result.all))
-            .forEach(text => wrongs.push(`nothing on the screen has ${text}`));
-
-        if (changed !== (command.class === 'write' && end === 'ok')) {
-            wrongs.push(changed ? 'the registry was changed'
-                                : 'nothing changed in the registry');
-        }
-
-        wrongs.push(...await this.after(command, end));
-
-        return { end, wrongs, shown: result.all };
-    }
-
-    /* what one command has to leave behind */
-    async after(command, end) {
-        if (/^publish/.test(command.name) && end === 'ok') {
-            return this.publisherIs(this.row.user, this.target(command));
-        }
-
-        if (command.name === 'logout' && this.token) {
-            const npmrc = await readFile(this.person.npmrc, 'utf8');
-
-            return npmrc.includes(this.token) === (end === 'ok')
-                ? [`.npmrc ${end === 'ok' ? 'still has' : 'lost'} the token`]
-                : [];
-        }
-
-        return [];
-    }
-
-    /* in the packument, and in Verdaccio's own log */
-    async publisherIs(user, name) {
-        const { versions } = await this.servers.packument(name, 'admin');
-        const logged = await this.servers.registryLog(
-            ({ request, status }) => request?.method === 'PUT'
-                && request.url === `/${name.replace('/', '%2f')}`
-                && status === 201);
-        const wrongs = [];
-        const kept = versions['1.1.0']?._npmUser?.name;
-
-        if (kept !== user) {
-            wrongs.push(`the publisher on record is ${kept}, not ${user}`);
-        }
-
-        if (logged.at(-1)?.user !== user) {
-            wrongs.push(`the log's publisher is ${logged.at(-1)?.user},`
-                        + ` not ${user}`);
-        }
+        await cell.clean();
 
         return wrongs;
-    }
-}
-
-
-async function seed(publisher, name) {
-    const cwd = await publisher.project({ name, version: '1.0.0' },
-                                        { 'index.js': '\n' });
-    const { code, all } = await publisher.npm(['publish'], cwd);
-
-    if (code !== 0) {
-        throw new Error(`cannot publish ${name}: exit ${code}\n${all}`);
-    }
-}
-
-async function lockfile(publisher, name) {
-    const cwd = await publisher.project({ name: 'locked' });
-    const { code, all } = await publisher.npm(
-        ['install', '--package-lock-only', name], cwd);
-
-    if (code !== 0) {
-        throw new Error(`cannot lock ${name}: exit ${code}\n${all}`);
-    }
-
-    return {
-        'package.json': await publisher.read(cwd, 'package.json'),
-        'package-lock.json': await publisher.read(cwd, 'package-lock.json'),
-    };
-}
-
-
-/* an old token, of whatever state, neither stops a login nor is one */
-async function login(servers, client, row) {
-    const name = `new-${client.name}-${row.kind}`;
-    const token = row.fields === null ? undefined : newToken();
-
-    if (token && !row.deleted) {
-        await servers.redis(...hset(token, { user: row.user,
-                                             ...row.fields }));
-    }
-
-    const person = await new Person(servers, name, token).settle();
-    const { code, all } = await person.run(
-        client.command, ['login', '--auth-type=legacy'], person.home,
-        [name, 'a-long-password', `${name}@example.com`]);
-
-    const users = await readFile(`${servers.dir}/htpasswd`, 'utf8')
-        .catch(() => '');
-    const npmrc = await readFile(person.npmrc, 'utf8');
-    const [put] = await servers.registryLog(
-        ({ req }) => req?.method === 'PUT'
-            && req.url === `/-/user/org.couchdb.user:${name}`);
-    const wrongs = [];
-
-    if (code !== 0) {
-        wrongs.push(`exit code ${code}, expected 0`);
-    }
-
-    if (!users.includes(`${name}:`)) {
-        wrongs.push('the registry did not get to know the person');
-    }
-
-    if (!/_authToken/.test(npmrc) || (token && npmrc.includes(token))) {
-        wrongs.push("the registry's answer is not in .npmrc");
-    }
-
-    if (put?.req.headers['x-npm-user'] !== undefined) {
-        wrongs.push('an identity was named to the registry');
-    }
-
-    if (token && !put?.req.headers.authorization) {
-        wrongs.push('the Authorization of a login was taken away');
-    }
-
-    return [`${client.name}, ${row.kind}: login`, wrongs, all];
-}
-
-
-/* a few at a time; what they found is told in the order of the rows */
-async function inLanes(rows, work) {
-    const waiting = [...rows];
-    const found = new Map();
-
-    await Promise.all(Array.from({ length: LANES }, async () => {
-        for (let row = waiting.shift(); row; row = waiting.shift()) {
-            found.set(row, await work(row));
+    } catch (e) {
+        if (site.servers.stopping) {
+            throw e;
         }
-    }));
 
-    return rows.flatMap(row => found.get(row));
-}
-
-
-async function runRow(servers, client, publisher, tokens, row) {
-    const holder = new Holder(servers, client, row);
-    const found = [];
-
-    await holder.settle(publisher);
-
-    if (holder.token) {
-        tokens.push(holder.token);
+        return [e.stack];
     }
-
-    for (const command of COMMANDS) {
-        const { end, wrongs, shown } = await holder.run(command);
-
-        found.push([`${client.name}, ${row.kind}: ${command.name} -> ${end}`,
-                    wrongs, shown]);
-    }
-
-    found.push(await login(servers, client, row));
-
-    return found;
 }
 
 
 /* last of all: what an outage looks like, and that nothing passes in it */
-async function withoutRedis(servers, report, token) {
-    const person = await new Person(servers, 'outage', token).settle();
+async function withoutRedis(site, report, clients) {
+    const row = { ...TOKENS.find(({ kind }) => kind === 'full'),
+                  kind: 'outage', main: false,
+                  ends: { read: 'unavailable', write: 'unavailable' } };
+    const command = COMMANDS.find(({ name }) => name === 'install');
+    const cells = clients.map(client => new Cell(client, row, command));
 
-    await servers.stopOne('redis');
+    await site.servers.stopOne('redis');
 
-    const { code, all } = await person.npm(['whoami']);
+    await site.inLanes(cells, (cell, port) => tryCell(site, cell, port),
+                       (cell, wrongs) => report.check(
+                           `${cell.title} -> ${cell.word}`, wrongs,
+                           cell.screen));
 
-    report.check('npm, without Redis: whoami -> unavailable',
-                 code === 1 && /code E503/.test(all)
-                 && /Tokens cannot be checked at the moment/.test(all)
-                 ? [] : [`exit code ${code}`], all);
+    return cells;
 }
 
 
 /* after all logouts and revocations, nginx's own logs */
-async function logs(servers, report, tokens) {
+async function logs({ servers, tokens }, report) {
     const access = await readFile(servers.accessLog, 'utf8');
     const error = await readFile(`${servers.dir}/nginx.log`, 'utf8');
-    const leaks = log => tokens.filter(token => log.includes(token))
+    const leaks = log => tokens.filter(token => log.includes(token)
+                                    || log.includes(encodeURIComponent(token)))
         .map(token => `the token of the key ${shortKey(token)} is there`);
 
     report.check('no token in the access log', leaks(access));
@@ -341,42 +217,66 @@ async function logs(servers, report, tokens) {
 }
 
 
-async function main(onDir) {
-    const wanted = process.argv.slice(2);
-    const unknown = wanted.filter(name =>
-        !CLIENTS.some(client => client.name === name));
+/* --short: what make test runs; --docs: what came of it is kept */
+function options(args) {
+    const names = args.filter(arg => !arg.startsWith('--'));
+    const short = args.includes('--short');
+    const unknown = [
+        ...names.filter(name => !CLIENTS.some(c => c.name === name)),
+        ...args.filter(arg => arg.startsWith('--')
+                              && !['--short', '--docs'].includes(arg)),
+    ];
+    const clients = CLIENTS.filter(client => names.length > 0
+        ? names.includes(client.name) : !short || client.short);
 
-    if (unknown.length > 0) {
-        console.error(`unknown client: ${unknown.join(', ')}`);
+    return { clients, unknown, docs: args.includes('--docs'), short,
+             whole: names.length === 0 && !short };
+}
+
+
+async function main(onDir) {
+    const { clients, unknown, docs, short, whole }
+        = options(process.argv.slice(2));
+
+    if (unknown.length > 0 || (docs && !whole)) {
+        console.error(unknown.length > 0 ? `unknown: ${unknown.join(', ')}`
+            : '--docs takes a run of all clients');
         return 2;
     }
 
-    const servers = await startServers({ name: 'npmtoken-clients', onDir });
+    await install(clients);
+
+    const ports = await lanePorts(LANES);
+    const servers = await startServers({ name: 'npmtoken-clients', onDir,
+                                         conf: conf(ports) });
+    const site = new Site(servers, ports);
     const report = new Report();
-    const tokens = [newToken()];
+    const cells = cellsOf(clients, !short);
 
-    await servers.redis(...hset(tokens[0], { user: 'publisher' }));
+    await site.settle();
+    await site.inLanes(clients, (client, port) => site.lock(client, port),
+                       () => {});
 
-    const publisher = await new Person(servers, 'publisher',
-                                       tokens[0]).settle();
+    await site.inLanes(cells, (cell, port) => tryCell(site, cell, port),
+                       (cell, wrongs) => report.check(
+                           `${cell.title} -> ${cell.word}`, wrongs,
+                           cell.screen));
 
-    await seed(publisher, SCOPED);
+    await rawChecks(servers, report, site.tokens);
+    cells.push(...await withoutRedis(site, report, clients));
+    await logs(site, report);
 
-    for (const client of CLIENTS) {
-        if (wanted.length === 0 || wanted.includes(client.name)) {
-            const found = await inLanes(TOKENS, row =>
-                runRow(servers, client, publisher, tokens, row));
+    console.log(matrix(cells));
 
-            found.forEach(one => report.check(...one));
-        }
+    if (docs) {
+        await write(cells);
+    } else {
+        report.check('docs/clients.md says what came of it',
+                     await compare(cells, whole));
     }
 
-    await rawChecks(servers, report, tokens);
-    await withoutRedis(servers, report, tokens[0]);
-    await logs(servers, report, tokens);
-
     if (report.failed > 0) {
-        console.log((await servers.tails(20)).replaceAll(/^/gm, '# '));
+        console.log((await servers.tails(5)).replaceAll(/^/gm, '# '));
     }
 
     console.log(`clients: ${report.passed} passed, ${report.failed} failed`);

