@@ -404,14 +404,15 @@ export class Cell {
             [this.newcomer, 'NEWCOMER'],
             [this.id, 'PKG'],
             [`locked-${this.client.name}`, 'LOCKED'],
-            [this.row.user, 'USER'],
             [this.made?.key, 'KEY'],
             [this.token && encodeURIComponent(this.token), 'TOKEN'],
             [this.token, 'TOKEN'],
         ];
 
         return names.filter(([from]) => from)
-            .reduce((all, [from, to]) => all.replaceAll(from, to), text);
+            .reduce((all, [from, to]) => all.replaceAll(from, to), text)
+            .replace(new RegExp(`%22${this.row.user}%22`), '%22USER%22')
+            .replace(`/user/${this.row.user}/`, '/user/USER/');
     }
 
     async run(site, port) {

@@ -6,6 +6,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { ROOT } from '../../demo/lib/servers.mjs';
+import { COMMANDS } from './tables.mjs';
 
 const FILE = path.join(ROOT, 'docs/clients.md');
 const WIDTH = 78;
@@ -132,20 +133,24 @@ const NOISE = [
     /^npm notice (\ud83d\udce6|=|Tarball|\d+B|(name|version|filename|package|unpacked|shasum|integrity|total|Publishing)\b)/i,
     /^(packed |Total files|Shasum|Integrity|Unpacked|Packed|Tag:|Access:)/,
     /^npm WARN npm (npm does not|You should|You can|Supported)/,
-    /^npm WARN (npm|app|EBAD)/,
+    /^npm WARN (npm|app|EBAD|publish)/, /^npm warn Unknown cli config/,
     /^(yarn|bun) \w+ v\d/, /^\[\d\/\d\]/, /^info /, /^Done in/, /^warning /,
     /^Resolv/, /^Progress/, /^ *$/,
     /^Error: $/, /^@jsr:registry/, /An authorization header was used/,
     /These authorization settings/, /_authToken=/,
     /trouble with the npm registry/, /Retry Count/, /^\^$|^\s+\^$|^\s+throw new/,
-    /lib\/cli\.js:\d+$/, /asked to wait/,
+    /lib\/cli\.js:\d+$/, /^\}$/, /^Node\.js v/, /asked to wait/,
 ];
 
+/* pnpm 12 folds its lines by itself, at blanks, hyphens and slashes */
+const unfold = text => text.replace(/([-/])\n\s+(\u2502\s*)?/g, '$1')
+    .replace(/\n(\s+\u2502| {4,})\s*/g, ' ');
+
 function screenOf(cell) {
-    const lines = cell.plain(cell.screen.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '')
-        .replace(/-\n\s+(\u2502\s*)?/g, '-')
-        .replace(/\n(\s+\u2502| {4,}(?=[^a ]|a[^t]))\s*/g, ' '))
-        .replaceAll(cell.servers.dir, '/home')
+    const text = cell.screen.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '');
+    const lines = cell.plain(
+        cell.client.name === 'pnpm-12' ? unfold(text) : text)
+        .replaceAll(cell.home.dir, '~')
         .replaceAll(cell.key ?? 'no key', '3f1c22a0')
         .replaceAll('HOST', 'npm.example.com')
         .replace(/\b\d+(\.\d+)?m?s( \d+ms)?\b/g, '0s')
@@ -196,7 +201,8 @@ const requestsOf = cell => [...new Set(cell.reached.map(line => line
 
 function requests(cells) {
     const full = cells.filter(({ row }) => row.kind === 'full');
-    const commands = [...new Set(full.map(({ command }) => command))];
+    const commands = COMMANDS.filter(command =>
+        full.some(cell => cell.command === command));
 
     return commands.flatMap(command => {
         const groups = new Map();

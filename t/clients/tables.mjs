@@ -109,9 +109,9 @@ export const TOKENS = [
               logout: 'bad_record' } },
 
     /* with / and =, as Verdaccio's own: clients spell them in many ways */
-    { kind: 'base64', user: 'lena', fields: {}, base64: true,
+    { kind: 'base64', user: 'lena', fields: { readonly: true }, base64: true,
       only: ['whoami', 'logout'],
-      ends: { read: 'ok', write: 'ok', logout: 'ok' } },
+      ends: { read: 'ok', write: 'readonly', logout: 'ok' } },
 
     /* what npm sends if the variable in .npmrc is not set */
     { kind: 'malformed', reason: 'bad_token', fields: null,
