@@ -306,7 +306,9 @@ const CLASSES = [
     ['session', /^PUT \/-\/user\/org\.couchdb\.user:[^/]+(\/-rev\/[^/]+)?$/],
     ['session', /^GET \/-\/user\/org\.couchdb\.user:[^/]+\?write=true$/],
     ['session', /^POST \/-\/v1\/login$/],
-    ['logout', /^DELETE \/-\/user\/token\/[^/]+$/],
+
+    /* npm 5 does not encode the token, which may have slashes */
+    ['logout', /^DELETE \/-\/user\/token\/.+$/],
     ['read', /^POST \/-\/npm\/v1\/security\/(audits(\/quick)?|advisories\/bulk)$/],
     ['read', /^(GET|HEAD|OPTIONS) /],
     ['write', /^/],

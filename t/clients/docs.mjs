@@ -127,7 +127,7 @@ const OTHER = [
 
 const NOISE = [
     /^\s+at .*(\(|:\d+:\d+|node:)/,
-    /complete log of this run/, /^npm (ERR!|error) +\/.*\.log$/,
+    /complete log of this run/, /^npm (ERR!|error) +[~/].*\.log$/,
     /^npm (ERR!|error)\s*$/,
     /^npm (notice|info)\s*$/,
     /^npm notice (\ud83d\udce6|=|Tarball|\d+B|(name|version|filename|package|unpacked|shasum|integrity|total|Publishing)\b)/i,
