@@ -638,3 +638,20 @@ GET  /pkg  npm_far   200  notice=""
 GET     /pkg                         npm_ro  200  notice="expires on"
 PUT     /pkg                         npm_ro  403  readonly notice=""
 PUT     /-/user/org.couchdb.user:a   npm_ro  200  notice=""
+
+
+
+=== TEST 29: npmtoken_unknown anonymous: the same notice where the cache says so
+--- store_directives
+cache 1m;
+--- config
+    location / {
+        npmtoken main;
+        npmtoken_anonymous read;
+        npmtoken_unknown anonymous;
+        proxy_pass http://registry;
+    }
+--- cases
+GET  /pkg  npm_other  200  notice="^Token [0-9a-f]{8} is unknown or was revoked\."
+GET  /pkg  npm_other  200  notice="^Token [0-9a-f]{8} is unknown or was revoked\."
+PUT  /pkg  npm_other  401 unknown

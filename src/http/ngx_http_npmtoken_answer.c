@@ -188,6 +188,10 @@ ngx_http_npmtoken_answer_notice(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    /* the short key is told, which may not have been needed so far */
+
+    (void) ngx_http_npmtoken_key(r, ctx);
+
     if (ngx_http_npmtoken_answer_sentence(r, ctx, NPMTOKEN_UNKNOWN, &sentence)
         != NGX_OK)
     {
