@@ -149,6 +149,13 @@ static ngx_command_t  ngx_http_npmtoken_commands[] = {
       offsetof(ngx_http_npmtoken_loc_conf_t, unknown),
       &ngx_http_npmtoken_unknown_values },
 
+    { ngx_string("npmtoken_checksum"),
+      NGX_HTTP_NPMTOKEN_LMT_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_enum_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_npmtoken_loc_conf_t, checksum),
+      &ngx_http_npmtoken_flag_values },
+
     { ngx_string("npmtoken_base"),
       NGX_HTTP_NPMTOKEN_LMT_CONF|NGX_CONF_TAKE1,
       ngx_http_npmtoken_base_set,
@@ -269,6 +276,7 @@ ngx_http_npmtoken_create_loc_conf(ngx_conf_t *cf)
     conf->anonymous.value = NGX_CONF_UNSET;
     conf->dry_run.value = NGX_CONF_UNSET;
     conf->unknown = NGX_CONF_UNSET_UINT;
+    conf->checksum = NGX_CONF_UNSET_UINT;
     conf->intercept_errors = NGX_CONF_UNSET_UINT;
     conf->log_level = NGX_CONF_UNSET_UINT;
     conf->expiry_notice = NGX_CONF_UNSET;
@@ -290,6 +298,7 @@ ngx_http_npmtoken_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->store, prev->store, NULL);
     ngx_conf_merge_uint_value(conf->unknown, prev->unknown,
                               NGX_HTTP_NPMTOKEN_UNKNOWN_DENY);
+    ngx_conf_merge_uint_value(conf->checksum, prev->checksum, 0);
     ngx_conf_merge_str_value(conf->base, prev->base, "/");
     ngx_conf_merge_uint_value(conf->intercept_errors, prev->intercept_errors,
                               0);

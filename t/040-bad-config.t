@@ -122,6 +122,9 @@ my @values = (
     [ 'npmtoken_unknown', 'must be one of "deny", "anonymous", "pass"',
       'allow', 'Deny', 'read', 'off', '""', 'passs' ],
 
+    [ 'npmtoken_checksum', 'must be one of "off", "on"',
+      'yes', 'On', '0', '$host', '""' ],
+
     [ 'npmtoken_intercept_errors', 'must be one of "off", "on"',
       'yes', 'ON', '1', '""' ],
 
@@ -181,6 +184,7 @@ my %good = (
     npmtoken                   => 'main',
     npmtoken_anonymous         => 'read',
     npmtoken_unknown           => 'anonymous',
+    npmtoken_checksum          => 'on',
     npmtoken_base              => '/npm/',
     npmtoken_dry_run           => 'on',
     npmtoken_intercept_errors  => 'on',
@@ -218,7 +222,8 @@ is_bad(location => 'npmtoken_anonymouse read;',
 
 is_good(location => "$_;") for (
     'npmtoken off', 'npmtoken_anonymous deny', 'npmtoken_anonymous $arg_a',
-    'npmtoken_unknown deny', 'npmtoken_dry_run off', 'npmtoken_dry_run $arg_a',
+    'npmtoken_unknown deny', 'npmtoken_checksum off',
+    'npmtoken_dry_run off', 'npmtoken_dry_run $arg_a',
     'npmtoken_base /', 'npmtoken_base /a-b_c.d~e', 'npmtoken_base /a/b/c',
     'npmtoken_intercept_errors off', 'npmtoken_log_level notice',
     'npmtoken_log_level warn', 'npmtoken_log_level error',

@@ -16,10 +16,14 @@
 
 static ngx_int_t ngx_http_npmtoken_judge(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
+static ngx_int_t ngx_http_npmtoken_judge_token(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
 static npmtoken_reason_e ngx_http_npmtoken_judge_anonymous(
     ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
     npmtoken_reason_e otherwise);
 static npmtoken_reason_e ngx_http_npmtoken_judge_unknown(
+    ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
+static npmtoken_reason_e ngx_http_npmtoken_judge_unfounded(
     ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
 static npmtoken_reason_e ngx_http_npmtoken_judge_record(
     ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
@@ -117,7 +121,22 @@ ngx_http_npmtoken_judge(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
         return NGX_OK;
 
     default: /* NPMTOKEN_BEARER_TOKEN */
-        break;
+        return ngx_http_npmtoken_judge_token(r, ctx);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_judge_token(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
+{
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
+    if (nlcf->checksum && npmtoken_token_check(&ctx->token) == NGX_ERROR) {
+        ctx->reason = ngx_http_npmtoken_judge_unfounded(r, ctx);
+        return NGX_OK;
     }
 
     switch (ngx_http_npmtoken_find(r, ctx)) {
@@ -187,6 +206,33 @@ ngx_http_npmtoken_judge_unknown(ngx_http_request_t *r,
     default: /* NGX_HTTP_NPMTOKEN_UNKNOWN_DENY */
         return NPMTOKEN_UNKNOWN;
     }
+}
+
+
+/* a token that is taken for unknown, though nobody has looked */
+
+static npmtoken_reason_e
+ngx_http_npmtoken_judge_unfounded(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
+{
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
+    /* another location may have looked */
+
+    ctx->store = NULL;
+    ctx->record = NULL;
+
+    /* there might be a record that says revoked */
+
+    if (nlcf->unknown == NGX_HTTP_NPMTOKEN_UNKNOWN_PASS
+        && ctx->operation != NPMTOKEN_OP_LOGOUT)
+    {
+        return NPMTOKEN_UNKNOWN;
+    }
+
+    return ngx_http_npmtoken_judge_unknown(r, ctx);
 }
 
 

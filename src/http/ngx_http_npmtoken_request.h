@@ -16,6 +16,7 @@
 #include "npmtoken_digest.h"
 #include "npmtoken_operation.h"
 #include "npmtoken_record.h"
+#include "npmtoken_token.h"
 #include "npmtoken_verdict.h"
 #include "ngx_http_npmtoken_store.h"
 
@@ -52,6 +53,7 @@ typedef struct {
     ngx_http_npmtoken_switch_t    anonymous;   /* 1: may read */
     ngx_http_npmtoken_switch_t    dry_run;
     ngx_uint_t                    unknown;
+    ngx_uint_t                    checksum;
     ngx_str_t                     base;
     ngx_uint_t                    intercept_errors;
     ngx_uint_t                    log_level;
