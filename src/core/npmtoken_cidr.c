@@ -15,6 +15,8 @@
 #include "npmtoken_cidr.h"
 
 
+#define npmtoken_cidr_packed(range)  ((*(range) == 6) ? 18 : 6)
+
 #define npmtoken_cidr_blank(ch)  ((ch) == ' ' || (ch) == '\t')
 
 
@@ -22,6 +24,7 @@ static ssize_t npmtoken_cidr_pack_entry(u_char *p, u_char *last, u_char *buf);
 static ngx_int_t npmtoken_cidr_prefix(u_char *p, u_char *last, ngx_int_t max);
 static void npmtoken_cidr_mask(u_char *addr, size_t len, ngx_uint_t bits);
 static void npmtoken_cidr_expand(ngx_cidr_t *cidr, u_char *range);
+static ngx_int_t npmtoken_cidr_range_within(u_char *range, u_char *outer);
 
 
 size_t
@@ -192,7 +195,7 @@ npmtoken_cidr_match(u_char *ranges, size_t len, struct sockaddr *sockaddr)
             return NGX_OK;
         }
 
-        p += (*p == 6) ? 18 : 6;
+        p += npmtoken_cidr_packed(p);
     }
 
     return NGX_DECLINED;
@@ -216,4 +219,46 @@ npmtoken_cidr_expand(ngx_cidr_t *cidr, u_char *range)
     ngx_memcpy(&cidr->u.in.addr, &range[2], 4);
     ngx_memset(&cidr->u.in.mask, 0xff, 4);
     npmtoken_cidr_mask((u_char *) &cidr->u.in.mask, 4, range[1]);
+}
+
+
+ngx_int_t
+npmtoken_cidr_within(u_char *ranges, size_t len, u_char *outer,
+    size_t outer_len)
+{
+    u_char  *p, *o;
+
+    for (p = ranges; p < ranges + len; p += npmtoken_cidr_packed(p)) {
+
+        for (o = outer; o < outer + outer_len; o += npmtoken_cidr_packed(o)) {
+            if (npmtoken_cidr_range_within(p, o) == NGX_OK) {
+                break;
+            }
+        }
+
+        if (o >= outer + outer_len) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+npmtoken_cidr_range_within(u_char *range, u_char *outer)
+{
+    size_t  len;
+    u_char  addr[16];
+
+    if (range[0] != outer[0] || range[1] < outer[1]) {
+        return NGX_DECLINED;
+    }
+
+    len = npmtoken_cidr_packed(range) - 2;
+
+    ngx_memcpy(addr, &range[2], len);
+    npmtoken_cidr_mask(addr, len, outer[1]);
+
+    return ngx_memcmp(addr, &outer[2], len) == 0 ? NGX_OK : NGX_DECLINED;
 }

@@ -37,5 +37,12 @@ ssize_t npmtoken_cidr_pack(ngx_str_t *list, u_char *buf);
 ngx_int_t npmtoken_cidr_match(u_char *ranges, size_t len,
     struct sockaddr *sockaddr);
 
+/*
+ * NGX_OK if each of the packed ranges is within one of the others "outer",
+ * NGX_DECLINED if not: those together may hold what none of them does alone.
+ */
+ngx_int_t npmtoken_cidr_within(u_char *ranges, size_t len, u_char *outer,
+    size_t outer_len);
+
 
 #endif /* _NPMTOKEN_CIDR_H_INCLUDED_ */

@@ -261,6 +261,58 @@ test_prefixes(void **state)
 }
 
 
+/* a token that another one makes is not to be good in more places */
+
+static void
+test_within(void **state)
+{
+    u_char      *inner, *outer;
+    size_t       i;
+    ssize_t      n, m;
+    ngx_str_t    list;
+
+    static struct {
+        char     *inner;
+        char     *outer;
+        int       rc;
+    } rows[] = {
+        { "10.0.0.0/8", "10.0.0.0/8", NGX_OK },
+        { "10.1.2.3", "10.0.0.0/8", NGX_OK },
+        { "10.0.0.0/8", "10.1.0.0/16", NGX_DECLINED },
+        { "10.0.0.0/7", "10.0.0.0/8", NGX_DECLINED },
+        { "11.0.0.1", "10.0.0.0/8", NGX_DECLINED },
+        { "11.0.0.1", "10.0.0.0/8,11.0.0.0/24", NGX_OK },
+        { "10.0.0.1,11.0.0.1", "10.0.0.0/8,11.0.0.0/24", NGX_OK },
+        { "10.0.0.1,12.0.0.1", "10.0.0.0/8,11.0.0.0/24", NGX_DECLINED },
+        { "10.0.0.0/7", "10.0.0.0/8,11.0.0.0/8", NGX_DECLINED },
+        { "2001:db8::1", "2001:db8::/32", NGX_OK },
+        { "2001:db9::1", "2001:db8::/32", NGX_DECLINED },
+        { "::/0", "0.0.0.0/0", NGX_DECLINED },
+        { "10.0.0.1", "::/0", NGX_DECLINED },
+        { "10.0.0.1", "0.0.0.0/0", NGX_OK },
+        { "0.0.0.0/0", "0.0.0.0/0", NGX_OK }
+    };
+
+    (void) state;
+
+    for (i = 0; i < unit_n(rows); i++) {
+        list = unit_str(rows[i].inner);
+        inner = unit_room(npmtoken_cidr_size(&list));
+        n = npmtoken_cidr_pack(&list, inner);
+
+        list = unit_str(rows[i].outer);
+        outer = unit_room(npmtoken_cidr_size(&list));
+        m = npmtoken_cidr_pack(&list, outer);
+
+        assert_true(n > 0 && m > 0);
+        assert_int_equal(npmtoken_cidr_within(inner, n, outer, m),
+                         rows[i].rc);
+        assert_int_equal(npmtoken_cidr_within(inner, n, outer, 0),
+                         NGX_DECLINED);
+    }
+}
+
+
 int
 main(void)
 {
@@ -270,7 +322,8 @@ main(void)
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_unix),
         cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_prefixes)
+        cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_within)
     };
 
     failed = unit_run("cidr: lists", test_list, cases, sizeof(cases[0]),
