@@ -78,7 +78,8 @@ sub on_one_connection {
 
 
 # ... while the records change.  A step is a request, or a command for Redis;
-# what comes behind a command is asked until the answer is the expected one.
+# the
+# first request behind a command is asked until the answer is the expected one.
 
 sub while_it_changes {
     my @steps = @_;
@@ -94,16 +95,15 @@ sub while_it_changes {
                 next;
             }
 
-            my ($request, $expected) = / - / ? split / - / : die;
-            my $got;
+            my ($request, $expected) = split / - /;
 
             if ($changed) {
-                wait_for { ($got = $ask->($request)) eq $expected }
-                    "$request - $expected";
+                wait_for { $ask->($request) eq $expected } $_;
+                $changed = 0;
                 next;
             }
 
-            $got = $ask->($request);
+            my $got = $ask->($request);
             return "$request - $got\n" if $got ne $expected;
         }
 

@@ -366,6 +366,20 @@ const CACHED = {
         assert.equal(other.echo.headers['x-npm-user'], 'bob');
     },
 
+    'nor what a login with a password got': async site => {
+        const url = '/-/user/org.couchdb.user:alice?write=true';
+        const ask = password => site.ask('GET', url, {
+            headers: password && { Authorization: `Basic ${password}` },
+        });
+
+        for (const password of ['YWxpY2U6YQ==', 'YWxpY2U6Yg==', undefined]) {
+            const { echo } = await ask(password);
+
+            assert.equal(echo.headers.authorization,
+                         password && `Basic ${password}`);
+        }
+    },
+
     'a tarball too is for those who may': async site => {
         const token = await site.token('alice');
         const url = '/pkg/-/pkg-1.0.0.tgz';
