@@ -1,0 +1,92 @@
+
+/*
+ * Fields of the hash "user:<name>" -> account.
+ */
+
+
+#ifndef _NPMTOKEN_ACCOUNT_H_INCLUDED_
+#define _NPMTOKEN_ACCOUNT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "npmtoken_record.h"
+
+
+#define NPMTOKEN_EMAIL_MAX     254
+#define NPMTOKEN_FULLNAME_MAX  200
+
+
+typedef enum {
+    NPMTOKEN_TFA_OFF = 0,
+    NPMTOKEN_TFA_AUTH_ONLY,        /* wherever a password is asked for */
+    NPMTOKEN_TFA_AUTH_AND_WRITES   /* and on every write */
+} npmtoken_tfa_e;
+
+
+/*
+ * The slices are those of the fields that the account was made from.
+ *
+ *   field         form                                        absent means
+ *   password      a hash of crypt(3)                          none: another
+ *                                                             registry knows it
+ *   email         printable ASCII, one "@", no space          none
+ *   fullname      UTF-8 without control characters            none
+ *   created       ISO 8601                                    not known
+ *   updated       ISO 8601                                    not known
+ *   tfa           "auth-only", "auth-and-writes"              off
+ *   totp          the secret, base32                          off
+ *   tfa_pending   a mode, as tfa                              none
+ *   totp_pending  a secret not yet confirmed, base32          none
+ *   totp_used     the last step (30 s) whose code was used    none
+ *   recovery      hashes of unused recovery codes, hex        none
+ *                 SHA-256, separated by commas
+ *   locked        "true": nobody logs in; "false"             false
+ *   x_...         anything of the operator's
+ */
+
+typedef struct {
+    ngx_str_t             password;
+    ngx_str_t             email;
+    ngx_str_t             fullname;
+    ngx_str_t             created;
+    ngx_str_t             updated;
+    ngx_str_t             totp;
+    ngx_str_t             totp_pending;
+    ngx_str_t             recovery;
+    npmtoken_tfa_e        tfa;
+    npmtoken_tfa_e        tfa_pending;
+    int64_t               totp_used;     /* -1: none */
+    unsigned              locked:1;
+} npmtoken_account_t;
+
+
+/*
+ * Returns NULL, or the first field that does not parse or is not known (and
+ * does not begin with "x_"): the account cannot be used then, and what is in
+ * it counts for nothing.  "tfa" without "totp" or the other way round is bad
+ * too, as is one of the pending two: never is an account without its second
+ * factor by mistake.
+ */
+npmtoken_field_t *npmtoken_account_parse(npmtoken_account_t *account,
+    npmtoken_field_t *fields, ngx_uint_t nfields);
+
+/*
+ * NGX_OK for a name that an account may have: 1 to NPMTOKEN_USER_MAX of
+ * letters, digits and "-._~@+", not beginning with "." or "-".  It stands in
+ * paths, headers, logs and keys as it is.  NGX_DECLINED for any other.
+ */
+ngx_int_t npmtoken_account_name(ngx_str_t *name);
+
+/* NGX_OK or NGX_DECLINED, as the table above has it */
+ngx_int_t npmtoken_account_email(ngx_str_t *email);
+ngx_int_t npmtoken_account_fullname(ngx_str_t *fullname);
+
+/* NGX_OK, and the mode; or NGX_DECLINED ("off" is none of them) */
+ngx_int_t npmtoken_account_tfa(ngx_str_t *text, npmtoken_tfa_e *tfa);
+
+/* "auth-only", "auth-and-writes", or "" */
+ngx_str_t *npmtoken_account_tfa_name(npmtoken_tfa_e tfa);
+
+
+#endif /* _NPMTOKEN_ACCOUNT_H_INCLUDED_ */
