@@ -61,6 +61,7 @@ my %challenge = (
     expired     => 'Bearer',
     cidr        => 'ipaddress',
     readonly    => '',
+    package     => '',
     bad_record  => '',
     protected   => '',
     unavailable => '',
@@ -68,6 +69,7 @@ my %challenge = (
 
 my %status = (
     readonly    => 403,
+    package     => 403,
     bad_record  => 403,
     protected   => 403,
     unavailable => 503,
@@ -325,10 +327,13 @@ sub wrong_log {
         my $key = $case->{key} eq '-' ? '-' : short_key($case->{key});
         my $op = $case->{op} // '(?:read|write|logout)';
 
+        # nginx says what it was about, if it had asked another server before
+        my $while = '(?: while [a-z ]+)?';
+
         push @wrong, "logged is \"@lines\""
             if @lines != 1
                || $lines[0] !~ /npmtoken denied$dry_run: $case->{reason}, /
-               || $lines[0] !~ /, key: $key, operation: $op, client: /;
+               || $lines[0] !~ /, key: $key, operation: $op$while, client: /;
     }
 
     # nginx's own words at level info, before a module sees the request
