@@ -200,6 +200,15 @@ ngx_http_npmtoken_describe(ngx_http_request_t *r, npmtoken_request_t *req)
         req->target.len = p - req->target.data;
         req->args.data = p + 1;
         req->args.len = last - req->args.data;
+
+        /* a query that is not what is sent on makes no exception */
+
+        if (req->args.len != r->args.len
+            || (req->args.len
+                && ngx_memcmp(req->args.data, r->args.data, r->args.len) != 0))
+        {
+            ngx_str_null(&req->args);
+        }
     }
 }
 
