@@ -12,13 +12,16 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "npmtoken_operation.h"
+#include "npmtoken_package.h"
 
 
 /*
  * What a {variable} of a path may stand for:
  *
  *   {name}, {rev}  one segment
- *   {package}      a package name; the "/" of a scoped one is encoded
+ *   {package}      a package name; the "/" of a scoped one is encoded, but
+ *                  need not be in the path of a subject
+ *   {file}         one segment: a file of that package
  *   {token}        the bearer's own token, to the end of the path
  */
 
@@ -30,12 +33,20 @@ typedef struct {
 } npmtoken_exception_t;
 
 
+typedef struct {
+    ngx_str_t             method;
+    ngx_str_t             path;
+} npmtoken_subject_t;
+
+
 /* a path in one of its two spellings */
 
 typedef struct {
     u_char               *start;    /* behind the base */
     u_char               *last;
     ngx_uint_t            raw;      /* as in the request line: still encoded */
+    ngx_str_t            *package;  /* of a subject: where {package} goes to,
+                                       with room for any; else NULL */
 } npmtoken_path_t;
 
 
@@ -47,17 +58,19 @@ static void npmtoken_operation_uri(npmtoken_request_t *req,
 static npmtoken_op_e npmtoken_operation_path(npmtoken_request_t *req,
     npmtoken_path_t *path, npmtoken_op_e op);
 static ngx_int_t npmtoken_operation_match(npmtoken_request_t *req,
-    npmtoken_path_t *path, npmtoken_exception_t *exception);
+    npmtoken_path_t *path, ngx_str_t *method, ngx_str_t *pattern);
 static u_char *npmtoken_operation_variable(npmtoken_request_t *req,
     u_char *variable, u_char *p, npmtoken_path_t *path);
+static u_char *npmtoken_operation_named(u_char *p, npmtoken_path_t *path);
+static u_char *npmtoken_operation_file(u_char *p, npmtoken_path_t *path);
 static u_char *npmtoken_operation_segment(u_char *p, npmtoken_path_t *path);
 static u_char *npmtoken_operation_bearer(npmtoken_request_t *req, u_char *p,
     npmtoken_path_t *path);
 static ngx_int_t npmtoken_operation_canonical(ngx_str_t *token);
 static u_char *npmtoken_operation_decode(u_char *p, u_char *last, u_char *ch);
+static ngx_int_t npmtoken_operation_about(npmtoken_request_t *req,
+    npmtoken_path_t *path, u_char *buf, ngx_str_t *name);
 static size_t npmtoken_operation_take(npmtoken_path_t *path, u_char *buf);
-static ngx_int_t npmtoken_operation_grammar(u_char *p, size_t len);
-static ngx_int_t npmtoken_operation_part(u_char *p, u_char *last);
 static u_char *npmtoken_operation_decode_all(u_char *p, u_char *last,
     u_char *ch);
 static ngx_uint_t npmtoken_operation_is(u_char *p, size_t len, char *name);
@@ -130,6 +143,41 @@ static npmtoken_exception_t  npmtoken_exceptions[] = {
 };
 
 
+/*
+ * The writes that are about one package, as clients send them.  A token that
+ * may change some packages only can make no others.
+ */
+
+static npmtoken_subject_t  npmtoken_subjects[] = {
+
+    /* publish, deprecate, star */
+
+    { ngx_string("PUT"), ngx_string("{package}") },
+
+    /* unpublish, owner */
+
+    { ngx_string("PUT"), ngx_string("{package}/-rev/{rev}") },
+    { ngx_string("DELETE"), ngx_string("{package}/-rev/{rev}") },
+    { ngx_string("DELETE"), ngx_string("{package}/-/{file}/-rev/{rev}") },
+
+    /* dist-tag, owner of pnpm, access, trust */
+
+    { ngx_string("PUT"), ngx_string("-/package/{package}/dist-tags/{name}") },
+    { ngx_string("DELETE"),
+      ngx_string("-/package/{package}/dist-tags/{name}") },
+    { ngx_string("PUT"), ngx_string("-/package/{package}/owners") },
+    { ngx_string("POST"), ngx_string("-/package/{package}/access") },
+    { ngx_string("POST"), ngx_string("-/package/{package}/trust") },
+    { ngx_string("DELETE"), ngx_string("-/package/{package}/trust/{name}") },
+
+    /* publish, to be approved */
+
+    { ngx_string("POST"), ngx_string("-/stage/package/{package}") },
+
+    { ngx_null_string, ngx_null_string }
+};
+
+
 static ngx_str_t  npmtoken_operation_names[] = {
     ngx_string("session"),
     ngx_string("read"),
@@ -199,6 +247,7 @@ npmtoken_operation_target(npmtoken_request_t *req, npmtoken_path_t *path)
     path->start = req->target.data + req->base.len;
     path->last = req->target.data + req->target.len;
     path->raw = 1;
+    path->package = NULL;
 
     return NGX_OK;
 }
@@ -210,6 +259,7 @@ npmtoken_operation_uri(npmtoken_request_t *req, npmtoken_path_t *path)
     path->start = req->uri.data;
     path->last = req->uri.data + req->uri.len;
     path->raw = 0;
+    path->package = NULL;
 
     if (req->uri.len == 0 || req->uri.data[0] != '/') {
         path->last = path->start;
@@ -241,7 +291,19 @@ npmtoken_operation_path(npmtoken_request_t *req, npmtoken_path_t *path,
 
     for (exception = npmtoken_exceptions; exception->method.len; exception++) {
 
-        if (npmtoken_operation_match(req, path, exception) == NGX_OK) {
+        if (exception->args.len
+            && (req->args.len != exception->args.len
+                || ngx_memcmp(req->args.data, exception->args.data,
+                              exception->args.len)
+                   != 0))
+        {
+            continue;
+        }
+
+        if (npmtoken_operation_match(req, path, &exception->method,
+                                     &exception->path)
+            == NGX_OK)
+        {
             return exception->op;
         }
     }
@@ -252,56 +314,41 @@ npmtoken_operation_path(npmtoken_request_t *req, npmtoken_path_t *path,
 
 static ngx_int_t
 npmtoken_operation_match(npmtoken_request_t *req, npmtoken_path_t *path,
-    npmtoken_exception_t *exception)
+    ngx_str_t *method, ngx_str_t *pattern)
 {
-    u_char  *p, *pattern, *end;
+    u_char  *p, *t, *end;
 
-    if (req->method.len != exception->method.len
-        || ngx_memcmp(req->method.data, exception->method.data,
-                      req->method.len)
-           != 0)
+    if (req->method.len != method->len
+        || ngx_memcmp(req->method.data, method->data, method->len) != 0)
     {
         return NGX_DECLINED;
     }
 
     p = path->start;
-    pattern = exception->path.data;
-    end = pattern + exception->path.len;
+    t = pattern->data;
+    end = t + pattern->len;
 
-    while (pattern < end) {
+    while (t < end) {
 
-        if (*pattern == '{') {
-            p = npmtoken_operation_variable(req, pattern + 1, p, path);
+        if (*t == '{') {
+            p = npmtoken_operation_variable(req, t + 1, p, path);
             if (p == NULL) {
                 return NGX_DECLINED;
             }
 
-            pattern = ngx_strlchr(pattern, end, '}') + 1;
+            t = ngx_strlchr(t, end, '}') + 1;
             continue;
         }
 
-        if (p == path->last || *p != *pattern) {
+        if (p == path->last || *p != *t) {
             return NGX_DECLINED;
         }
 
         p++;
-        pattern++;
+        t++;
     }
 
-    if (p != path->last) {
-        return NGX_DECLINED;
-    }
-
-    if (exception->args.len
-        && (req->args.len != exception->args.len
-            || ngx_memcmp(req->args.data, exception->args.data,
-                          exception->args.len)
-               != 0))
-    {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
+    return (p == path->last) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -311,37 +358,91 @@ static u_char *
 npmtoken_operation_variable(npmtoken_request_t *req, u_char *variable,
     u_char *p, npmtoken_path_t *path)
 {
-    size_t            len;
-    u_char            name[NPMTOKEN_PACKAGE_MAX];
-    npmtoken_path_t   rest;
-
     switch (*variable) {
 
     case 't':
         return npmtoken_operation_bearer(req, p, path);
 
     case 'p':
+        return npmtoken_operation_named(p, path);
 
-        /* raw, the slash of a scope has to be encoded, as npm sends it */
-
-        if (path->raw && ngx_strlchr(p, path->last, '/')) {
-            return NULL;
-        }
-
-        rest = *path;
-        rest.start = p;
-
-        len = npmtoken_operation_take(&rest, name);
-
-        if (npmtoken_operation_grammar(name, len) != NGX_OK) {
-            return NULL;
-        }
-
-        return rest.start;
+    case 'f':
+        return npmtoken_operation_file(p, path);
 
     default:
         return npmtoken_operation_segment(p, path);
     }
+}
+
+
+static u_char *
+npmtoken_operation_named(u_char *p, npmtoken_path_t *path)
+{
+    size_t            len;
+    u_char            buf[NPMTOKEN_PACKAGE_MAX];
+    npmtoken_path_t   rest;
+
+    /* raw, the slash of a scope has to be encoded, as npm sends it */
+
+    if (path->package == NULL
+        && path->raw && ngx_strlchr(p, path->last, '/'))
+    {
+        return NULL;
+    }
+
+    rest = *path;
+    rest.start = p;
+
+    len = npmtoken_operation_take(&rest, buf);
+
+    if (npmtoken_package_check(buf, len) != NGX_OK) {
+        return NULL;
+    }
+
+    if (path->package) {
+
+        /* a package may be called so, but these paths are the registry's */
+
+        if (len == 1 && buf[0] == '-') {
+            return NULL;
+        }
+
+        ngx_memcpy(path->package->data, buf, len);
+        path->package->len = len;
+    }
+
+    return rest.start;
+}
+
+
+/*
+ * The name that npm gives to a file: the package's, without the scope, and a
+ * version, which begins with a digit.  There is nothing in it to encode.
+ */
+
+static u_char *
+npmtoken_operation_file(u_char *p, npmtoken_path_t *path)
+{
+    u_char     *end;
+    ngx_str_t   base;
+
+    end = npmtoken_operation_segment(p, path);
+
+    if (end == NULL) {
+        return NULL;
+    }
+
+    npmtoken_package_base(path->package, &base);
+
+    if ((size_t) (end - p) < base.len + 2
+        || ngx_memcmp(p, base.data, base.len) != 0
+        || p[base.len] != '-'
+        || p[base.len + 1] < '0' || p[base.len + 1] > '9')
+    {
+        return NULL;
+    }
+
+    return end;
 }
 
 
@@ -532,12 +633,73 @@ npmtoken_operation_package(npmtoken_request_t *req, u_char *buf,
         len = npmtoken_operation_take(&path, buf);
     }
 
-    if (npmtoken_operation_grammar(buf, len) != NGX_OK) {
+    if (npmtoken_package_check(buf, len) != NGX_OK) {
         return;
     }
 
     name->data = buf;
     name->len = len;
+}
+
+
+ngx_int_t
+npmtoken_operation_subject(npmtoken_request_t *req, u_char *buf,
+    ngx_str_t *name)
+{
+    u_char           other[NPMTOKEN_PACKAGE_MAX];
+    ngx_str_t        second;
+    npmtoken_path_t  path;
+
+    ngx_str_null(name);
+
+    /* with an override nobody knows what the method is */
+
+    if (req->override
+        || npmtoken_operation_target(req, &path) != NGX_OK
+        || npmtoken_operation_about(req, &path, buf, name) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    npmtoken_operation_uri(req, &path);
+
+    if (npmtoken_operation_about(req, &path, other, &second) == NGX_OK
+        && second.len == name->len
+        && ngx_memcmp(second.data, name->data, name->len) == 0)
+    {
+        return NGX_OK;
+    }
+
+    ngx_str_null(name);
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+npmtoken_operation_about(npmtoken_request_t *req, npmtoken_path_t *path,
+    u_char *buf, ngx_str_t *name)
+{
+    npmtoken_subject_t  *subject;
+
+    name->data = buf;
+    name->len = 0;
+
+    path->package = name;
+
+    for (subject = npmtoken_subjects; subject->method.len; subject++) {
+
+        if (npmtoken_operation_match(req, path, &subject->method,
+                                     &subject->path)
+            == NGX_OK)
+        {
+            return NGX_OK;
+        }
+    }
+
+    ngx_str_null(name);
+
+    return NGX_DECLINED;
 }
 
 
@@ -590,53 +752,6 @@ npmtoken_operation_take(npmtoken_path_t *path, u_char *buf)
     path->start = p;
 
     return n;
-}
-
-
-static ngx_int_t
-npmtoken_operation_grammar(u_char *p, size_t len)
-{
-    u_char  *slash, *last;
-
-    last = p + len;
-
-    if (len == 0 || *p != '@') {
-        return npmtoken_operation_part(p, last);
-    }
-
-    slash = ngx_strlchr(p, last, '/');
-
-    if (slash == NULL
-        || npmtoken_operation_part(p + 1, slash) != NGX_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    return npmtoken_operation_part(slash + 1, last);
-}
-
-
-static ngx_int_t
-npmtoken_operation_part(u_char *p, u_char *last)
-{
-    /* what encodeURIComponent() leaves: A-Za-z0-9-_.!~*'() */
-
-    static uint32_t  chars[] = {
-        0x00000000, 0x03ff6782, 0x87fffffe, 0x47fffffe,
-        0x00000000, 0x00000000, 0x00000000, 0x00000000
-    };
-
-    if (p == last || *p == '.' || *p == '_') {
-        return NGX_DECLINED;
-    }
-
-    for ( /* void */ ; p < last; p++) {
-        if (!(chars[*p >> 5] & (1U << (*p & 0x1f)))) {
-            return NGX_DECLINED;
-        }
-    }
-
-    return NGX_OK;
 }
 
 

@@ -10,10 +10,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-
-
-/* the longest package name: npm's limit, in bytes, with the scope */
-#define NPMTOKEN_PACKAGE_MAX  214
+#include "npmtoken_package.h"
 
 
 /* from the best to the worst: of two spellings the greater class wins */
@@ -56,6 +53,15 @@ ngx_str_t *npmtoken_operation_name(npmtoken_op_e op);
  * where there is no package or its name is not one by npm's grammar.
  */
 void npmtoken_operation_package(npmtoken_request_t *req, u_char *buf,
+    ngx_str_t *name);
+
+/*
+ * The package that a write is about, where it is about one and nothing else,
+ * and both spellings say so.  "buf" is of NPMTOKEN_PACKAGE_MAX bytes, and
+ * "name" is set to point into it.  Returns NGX_OK; NGX_DECLINED, with an
+ * empty name, for all that is not known to be such a write.
+ */
+ngx_int_t npmtoken_operation_subject(npmtoken_request_t *req, u_char *buf,
     ngx_str_t *name);
 
 /*

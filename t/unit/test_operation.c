@@ -2,12 +2,14 @@
 /*
  * Each request that a client was seen to send (requests.tsv), each row of
  * what clients may send, the spellings that mean mischief, and, as a
- * property, thousands of spellings made from them.
+ * property, thousands of spellings made from them; and which of the writes
+ * are about a package.
  */
 
 
 #include "unit.h"
 #include <ctype.h>
+#include <fnmatch.h>
 #include "npmtoken_operation.h"
 
 
@@ -418,6 +420,167 @@ static unit_request_t  traps[] = {
  * to be as it is: behind it is a variable, in which some spellings are fine.
  */
 
+/* writes, and the one package that each is about; "": none, or who knows */
+
+typedef struct {
+    const char     *target;
+    const char     *method;
+    const char     *package;
+    const char     *base;
+    const char     *uri;
+} unit_subject_t;
+
+
+static unit_subject_t  subjects[] = {
+    { "/pkg", "PUT", "pkg", NULL, NULL },
+    { "/pkg?write=true", "PUT", "pkg", NULL, NULL },
+    { "/@s%2fpkg", "PUT", "@s/pkg", NULL, NULL },
+    { "/@s%2Fpkg", "PUT", "@s/pkg", NULL, NULL },
+    { "/@s/pkg", "PUT", "@s/pkg", NULL, NULL },
+    { "/%40s%2fpkg", "PUT", "@s/pkg", NULL, NULL },
+    { "/%40s/pkg", "PUT", "@s/pkg", NULL, NULL },
+    { "/%70kg", "PUT", "pkg", NULL, NULL },
+    { "/Pkg", "PUT", "Pkg", NULL, NULL },
+    { "/pkg/-rev/1-a", "PUT", "pkg", NULL, NULL },
+    { "/pkg/-rev/undefined", "DELETE", "pkg", NULL, NULL },
+    { "/@s/pkg/-rev/1-a", "DELETE", "@s/pkg", NULL, NULL },
+    { "/@s%2fpkg/-rev/1-a", "DELETE", "@s/pkg", NULL, NULL },
+    { "/pkg/-/pkg-1.0.0.tgz/-rev/1-a", "DELETE", "pkg", NULL, NULL },
+    { "/@s/pkg/-/pkg-1.0.0.tgz/-rev/1-a", "DELETE", "@s/pkg", NULL, NULL },
+    { "/@s%2fpkg/-/pkg-1.0.0.tgz/-rev/1", "DELETE", "@s/pkg", NULL, NULL },
+    { "/-/package/pkg/dist-tags/t", "PUT", "pkg", NULL, NULL },
+    { "/-/package/@s%2fpkg/dist-tags/a%20b", "DELETE", "@s/pkg", NULL, NULL },
+    { "/-/package/@s/pkg/dist-tags/t", "DELETE", "@s/pkg", NULL, NULL },
+    { "/-/package/pkg/owners", "PUT", "pkg", NULL, NULL },
+    { "/-/package/%40s%2Fpkg/access", "POST", "@s/pkg", NULL, NULL },
+    { "/-/package/pkg/trust", "POST", "pkg", NULL, NULL },
+    { "/-/package/pkg/trust/1", "DELETE", "pkg", NULL, NULL },
+    { "/-/stage/package/@s%2fpkg", "POST", "@s/pkg", NULL, NULL },
+
+    /* another base, with and without it in the URI */
+
+    { "/npm/pkg", "PUT", "pkg", "/npm/", NULL },
+    { "/npm/pkg", "PUT", "pkg", "/npm/", "/pkg" },
+    { "/npm/@s%2fpkg", "PUT", "@s/pkg", "/npm/", "/@s/pkg" },
+    { "/npm/npm", "PUT", "npm", "/npm/", "/npm" },
+    { "/pkg", "PUT", "", "/npm/", NULL },
+    { "/npm", "PUT", "", "/npm/", NULL },
+    { "/npm/", "PUT", "", "/npm/", NULL },
+    { "/npm/x/pkg", "PUT", "", "/npm/", NULL },
+    { "/NPM/pkg", "PUT", "", "/npm/", "/npm/pkg" },
+
+    /* two spellings that do not agree */
+
+    { "/pkg", "PUT", "", NULL, "/other" },
+    { "/pkg", "PUT", "", NULL, "/" },
+    { "/pkg", "PUT", "", NULL, "" },
+    { "/pkg", "PUT", "", NULL, "/pkg2" },
+    { "/pkg2", "PUT", "", NULL, "/pkg" },
+    { "/pkg", "PUT", "", NULL, "/index.html" },
+
+    /* two that agree about the package */
+
+    { "/pkg/-rev/1", "PUT", "pkg", NULL, "/pkg/-rev/2" },
+    { "/pkg", "PUT", "pkg", NULL, "/pkg/-rev/1" },
+
+    /* other methods, some of which name a second place in a header */
+
+    { "/pkg", "POST", "", NULL, NULL },
+    { "/pkg", "DELETE", "", NULL, NULL },
+    { "/pkg", "PATCH", "", NULL, NULL },
+    { "/pkg", "COPY", "", NULL, NULL },
+    { "/pkg", "MOVE", "", NULL, NULL },
+    { "/pkg", "put", "", NULL, NULL },
+    { "/pkg/-rev/1", "POST", "", NULL, NULL },
+    { "/-/package/pkg/access", "PUT", "", NULL, NULL },
+    { "/-/package/pkg/dist-tags/t", "POST", "", NULL, NULL },
+    { "/pkg", "GET", "", NULL, NULL },
+
+    /* about no package, or about more than one */
+
+    { "/", "PUT", "", NULL, NULL },
+    { "/-", "PUT", "", NULL, NULL },
+    { "/-/-rev/1", "PUT", "", NULL, NULL },
+    { "/-/-/--1.tgz/-rev/1", "DELETE", "", NULL, NULL },
+    { "/-/package/-/access", "POST", "", NULL, NULL },
+    { "/-/npm/v1/tokens", "POST", "", NULL, NULL },
+    { "/-/npm/v1/tokens/token/0123ab", "DELETE", "", NULL, NULL },
+    { "/-/npm/v1/user", "POST", "", NULL, NULL },
+    { "/-/npm/v1/hooks/hook", "POST", "", NULL, NULL },
+    { "/-/org/o/user", "PUT", "", NULL, NULL },
+    { "/-/team/s/t", "DELETE", "", NULL, NULL },
+    { "/-/team/s/t/package", "PUT", "", NULL, NULL },
+    { "/-/user/v1/star", "PUT", "", NULL, NULL },
+    { "/-/stage/1/approve", "POST", "", NULL, NULL },
+    { "/-/stage/1", "DELETE", "", NULL, NULL },
+    { "/org/s/team", "PUT", "", NULL, NULL },
+    { "/pkg/tag", "PUT", "", NULL, NULL },
+    { "/pkg/1.0.0", "PUT", "", NULL, NULL },
+    { "/-/package/pkg", "PUT", "", NULL, NULL },
+    { "/-/package/pkg/dist-tags", "PUT", "", NULL, NULL },
+    { "/-/package/pkg/dist-tags/", "PUT", "", NULL, NULL },
+    { "/-/package/pkg/dist-tags/a/b", "PUT", "", NULL, NULL },
+    { "/-/package/pkg/other", "POST", "", NULL, NULL },
+    { "/@s", "PUT", "", NULL, NULL },
+    { "/@s/pkg/x", "PUT", "", NULL, NULL },
+
+    /* a file of another package */
+
+    { "/pkg/-/other-1.0.0.tgz/-rev/1", "DELETE", "", NULL, NULL },
+    { "/pkg/-/pkg-other-1.0.0.tgz/-rev/1", "DELETE", "", NULL, NULL },
+    { "/pkg/-/pkg.tgz/-rev/1", "DELETE", "", NULL, NULL },
+    { "/pkg/-/pkg-/-rev/1", "DELETE", "", NULL, NULL },
+    { "/pkg/-/Pkg-1.0.0.tgz/-rev/1", "DELETE", "", NULL, NULL },
+    { "/pkg/-/pkg-1/../../../other/-/other-1.0.0.tgz/-rev/1", "DELETE", "",
+      NULL, NULL },
+    { "/pkg/-/pkg-1%2f..%2f..%2f..%2fother/-rev/1", "DELETE", "", NULL,
+      NULL },
+    { "/@s/pkg/-/s-pkg-1.0.0.tgz/-rev/1", "DELETE", "", NULL, NULL },
+    { "/@s/pkg/-/@s/pkg-1.0.0.tgz/-rev/1", "DELETE", "", NULL, NULL },
+
+    /* spellings */
+
+    { "/pkg/", "PUT", "", NULL, NULL },
+    { "//pkg", "PUT", "", NULL, NULL },
+    { "/./pkg", "PUT", "", NULL, NULL },
+    { "/other/../pkg", "PUT", "", NULL, NULL },
+    { "/pkg/../other", "PUT", "", NULL, NULL },
+    { "/pkg/-rev/../../other", "PUT", "", NULL, NULL },
+    { "/pkg/-rev/..", "PUT", "", NULL, NULL },
+    { "/pkg/-rev/%2e%2e", "PUT", "", NULL, NULL },
+    { "/pkg%2f..%2fother", "PUT", "", NULL, NULL },
+    { "/other%2f..%2fpkg", "PUT", "", NULL, NULL },
+    { "/pkg%2f-rev%2f1", "PUT", "", NULL, NULL },
+    { "/pkg/-rev%2f1", "PUT", "", NULL, NULL },
+    { "/pkg/%2drev/1", "PUT", "", NULL, NULL },
+    { "/pkg/-REV/1", "PUT", "", NULL, NULL },
+    { "/-/PACKAGE/pkg/access", "POST", "", NULL, NULL },
+    { "/%2d/package/pkg/access", "POST", "", NULL, NULL },
+    { "/pkg;x", "PUT", "", NULL, NULL },
+    { "/pkg/-rev/1;x", "PUT", "", NULL, NULL },
+    { "/pkg\\..\\other", "PUT", "", NULL, NULL },
+    { "/pkg%5cother", "PUT", "", NULL, NULL },
+    { "/pkg%00", "PUT", "", NULL, NULL },
+    { "/pkg%20", "PUT", "", NULL, NULL },
+    { "/pkg%", "PUT", "", NULL, NULL },
+    { "/pkg#/../other", "PUT", "", NULL, "/pkg" },
+    { "/pkg%3fx", "PUT", "", NULL, NULL },
+    { "/@s%252fpkg", "PUT", "", NULL, NULL },
+    { "/%2540s%2fpkg", "PUT", "", NULL, NULL },
+    { "/@s%2f%2fpkg", "PUT", "", NULL, NULL },
+    { "/@s//pkg", "PUT", "", NULL, NULL },
+    { "/@s%2f../pkg", "PUT", "", NULL, NULL },
+    { "/@s%2fpkg%2fother", "PUT", "", NULL, NULL },
+    { "/@s%2f@t%2fpkg", "PUT", "", NULL, NULL },
+    { "/..%2f@s%2fpkg", "PUT", "", NULL, NULL },
+    { "/pkg\303\251", "PUT", "", NULL, NULL },
+    { "/pkg%c0%af..", "PUT", "", NULL, NULL },
+    { "pkg", "PUT", "", NULL, NULL },
+    { "*", "PUT", "", NULL, NULL },
+    { "", "PUT", "", NULL, NULL }
+};
+
+
 typedef struct {
     const char     *path;
     const char     *method;
@@ -451,8 +614,13 @@ static unit_seed_t  seeds[] = {
     { "/pkg/-rev/1-a", "DELETE", WRITE, "/pkg/-rev/1-a" },
     { "/pkg/-/pkg-1.0.0.tgz/-rev/1-a", "DELETE", WRITE,
       "/pkg/-/pkg-1.0.0.tgz/-rev/1-a" },
+    { "/@s/pkg/-/pkg-1.0.0.tgz/-rev/1-a", "DELETE", WRITE,
+      "/@s/pkg/-/pkg-1.0.0.tgz/-rev/1-a" },
     { "/-/package/pkg/dist-tags/t", "PUT", WRITE,
       "/-/package/pkg/dist-tags/t" },
+    { "/-/package/%40s%2Fpkg/access", "POST", WRITE,
+      "/-/package/%40s%2Fpkg/access" },
+    { "/-/stage/package/pkg", "POST", WRITE, "/-/stage/package/pkg" },
     { "/-/npm/v1/tokens", "POST", WRITE, "/-/npm/v1/tokens" },
     { "/-/npm/v1/tokens/token/tok", "DELETE", WRITE,
       "/-/npm/v1/tokens/token/tok" },
@@ -473,7 +641,9 @@ static const char  *spellings[] = {
     "/-", "/-/", "/-/ping", "/-/v1/login", "/../-/ping", "/../../-/v1/login",
     "/../../../-/user/token/tok/en=", "%2f..%2f..%2f-/user/token/tok/en=",
     "/-/user/org.couchdb.user:a", "/../-/user/org.couchdb.user:a",
-    "/../-/npm/v1/security/audits", "\\..\\-\\ping", "\001", "\177", " ", "\t"
+    "/../-/npm/v1/security/audits", "\\..\\-\\ping", "\001", "\177", " ", "\t",
+    "/../other", "/../../other", "%2f..%2fother", "/-rev/../../other",
+    "/-rev/1", "/-/pkg-1.0.0.tgz", "/other", "@t%2f"
 };
 
 
@@ -610,6 +780,68 @@ test_request(void **state)
 }
 
 
+static void
+assert_subject(npmtoken_request_t *req, const char *package)
+{
+    u_char     *buf;
+    ngx_str_t   name;
+
+    buf = unit_room(NPMTOKEN_PACKAGE_MAX);
+
+    assert_int_equal(npmtoken_operation_subject(req, buf, &name),
+                     *package ? NGX_OK : NGX_DECLINED);
+    unit_assert_str(&name, package);
+
+    req->override = 1;
+
+    assert_int_equal(npmtoken_operation_subject(req, buf, &name),
+                     NGX_DECLINED);
+    assert_int_equal(name.len, 0);
+}
+
+
+static void
+test_subject(void **state)
+{
+    unit_request_t       row;
+    unit_subject_t      *subject = *state;
+    npmtoken_request_t   req;
+
+    memset(&row, 0, sizeof(row));
+
+    row.target = subject->target;
+    row.method = subject->method;
+    row.base = subject->base;
+    row.uri = subject->uri;
+
+    make_request(&req, &row);
+    assert_subject(&req, subject->package);
+}
+
+
+/* of what clients send, each write that has a package is about that one */
+
+static void
+test_seen_subject(void **state)
+{
+    const char          *staged;
+    unit_request_t      *row = *state;
+    npmtoken_request_t   req;
+
+    make_request(&req, row);
+
+    if (row->op != WRITE) {
+        assert_subject(&req, "");
+        return;
+    }
+
+    staged = "/-/stage/package/";
+
+    assert_subject(&req, strncmp(row->target, staged, strlen(staged)) == 0
+                         ? row->target + strlen(staged) : row->package);
+}
+
+
 /* the same, with what clients were seen to send */
 
 #define UNIT_ROWS  1024
@@ -681,6 +913,62 @@ read_requests(void)
 
 
 /*
+ * What is said to be about a package, decoded once, must be one of these
+ * paths, with nothing in it that can be read in another way.  "*" stands for
+ * a segment.
+ */
+
+static size_t  named;
+
+static const char  *shapes[] = {
+    "/%s", "/%s/-rev/*", "/%s/-/%s-[0-9]*/-rev/*",
+    "/-/package/%s/dist-tags/*", "/-/package/%s/access", "/-/stage/package/%s"
+};
+
+
+static void
+try_subject(npmtoken_request_t *req, const char *path)
+{
+    char         text[4096], shape[4096], package[NPMTOKEN_PACKAGE_MAX + 1];
+    size_t       i;
+    u_char      *buf;
+    ngx_str_t    name;
+    const char  *base;
+
+    buf = unit_room(NPMTOKEN_PACKAGE_MAX);
+
+    if (npmtoken_operation_subject(req, buf, &name) != NGX_OK) {
+        return;
+    }
+
+    named++;
+
+    snprintf(package, sizeof(package), "%.*s", (int) name.len, (char *) buf);
+
+    base = strchr(package, '/');
+    base = base ? base + 1 : package;
+
+    if (decode(path, text) != NGX_OK
+        || strpbrk(text, "\\;%?#\177") || strstr(text, "//")
+        || fnmatch("*/.", text, 0) == 0 || fnmatch("*/..", text, 0) == 0
+        || strstr(text, "/./") || strstr(text, "/../"))
+    {
+        fail_msg("%s is about a package", path);
+    }
+
+    for (i = 0; i < unit_n(shapes); i++) {
+        snprintf(shape, sizeof(shape), shapes[i], package, base);
+
+        if (fnmatch(shape, text, FNM_PATHNAME|FNM_NOESCAPE) == 0) {
+            return;
+        }
+    }
+
+    fail_msg("%s is about \"%s\"", path, package);
+}
+
+
+/*
  * The property: whatever is put into a path, it gets no better than its
  * method says.  Only a variable, which is what stands behind "fixed", may
  * take up something else and keep its class.
@@ -718,6 +1006,8 @@ try_spelling(unit_seed_t *seed, size_t at, const char *text, size_t skip)
 
     op = npmtoken_operation_class(&req);
     tried++;
+
+    try_subject(&req, path);
 
     worst = (seed->method[0] == 'G' || seed->method[0] == 'H') ? READ : WRITE;
 
@@ -910,13 +1200,23 @@ main(void)
     failed += unit_run("operation: traps", test_request, traps,
                        sizeof(traps[0]), unit_n(traps));
 
+    failed += unit_run("operation: subjects", test_subject, subjects,
+                       sizeof(subjects[0]), unit_n(subjects));
+
+    failed += unit_run("operation: subjects seen", test_seen_subject, seen,
+                       sizeof(seen[0]), n);
+
     failed += unit_run("operation: secrets", test_secret, secrets,
                        sizeof(secrets[0]), unit_n(secrets));
 
     failed += unit_run("operation: spellings", test_spellings, seeds,
                        sizeof(seeds[0]), unit_n(seeds));
 
-    printf("%zu spellings tried\n", tried);
+    printf("%zu spellings tried, %zu about a package\n", tried, named);
+
+    if (named < 100) {
+        failed++;
+    }
 
     failed += cmocka_run_group_tests_name("operation", tests, NULL, NULL);
 

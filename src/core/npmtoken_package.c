@@ -1,0 +1,203 @@
+
+/*
+ * Names of packages and of scopes, and lists of them.
+ *
+ * A packed list is made of names, each with its length in the byte before it.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "npmtoken_package.h"
+
+
+#define npmtoken_package_blank(ch)  ((ch) == ' ' || (ch) == '\t')
+
+
+static ngx_int_t npmtoken_package_part(u_char *p, u_char *last);
+static ssize_t npmtoken_package_pack_entry(u_char *p, u_char *last,
+    npmtoken_package_e kind, u_char *buf);
+
+
+_Static_assert(NPMTOKEN_PACKAGE_MAX <= 255,
+               "the length of a name does not fit in a byte");
+
+
+ngx_int_t
+npmtoken_package_check(u_char *p, size_t len)
+{
+    u_char  *slash, *last;
+
+    if (len == 0 || len > NPMTOKEN_PACKAGE_MAX) {
+        return NGX_DECLINED;
+    }
+
+    last = p + len;
+
+    if (*p != '@') {
+        return npmtoken_package_part(p, last);
+    }
+
+    slash = ngx_strlchr(p, last, '/');
+
+    if (slash == NULL
+        || npmtoken_package_part(p + 1, slash) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return npmtoken_package_part(slash + 1, last);
+}
+
+
+static ngx_int_t
+npmtoken_package_part(u_char *p, u_char *last)
+{
+    /* what encodeURIComponent() leaves: A-Za-z0-9-_.!~*'() */
+
+    static uint32_t  chars[] = {
+        0x00000000, 0x03ff6782, 0x87fffffe, 0x47fffffe,
+        0x00000000, 0x00000000, 0x00000000, 0x00000000
+    };
+
+    if (p == last || *p == '.' || *p == '_') {
+        return NGX_DECLINED;
+    }
+
+    for ( /* void */ ; p < last; p++) {
+        if (!(chars[*p >> 5] & (1U << (*p & 0x1f)))) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+npmtoken_package_base(ngx_str_t *name, ngx_str_t *base)
+{
+    u_char  *slash, *last;
+
+    last = name->data + name->len;
+
+    slash = ngx_strlchr(name->data, last, '/');
+
+    base->data = slash ? slash + 1 : name->data;
+    base->len = last - base->data;
+}
+
+
+ssize_t
+npmtoken_package_pack(ngx_str_t *list, npmtoken_package_e kind, u_char *buf)
+{
+    u_char   *p, *last, *end, *out;
+    ssize_t   n;
+
+    out = buf;
+    p = list->data;
+    last = p + list->len;
+
+    for ( ;; ) {
+        end = ngx_strlchr(p, last, ',');
+        if (end == NULL) {
+            end = last;
+        }
+
+        n = npmtoken_package_pack_entry(p, end, kind, out);
+        if (n == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        out += n;
+
+        if (end == last) {
+            return out - buf;
+        }
+
+        p = end + 1;
+    }
+}
+
+
+static ssize_t
+npmtoken_package_pack_entry(u_char *p, u_char *last, npmtoken_package_e kind,
+    u_char *buf)
+{
+    size_t     len;
+    ngx_int_t  rc;
+
+    while (p < last && npmtoken_package_blank(*p)) {
+        p++;
+    }
+
+    while (p < last && npmtoken_package_blank(last[-1])) {
+        last--;
+    }
+
+    len = last - p;
+
+    if (kind == NPMTOKEN_PACKAGE_NAMES) {
+        rc = npmtoken_package_check(p, len);
+
+    } else {
+
+        /* with the shortest of packages behind it */
+
+        rc = (len > 1 && len <= NPMTOKEN_PACKAGE_MAX - 2 && *p == '@')
+             ? npmtoken_package_part(p + 1, last) : NGX_DECLINED;
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *buf = (u_char) len;
+    ngx_memcpy(buf + 1, p, len);
+
+    return len + 1;
+}
+
+
+u_char *
+npmtoken_package_next(u_char *p, ngx_str_t *name)
+{
+    name->len = *p;
+    name->data = p + 1;
+
+    return name->data + name->len;
+}
+
+
+ngx_int_t
+npmtoken_package_match(u_char *list, size_t len, npmtoken_package_e kind,
+    ngx_str_t *name)
+{
+    u_char     *p;
+    ngx_str_t   wanted, entry, base;
+
+    wanted = *name;
+
+    if (kind == NPMTOKEN_PACKAGE_SCOPES) {
+        npmtoken_package_base(name, &base);
+
+        if (base.len == name->len) {
+            return NGX_DECLINED;
+        }
+
+        wanted.len -= base.len + 1;
+    }
+
+    for (p = list; p < list + len; /* void */ ) {
+
+        p = npmtoken_package_next(p, &entry);
+
+        if (entry.len == wanted.len
+            && ngx_memcmp(entry.data, wanted.data, wanted.len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}

@@ -1,0 +1,61 @@
+
+/*
+ * Names of packages and of scopes, and lists of them.
+ */
+
+
+#ifndef _NPMTOKEN_PACKAGE_H_INCLUDED_
+#define _NPMTOKEN_PACKAGE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/* the longest package name: npm's limit, in bytes, with the scope */
+#define NPMTOKEN_PACKAGE_MAX  214
+
+
+typedef enum {
+    NPMTOKEN_PACKAGE_NAMES = 0,     /* "name", "@scope/name" */
+    NPMTOKEN_PACKAGE_SCOPES         /* "@scope" */
+} npmtoken_package_e;
+
+
+/* NGX_OK if this is a package name by npm's grammar, else NGX_DECLINED */
+ngx_int_t npmtoken_package_check(u_char *p, size_t len);
+
+/* the part of a package name behind the scope, or all of it */
+void npmtoken_package_base(ngx_str_t *name, ngx_str_t *base);
+
+/* the most bytes that a list may need when packed */
+#define npmtoken_package_size(list)  ((list)->len + 1)
+
+/*
+ * Packs a list "name, name, ..." into "buf" of npmtoken_package_size()
+ * bytes, a form that is position-independent and may be copied.  Returns the
+ * bytes used, or NGX_ERROR if an entry is not exactly a name of this kind.
+ */
+ssize_t npmtoken_package_pack(ngx_str_t *list, npmtoken_package_e kind,
+    u_char *buf);
+
+/*
+ * Sets "name" to the first name of a packed list and returns where the rest
+ * of the list is:
+ *
+ *     for (p = list; p < list + len; ) {
+ *         p = npmtoken_package_next(p, &name);
+ *         ...
+ *     }
+ */
+u_char *npmtoken_package_next(u_char *p, ngx_str_t *name);
+
+/*
+ * NGX_OK if the name of a package is in a packed list of names, or its scope
+ * in one of scopes; NGX_DECLINED if not.  Case matters.
+ */
+ngx_int_t npmtoken_package_match(u_char *list, size_t len,
+    npmtoken_package_e kind, ngx_str_t *name);
+
+
+#endif /* _NPMTOKEN_PACKAGE_H_INCLUDED_ */
