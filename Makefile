@@ -9,7 +9,7 @@ MODULE := build/ngx_http_npmtoken_module.so
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: all deps demo run test unit t examples docs clients lint soak
-.PHONY: promise model faults mutants bench clean help
+.PHONY: promise property model faults mutants bench clean help
 .PHONY: $(MODULE)
 
 
@@ -32,7 +32,7 @@ run: $(MODULE)
 	@node demo/demo.mjs --stay
 
 test:
-	@tools/test lint unit t examples docs clients-short promise
+	@tools/test lint unit t examples docs clients-short property-short promise
 
 unit t examples docs clients promise lint soak:
 	@tools/test $@
@@ -45,6 +45,11 @@ model:
 SECONDS := 60
 SEED    := 1
 BOUND   := 400
+
+property: SECONDS := 600
+property: $(MODULE)
+	@tools/deps build demo
+	@t/property/run $(SECONDS) $(SEED)
 
 faults: $(MODULE)
 	@tools/deps build promise
