@@ -73,6 +73,11 @@ POST    /-/npm/v1/oidc/token/exchange/package/pkg  -  200 uri=/-/v1/login
         rewrite ^/inner/(.*)$ /$1 break;
         proxy_pass http://registry;
     }
+    location ~* ^/any/ {
+        npmtoken_base /any/;
+        rewrite (?i)^/any/(.*)$ /$1 break;
+        proxy_pass http://registry;
+    }
 --- cases
 GET     /npm/@s%2fpkg                        npm_ro    200 uri=/@s/pkg
 PUT     /npm/@s%2fpkg                        npm_ro    403 readonly  op=write
@@ -87,6 +92,11 @@ PUT     /last/-/user/org.couchdb.user:a      -         200 uri=/-/user/org.couch
 DELETE  /last/-/user/token/npm_ro            npm_ro    200 uri=/-/user/token/npm_ro
 PUT     /last/pkg                            npm_ro    403 readonly  op=write
 PUT     /inner/-/user/org.couchdb.user:a     -         404
+PUT     /any/-/user/org.couchdb.user:a       -         200 uri=/-/user/org.couchdb.user:a
+PUT     /Any/-/user/org.couchdb.user:a       -         401 no_token  op=write
+PUT     /%61ny/-/user/org.couchdb.user:a     -         401 no_token  op=write
+POST    /ANY/-/npm/v1/security/audits        npm_ro    403 readonly  op=write
+GET     /ANY/pkg                             npm_ro    200 uri=/pkg
 
 
 
