@@ -17,9 +17,17 @@ const isSegment = text => {
     }
 };
 
-const isPackage = text =>
-    /^((@|%40)[\w.~!*'()-]+(%2f))?[\w.~!*'()-]+$/i.test(text)
-    && !/^(@|%40|.*%2f)?\.{1,2}$/i.test(text);
+/* npm's names begin neither with "." nor with "_" */
+const PART = "[A-Za-z0-9~!*'()-][\\w.~!*'()-]*";
+const PACKAGE = new RegExp(`^(@${PART}/)?${PART}$`);
+
+const isPackage = text => {
+    try {
+        return PACKAGE.test(decodeURIComponent(text));
+    } catch {
+        return false;
+    }
+};
 
 
 /* a token may have slashes, but leads nowhere else */

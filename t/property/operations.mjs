@@ -229,7 +229,7 @@ export const OPERATIONS = [
         ]))],
 ];
 
-/* Verdaccio 6.8 lacks these, or wants a header for them that nothing is */
+/* Verdaccio 6.8 lacks these, or wants a Content-Type that nothing has */
 const LACKING = ['upload a tarball', 'access', 'owners', 'trust', 'stage',
                  'star, pnpm', 'team', 'org', 'hook'];
 

@@ -26,7 +26,7 @@ import { exchange, HOLES, socketOf, startSite, Tail, VARIANTS }
 import { State } from './state.mjs';
 
 const LANES = 24;
-const ANSWER_MS = 4000;
+const ANSWER_MS = 15000;
 const SETTLE_MS = 300;
 
 /* of the writes of a batch, so many once more with a full token */

@@ -181,7 +181,7 @@ ${temps}
     client_body_timeout   200ms;
     keepalive_timeout     100ms;
     send_timeout          2s;
-    proxy_read_timeout    2s;
+    proxy_read_timeout    10s;
     lingering_timeout     200ms;
 
     npmtoken_store main {
