@@ -1,0 +1,163 @@
+
+/*
+ * What the files of the token API share: the configuration of a location,
+ * and a request that is being answered.
+ *
+ * The answer is made in steps, each of which waits for something: the body,
+ * Redis, a thread, the registry.  A step is a function of the context; it
+ * ends by starting the next, or by an answer.  What is waited for is detached
+ * from the request: it may outlive it, and then calls nobody.
+ */
+
+
+#ifndef _NGX_HTTP_NPMTOKEN_API_H_INCLUDED_
+#define _NGX_HTTP_NPMTOKEN_API_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include <jansson.h>
+#include "ngx_http_npmtoken_request.h"
+#include "npmtoken_account.h"
+#include "npmtoken_password.h"
+#include "npmtoken_otp.h"
+#include "npmtoken_script.h"
+#include "npmtoken_token.h"
+
+
+typedef struct ngx_http_npmtoken_api_ctx_s       ngx_http_npmtoken_api_ctx_t;
+typedef struct ngx_http_npmtoken_api_db_s        ngx_http_npmtoken_api_db_t;
+typedef struct ngx_http_npmtoken_api_attempts_s
+    ngx_http_npmtoken_api_attempts_t;
+
+
+/* npmtoken_api_login */
+
+#define NGX_HTTP_NPMTOKEN_API_ACCOUNTS  0
+#define NGX_HTTP_NPMTOKEN_API_PROXY     1
+
+
+typedef struct {
+    ngx_http_npmtoken_store_t         *store;      /* NULL: off */
+    ngx_http_npmtoken_api_db_t        *db;         /* of that store */
+    ngx_uint_t                         login;
+    ngx_uint_t                         signup;
+    ngx_uint_t                         unstated;   /* 1: read-only is what a
+                                                      granular token is that
+                                                      says no permission */
+    ngx_uint_t                         replicas;
+    ngx_msec_t                         replicas_timeout;
+    ngx_uint_t                         account_attempts;  /* 0: no limit */
+    ngx_uint_t                         address_attempts;  /* the same */
+    time_t                             attempts_time;
+    ngx_http_npmtoken_api_attempts_t  *attempts;
+    ngx_uint_t                         max_tokens; /* of an account */
+    ngx_uint_t                         max_cidrs;  /* of a token */
+    size_t                             max_body;
+    ngx_str_t                          issuer;     /* for authenticators */
+    ngx_thread_pool_t                 *pool;
+} ngx_http_npmtoken_api_conf_t;
+
+
+typedef enum {
+    NGX_HTTP_NPMTOKEN_API_OTHER = 0,   /* goes on to the registry */
+    NGX_HTTP_NPMTOKEN_API_WEB_LOGIN,
+    NGX_HTTP_NPMTOKEN_API_LOGIN,
+    NGX_HTTP_NPMTOKEN_API_LOGOUT,
+    NGX_HTTP_NPMTOKEN_API_WHOAMI,
+    NGX_HTTP_NPMTOKEN_API_PROFILE_GET,
+    NGX_HTTP_NPMTOKEN_API_PROFILE_SET,
+    NGX_HTTP_NPMTOKEN_API_LIST,
+    NGX_HTTP_NPMTOKEN_API_CREATE,
+    NGX_HTTP_NPMTOKEN_API_REVOKE
+} ngx_http_npmtoken_api_call_e;
+
+
+typedef void (*ngx_http_npmtoken_api_step_pt)(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* NULL: Redis cannot be asked; it may or may not have done what it was told */
+typedef void (*ngx_http_npmtoken_api_reply_pt)(
+    ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
+
+
+/* what a token is to be, or is */
+
+typedef struct {
+    ngx_str_t                          name;
+    ngx_str_t                          description;
+    ngx_array_t                        cidrs;      /* of ngx_str_t */
+    ngx_array_t                        packages;   /* the same */
+    ngx_array_t                        scopes;     /* the same */
+    int64_t                            expires_at; /* or NPMTOKEN_NEVER */
+    unsigned                           readonly:1;
+    unsigned                           bypass_2fa:1;
+    unsigned                           all:1;      /* packages, it says */
+    unsigned                           granular:1; /* asked for by a later
+                                                      npm, */
+    unsigned                           stated:1;   /* which says what it may */
+} ngx_http_npmtoken_api_grant_t;
+
+
+struct ngx_http_npmtoken_api_ctx_s {
+    ngx_http_request_t                *request;
+    ngx_http_npmtoken_api_conf_t      *conf;
+    ngx_http_npmtoken_ctx_t           *judged;     /* by the front module;
+                                                      NULL: nothing was */
+    ngx_http_npmtoken_api_call_e       call;
+    ngx_str_t                          subject;    /* name, id or token in the
+                                                      path, decoded */
+    ngx_str_t                          user;       /* the account */
+    json_t                            *body;       /* freed with the request */
+
+    /* authentication: who asks, with what */
+    ngx_str_t                          password;
+    ngx_str_t                          email;      /* for the registry */
+    ngx_http_npmtoken_api_step_pt      loaded;     /* the step after the
+                                                      account is known, */
+    ngx_http_npmtoken_api_step_pt      granted;    /* and after all of it */
+    npmtoken_account_t                 account;
+    unsigned                           exists:1;   /* the account */
+    unsigned                           counted:1;  /* as an attempt */
+    unsigned                           guarded:1;  /* it may go on */
+
+    /* a new token, or one that is changed */
+    ngx_http_npmtoken_api_grant_t      grant;
+    ngx_str_t                          token;
+    u_char                             key[NPMTOKEN_KEY_LEN];
+    ngx_str_t                          created;    /* now, as npm prints it */
+    ngx_array_t                        record;     /* of ngx_str_t: arguments
+                                                      of its script */
+
+    /* a change of the account */
+    npmtoken_tfa_e                     mode;
+    ngx_str_t                          fullname;
+    ngx_str_t                          new_password;
+    ngx_str_t                          old_hash;
+    u_char                            *codes;      /* recovery codes */
+
+    /* of a list */
+    ngx_int_t                          page;
+    ngx_int_t                          per_page;
+
+    /* what is waited for */
+    void                              *job;        /* of _db or _crypt */
+    void                             (*detach)(void *job);
+    ngx_http_npmtoken_api_reply_pt     replied;
+    void                             (*computed)(
+                                           ngx_http_npmtoken_api_ctx_t *ctx,
+                                           ngx_int_t rc);
+    ngx_uint_t                         registry_status;
+    unsigned                           unreplicated:1; /* done, but known to
+                                                      too few replicas */
+};
+
+
+extern ngx_module_t  ngx_http_npmtoken_api_module;
+
+/* The request waits: what the client does meanwhile is seen later. */
+void ngx_http_npmtoken_api_park(ngx_http_npmtoken_api_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_NPMTOKEN_API_H_INCLUDED_ */

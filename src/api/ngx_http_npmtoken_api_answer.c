@@ -1,0 +1,267 @@
+
+#include "ngx_http_npmtoken_api_answer.h"
+
+
+static void ngx_http_npmtoken_api_finalize(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_int_t rc);
+static ngx_int_t ngx_http_npmtoken_api_send(ngx_http_request_t *r,
+    ngx_uint_t status, char *text);
+
+
+static ngx_str_t  ngx_http_npmtoken_api_type = ngx_string("application/json");
+static ngx_str_t  ngx_http_npmtoken_api_no_store = ngx_string("no-store");
+static ngx_str_t  ngx_http_npmtoken_api_otp = ngx_string("OTP");
+static ngx_str_t  ngx_http_npmtoken_api_one = ngx_string("1");
+
+
+void
+ngx_http_npmtoken_api_answer(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_uint_t status, json_t *json)
+{
+    char       *text;
+    ngx_int_t   rc;
+
+    if (json == NULL) {
+        ngx_http_npmtoken_api_finalize(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    text = json_dumps(json, JSON_COMPACT);
+
+    json_decref(json);
+
+    if (text == NULL) {
+        ngx_http_npmtoken_api_finalize(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    rc = ngx_http_npmtoken_api_send(ctx->request, status, text);
+
+    /* it may have had a token in it */
+
+    ngx_explicit_memzero(text, ngx_strlen(text));
+    free(text);
+
+    ngx_http_npmtoken_api_finalize(ctx, rc);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_send(ngx_http_request_t *r, ngx_uint_t status,
+    char *text)
+{
+    u_char                    *p;
+    ngx_http_complex_value_t   cv;
+
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+
+    cv.value.len = ngx_strlen(text);
+    cv.value.data = ngx_pnalloc(r->pool, cv.value.len + 1);
+
+    if (cv.value.data == NULL
+        || ngx_http_npmtoken_api_header(r, "Cache-Control",
+                                        &ngx_http_npmtoken_api_no_store)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_cpymem(cv.value.data, text, cv.value.len);
+    *p = '\n';
+    cv.value.len++;
+
+    /* or discarding the body would first invite it with a "100 Continue" */
+    r->expect_tested = 1;
+
+    return ngx_http_send_response(r, status, &ngx_http_npmtoken_api_type,
+                                  &cv);
+}
+
+
+void
+ngx_http_npmtoken_api_done(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    r->headers_out.status = NGX_HTTP_NO_CONTENT;
+    r->header_only = 1;
+
+    if (ngx_http_npmtoken_api_header(r, "Cache-Control",
+                                     &ngx_http_npmtoken_api_no_store)
+        != NGX_OK)
+    {
+        ngx_http_npmtoken_api_finalize(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_send_header(r);
+    }
+
+    ngx_http_npmtoken_api_finalize(ctx, rc);
+}
+
+
+void
+ngx_http_npmtoken_api_error(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_uint_t status, const char *sentence)
+{
+    ngx_http_npmtoken_api_answer(ctx, status,
+                                 json_pack("{ss}", "error", sentence));
+}
+
+
+void
+ngx_http_npmtoken_api_error_quote(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_uint_t status, const char *text, ngx_str_t *quoted)
+{
+    ngx_http_npmtoken_api_answer(ctx, status,
+                                 json_pack("{ss++%}", "error", text, ": ",
+                                           quoted->data, quoted->len));
+}
+
+
+void
+ngx_http_npmtoken_api_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
+    const char *sentence)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    if (ngx_http_npmtoken_api_header(r, "WWW-Authenticate",
+                                     &ngx_http_npmtoken_api_otp)
+        != NGX_OK)
+    {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_UNAUTHORIZED, sentence);
+}
+
+
+void
+ngx_http_npmtoken_api_denied(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    static ngx_str_t  bearer = ngx_string("Bearer");
+    static ngx_str_t  notice = ngx_string("You have to log in for this: "
+                                          "npm login.");
+
+    if (ngx_http_npmtoken_api_header(ctx->request, "WWW-Authenticate",
+                                     &bearer)
+        != NGX_OK
+        || ngx_http_npmtoken_api_header(ctx->request, "npm-notice", &notice)
+           != NGX_OK)
+    {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_UNAUTHORIZED,
+                                (char *) notice.data);
+}
+
+
+void
+ngx_http_npmtoken_api_too_many(ngx_http_npmtoken_api_ctx_t *ctx,
+    time_t seconds)
+{
+    ngx_str_t  value;
+
+    value.data = ngx_pnalloc(ctx->request->pool, NGX_TIME_T_LEN);
+
+    if (value.data == NULL) {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    value.len = ngx_sprintf(value.data, "%T", seconds) - value.data;
+
+    if (ngx_http_npmtoken_api_header(ctx->request, "Retry-After", &value)
+        != NGX_OK)
+    {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_TOO_MANY_REQUESTS,
+                                "Too many failed attempts to log in. "
+                                "Wait a while, then try again.");
+}
+
+
+void
+ngx_http_npmtoken_api_unavailable(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    if (ngx_http_npmtoken_api_header(ctx->request, "Retry-After",
+                                     &ngx_http_npmtoken_api_one)
+        != NGX_OK)
+    {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                "Accounts and tokens cannot be read or "
+                                "changed now. Try again in a moment.");
+}
+
+
+void
+ngx_http_npmtoken_api_unreplicated(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                "This is done, but too few copies of the "
+                                "database are known to have it. Look whether "
+                                "it holds, and try again.");
+}
+
+
+void
+ngx_http_npmtoken_api_failed(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_finalize(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_header(ngx_http_request_t *r, char *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value = *value;
+
+    return NGX_OK;
+}
+
+
+/* the request goes on to end as any other does */
+
+static void
+ngx_http_npmtoken_api_finalize(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    r->read_event_handler = ngx_http_block_reading;
+
+    ngx_http_finalize_request(r, rc);
+}

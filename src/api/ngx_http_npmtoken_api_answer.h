@@ -1,0 +1,55 @@
+
+/*
+ * Answers of the token API.  Each function ends the request: nothing of ctx
+ * may be used after it.
+ */
+
+
+#ifndef _NGX_HTTP_NPMTOKEN_API_ANSWER_H_INCLUDED_
+#define _NGX_HTTP_NPMTOKEN_API_ANSWER_H_INCLUDED_
+
+
+#include "ngx_http_npmtoken_api.h"
+
+
+/* "json" is given away; NULL: no memory, which is answered too */
+void ngx_http_npmtoken_api_answer(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_uint_t status, json_t *json);
+
+/* an answer without a body: 204 */
+void ngx_http_npmtoken_api_done(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* {"error": SENTENCE}; what it quotes of a request is escaped */
+void ngx_http_npmtoken_api_error(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_uint_t status, const char *sentence);
+
+/* the same, of the sentence 'TEXT: QUOTED' */
+void ngx_http_npmtoken_api_error_quote(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_uint_t status, const char *text, ngx_str_t *quoted);
+
+/* 401 with "WWW-Authenticate: OTP": npm then prompts */
+void ngx_http_npmtoken_api_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
+    const char *sentence);
+
+/* 429 with Retry-After in seconds */
+void ngx_http_npmtoken_api_too_many(ngx_http_npmtoken_api_ctx_t *ctx,
+    time_t seconds);
+
+/* the token is not good for this, though its location let it through: 401 */
+void ngx_http_npmtoken_api_denied(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* Redis cannot be asked: 503 */
+void ngx_http_npmtoken_api_unavailable(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* it is done, but fewer replicas than asked for are known to have it: 503 */
+void ngx_http_npmtoken_api_unreplicated(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* no memory: 500 */
+void ngx_http_npmtoken_api_failed(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* Adds a header line to the answer that comes: NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_http_npmtoken_api_header(ngx_http_request_t *r, char *name,
+    ngx_str_t *value);
+
+
+#endif /* _NGX_HTTP_NPMTOKEN_API_ANSWER_H_INCLUDED_ */

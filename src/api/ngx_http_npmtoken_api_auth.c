@@ -1,0 +1,353 @@
+
+#include "ngx_http_npmtoken_api_auth.h"
+#include "ngx_http_npmtoken_api_answer.h"
+#include "ngx_http_npmtoken_api_attempts.h"
+#include "ngx_http_npmtoken_api_crypt.h"
+#include "ngx_http_npmtoken_api_db.h"
+#include "ngx_http_npmtoken_api_registry.h"
+#include "ngx_http_npmtoken_api_text.h"
+
+
+static void ngx_http_npmtoken_api_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply);
+static void ngx_http_npmtoken_api_password(ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_password_checked(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
+static void ngx_http_npmtoken_api_factor(ngx_http_npmtoken_api_ctx_t *ctx);
+static ngx_str_t *ngx_http_npmtoken_api_otp_header(ngx_http_request_t *r);
+static void ngx_http_npmtoken_api_totp(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *code);
+static void ngx_http_npmtoken_api_recovery(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *code);
+static void ngx_http_npmtoken_api_use(ngx_http_npmtoken_api_ctx_t *ctx,
+    char *kind, ngx_str_t *value);
+static void ngx_http_npmtoken_api_used(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply);
+static void ngx_http_npmtoken_api_wrong_code(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_grant(ngx_http_npmtoken_api_ctx_t *ctx);
+
+
+void
+ngx_http_npmtoken_api_load(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next)
+{
+    ngx_str_t  argv[2];
+
+    ctx->loaded = next;
+
+    ngx_str_set(&argv[0], "HGETALL");
+    argv[1] = ngx_http_npmtoken_api_redis_key(ctx, "user:", &ctx->user);
+
+    if (argv[1].data == NULL) {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    if (ngx_http_npmtoken_api_read(ctx, 2, argv, ngx_http_npmtoken_api_loaded)
+        != NGX_AGAIN)
+    {
+        ngx_http_npmtoken_api_unavailable(ctx);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_api_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply)
+{
+    ngx_str_t          name;
+    ngx_uint_t         n;
+    npmtoken_field_t  *fields, *bad;
+
+    fields = reply ? ngx_http_npmtoken_api_fields(ctx, reply, &n) : NULL;
+
+    if (fields == NULL) {
+        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_unavailable(ctx);
+        return;
+    }
+
+    ngx_memzero(&ctx->account, sizeof(npmtoken_account_t));
+
+    ctx->exists = (n != 0);
+    bad = n ? npmtoken_account_parse(&ctx->account, fields, n) : NULL;
+
+    if (bad) {
+        name = ngx_http_npmtoken_api_plain(&bad->name);
+
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "npmtoken account \"%V\" cannot be used: field \"%V\"",
+                      &ctx->user, &name);
+
+        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
+                           "This account cannot be used. Ask who runs this "
+                           "registry to look at it.");
+        return;
+    }
+
+    ctx->loaded(ctx);
+}
+
+
+void
+ngx_http_npmtoken_api_authenticate(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt granted)
+{
+    time_t  wait;
+
+    ctx->granted = granted;
+
+    wait = ngx_http_npmtoken_api_attempts_begin(ctx);
+
+    if (wait) {
+        ngx_http_npmtoken_api_too_many(ctx, wait);
+        return;
+    }
+
+    ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_password);
+}
+
+
+static void
+ngx_http_npmtoken_api_password(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    /* an account may have its password here though others do not */
+
+    if (ctx->conf->login == NGX_HTTP_NPMTOKEN_API_PROXY
+        && ctx->account.password.len == 0)
+    {
+        rc = ngx_http_npmtoken_api_registry(ctx,
+                                      ngx_http_npmtoken_api_password_checked);
+    } else {
+        rc = ngx_http_npmtoken_api_verify(ctx,
+                                      ngx_http_npmtoken_api_password_checked);
+    }
+
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    ngx_http_npmtoken_api_attempts_succeeded(ctx);
+    ngx_http_npmtoken_api_unavailable(ctx);
+}
+
+
+static void
+ngx_http_npmtoken_api_password_checked(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    if (rc == NGX_ERROR) {
+        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_unavailable(ctx);
+        return;
+    }
+
+    if (rc != NGX_OK || ctx->account.locked) {
+        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_UNAUTHORIZED,
+                                    "The user name or the password is wrong.");
+        return;
+    }
+
+    ngx_http_npmtoken_api_factor(ctx);
+}
+
+
+void
+ngx_http_npmtoken_api_second_factor(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt granted)
+{
+    time_t  wait;
+
+    ctx->granted = granted;
+
+    wait = ngx_http_npmtoken_api_attempts_begin(ctx);
+
+    if (wait) {
+        ngx_http_npmtoken_api_too_many(ctx, wait);
+        return;
+    }
+
+    ngx_http_npmtoken_api_factor(ctx);
+}
+
+
+static void
+ngx_http_npmtoken_api_factor(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_str_t  *code;
+
+    if (ctx->account.tfa == NPMTOKEN_TFA_OFF) {
+        ngx_http_npmtoken_api_grant(ctx);
+        return;
+    }
+
+    code = ngx_http_npmtoken_api_otp_header(ctx->request);
+
+    if (code == NULL || code->len == 0) {
+
+        /* npm learns only now that it has to ask for one */
+
+        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_challenge(ctx,
+                         "You must provide a one-time password: six digits "
+                         "from your authenticator, or a recovery code. "
+                         "Use npm --otp=<code>.");
+        return;
+    }
+
+    if (npmtoken_otp_is_recovery(code) == NGX_OK) {
+        ngx_http_npmtoken_api_recovery(ctx, code);
+
+    } else {
+        ngx_http_npmtoken_api_totp(ctx, code);
+    }
+}
+
+
+static ngx_str_t *
+ngx_http_npmtoken_api_otp_header(ngx_http_request_t *r)
+{
+    ngx_str_t         name, *value;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    ngx_str_set(&name, "npm-otp");
+
+    value = NULL;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (!ngx_http_npmtoken_is_header(&h[i], &name)) {
+                continue;
+            }
+
+            /* of two, none: another behind us may take the other */
+
+            if (value) {
+                return NULL;
+            }
+
+            value = &h[i].value;
+        }
+    }
+
+    return value;
+}
+
+
+static void
+ngx_http_npmtoken_api_totp(ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *code)
+{
+    u_char     buf[NGX_INT64_LEN];
+    int64_t    step;
+    ngx_str_t  value;
+
+    step = npmtoken_otp_verify(&ctx->account.totp, code, time(NULL),
+                               ctx->account.totp_used);
+    if (step < 0) {
+        ngx_http_npmtoken_api_wrong_code(ctx);
+        return;
+    }
+
+    value.data = buf;
+    value.len = ngx_sprintf(buf, "%L", step) - buf;
+
+    ngx_http_npmtoken_api_use(ctx, "totp", &value);
+}
+
+
+static void
+ngx_http_npmtoken_api_recovery(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *code)
+{
+    u_char     buf[NPMTOKEN_RECOVERY_LEN];
+    ngx_str_t  value;
+
+    if (npmtoken_otp_recovery_hash(code, buf) != NGX_OK) {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    value.data = buf;
+    value.len = NPMTOKEN_RECOVERY_LEN;
+
+    ngx_http_npmtoken_api_use(ctx, "recovery", &value);
+}
+
+
+/* on all nodes only once: Redis decides */
+
+static void
+ngx_http_npmtoken_api_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
+    ngx_str_t *value)
+{
+    ngx_str_t  argv[4];
+
+    ngx_str_set(&argv[0], "1");
+    argv[1] = ngx_http_npmtoken_api_redis_key(ctx, "user:", &ctx->user);
+    argv[2].data = (u_char *) kind;
+    argv[2].len = ngx_strlen(kind);
+    argv[3] = *value;
+
+    if (argv[1].data == NULL) {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    if (ngx_http_npmtoken_api_write(ctx, &npmtoken_script_otp, 4, argv,
+                                    ngx_http_npmtoken_api_used)
+        != NGX_AGAIN)
+    {
+        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_unavailable(ctx);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_api_used(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply)
+{
+    /*
+     * Where a replica that does not know of it may take over, the code might
+     * be taken a second time.
+     */
+
+    if (reply == NULL || ctx->unreplicated) {
+        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_unavailable(ctx);
+        return;
+    }
+
+    if (ngx_http_npmtoken_api_is(reply, "OK") != NGX_OK) {
+        ngx_http_npmtoken_api_wrong_code(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_grant(ctx);
+}
+
+
+static void
+ngx_http_npmtoken_api_wrong_code(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_challenge(ctx,
+                         "This one-time password is wrong, too old, or has "
+                         "been used. Wait for the next one and try again.");
+}
+
+
+static void
+ngx_http_npmtoken_api_grant(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_attempts_succeeded(ctx);
+
+    ctx->granted(ctx);
+}

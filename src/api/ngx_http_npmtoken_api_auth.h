@@ -1,0 +1,36 @@
+
+/*
+ * Proof of who one is: password, then one-time password.
+ *
+ * In this order, since the other one would tell who has an account.  What is
+ * wrong is answered here; what is right goes on with ctx->granted.
+ */
+
+
+#ifndef _NGX_HTTP_NPMTOKEN_API_AUTH_H_INCLUDED_
+#define _NGX_HTTP_NPMTOKEN_API_AUTH_H_INCLUDED_
+
+
+#include "ngx_http_npmtoken_api.h"
+
+
+/*
+ * Loads the account ctx->user from Redis into ctx->account and ctx->exists,
+ * then calls "next".  Answers if Redis is away or the account is bad.
+ */
+void ngx_http_npmtoken_api_load(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next);
+
+/*
+ * Loads the account; then ctx->password has to be right, by its hash or by
+ * the registry; then, if the account has a second factor, the npm-otp header.
+ */
+void ngx_http_npmtoken_api_authenticate(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt granted);
+
+/* The second half alone: the account is loaded. */
+void ngx_http_npmtoken_api_second_factor(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt granted);
+
+
+#endif /* _NGX_HTTP_NPMTOKEN_API_AUTH_H_INCLUDED_ */

@@ -1,0 +1,45 @@
+
+/*
+ * The calls of the token API: each is a step that answers its request, by
+ * itself or by those that follow it.
+ */
+
+
+#ifndef _NGX_HTTP_NPMTOKEN_API_CALLS_H_INCLUDED_
+#define _NGX_HTTP_NPMTOKEN_API_CALLS_H_INCLUDED_
+
+
+#include "ngx_http_npmtoken_api.h"
+
+
+/* _login */
+void ngx_http_npmtoken_api_web_login(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_login(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_logout(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_whoami(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* _tokens */
+void ngx_http_npmtoken_api_list(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_create(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_revoke(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* _profile */
+void ngx_http_npmtoken_api_profile_get(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_profile_set(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/*
+ * _tokens: stores the token of ctx->grant and, when that is done, calls
+ * "next"; answers where it is not.
+ */
+void ngx_http_npmtoken_api_store_token(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next);
+
+/*
+ * _tokens: revokes the token with this key of ctx->user; "self": its own
+ * bearer asks.  "next" gets the reply of npmtoken_script_revoke.
+ */
+void ngx_http_npmtoken_api_revoke_key(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *key, ngx_uint_t self, ngx_http_npmtoken_api_reply_pt next);
+
+
+#endif /* _NGX_HTTP_NPMTOKEN_API_CALLS_H_INCLUDED_ */

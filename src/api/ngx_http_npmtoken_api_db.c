@@ -1,0 +1,643 @@
+
+/*
+ * Two connections a worker, since WAIT holds up what is behind it: one to
+ * read, one to write.  A command is a job; its memory is its own, as its
+ * request may be gone before the reply is there.
+ *
+ * A command that has been sent is never sent again: it may have been done.
+ */
+
+
+#include "ngx_http_npmtoken_api_db.h"
+
+
+/* a list of tokens is the longest reply */
+#define NGX_HTTP_NPMTOKEN_API_MAX_REPLY     (8 * 1024 * 1024)
+#define NGX_HTTP_NPMTOKEN_API_MAX_ELEMENTS  65536
+
+
+typedef struct {
+    ngx_http_npmtoken_connection_t   conn;
+    ngx_queue_t                      jobs;      /* by age */
+} ngx_http_npmtoken_api_link_t;
+
+
+struct ngx_http_npmtoken_api_db_s {
+    ngx_http_npmtoken_store_t       *store;
+
+    /* of this worker; made when they are first needed */
+    ngx_http_npmtoken_api_link_t    *read;
+    ngx_http_npmtoken_api_link_t    *write;
+};
+
+
+typedef struct {
+    ngx_queue_t                      queue;
+    ngx_pool_t                      *pool;
+    ngx_http_npmtoken_api_link_t    *link;
+    ngx_http_npmtoken_api_ctx_t     *ctx;       /* NULL: detached */
+    ngx_http_npmtoken_api_reply_pt   handler;
+    ngx_event_t                      timer;
+
+    ngx_http_npmtoken_command_t      commands[2];
+    ngx_uint_t                       ncommands;
+    ngx_uint_t                       nreplies;
+    ngx_uint_t                       replicas;
+    redisReply                       status;    /* to the first of two */
+    unsigned                         sent:1;
+} ngx_http_npmtoken_api_job_t;
+
+
+static ngx_http_npmtoken_api_link_t *ngx_http_npmtoken_api_link(
+    ngx_http_npmtoken_store_t *store, ngx_http_npmtoken_api_link_t **link,
+    char *label);
+static ngx_http_npmtoken_api_job_t *ngx_http_npmtoken_api_job(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_http_npmtoken_api_link_t *link,
+    ngx_http_npmtoken_api_reply_pt handler);
+static ngx_int_t ngx_http_npmtoken_api_job_command(
+    ngx_http_npmtoken_api_job_t *job, ngx_uint_t nhead, ngx_str_t *head,
+    ngx_uint_t argc, ngx_str_t *argv);
+static ngx_int_t ngx_http_npmtoken_api_job_wait(
+    ngx_http_npmtoken_api_job_t *job, ngx_http_npmtoken_api_conf_t *conf);
+static ngx_int_t ngx_http_npmtoken_api_job_start(
+    ngx_http_npmtoken_api_job_t *job, ngx_msec_t timeout);
+static ngx_int_t ngx_http_npmtoken_api_job_send(
+    ngx_http_npmtoken_api_job_t *job);
+static void ngx_http_npmtoken_api_job_detach(void *data);
+static void ngx_http_npmtoken_api_job_end(ngx_http_npmtoken_api_job_t *job,
+    redisReply *reply);
+static void ngx_http_npmtoken_api_job_free(ngx_http_npmtoken_api_job_t *job);
+static void ngx_http_npmtoken_api_timer_handler(ngx_event_t *ev);
+static void ngx_http_npmtoken_api_ready_handler(void *data);
+static ngx_int_t ngx_http_npmtoken_api_reply_handler(void *data,
+    redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_api_keep_status(
+    ngx_http_npmtoken_api_job_t *job, redisReply *reply);
+static redisReply *ngx_http_npmtoken_api_waited(
+    ngx_http_npmtoken_api_job_t *job, redisReply *reply);
+static redisReply *ngx_http_npmtoken_api_no_error(
+    ngx_http_npmtoken_api_job_t *job, redisReply *reply);
+static void ngx_http_npmtoken_api_lost_handler(void *data);
+static void ngx_http_npmtoken_api_link_exit(
+    ngx_http_npmtoken_api_link_t *link);
+
+
+static ngx_http_npmtoken_owner_t  ngx_http_npmtoken_api_owner = {
+    ngx_http_npmtoken_api_ready_handler,
+    ngx_http_npmtoken_api_reply_handler,
+    ngx_http_npmtoken_api_lost_handler
+};
+
+
+ngx_http_npmtoken_api_db_t *
+ngx_http_npmtoken_api_db_get(ngx_conf_t *cf, ngx_array_t *dbs,
+    ngx_http_npmtoken_store_t *store)
+{
+    ngx_uint_t                     i;
+    ngx_http_npmtoken_api_db_t    *db, **p;
+
+    p = dbs->elts;
+
+    for (i = 0; i < dbs->nelts; i++) {
+        if (p[i]->store == store) {
+            return p[i];
+        }
+    }
+
+    p = ngx_array_push(dbs);
+    db = ngx_pcalloc(cf->pool, sizeof(ngx_http_npmtoken_api_db_t));
+
+    if (p == NULL || db == NULL) {
+        return NULL;
+    }
+
+    db->store = store;
+    *p = db;
+
+    return db;
+}
+
+
+static ngx_http_npmtoken_api_link_t *
+ngx_http_npmtoken_api_link(ngx_http_npmtoken_store_t *store,
+    ngx_http_npmtoken_api_link_t **link, char *label)
+{
+    ngx_http_npmtoken_connection_t  *conn;
+    ngx_http_npmtoken_api_link_t    *made;
+
+    if (*link) {
+        return *link;
+    }
+
+    made = ngx_calloc(sizeof(ngx_http_npmtoken_api_link_t), ngx_cycle->log);
+    if (made == NULL) {
+        return NULL;
+    }
+
+    ngx_queue_init(&made->jobs);
+
+    conn = &made->conn;
+
+    conn->endpoint = &store->lookup.endpoint;
+    conn->owner = &ngx_http_npmtoken_api_owner;
+    conn->data = made;
+    conn->connect_timeout = store->lookup.connect_timeout;
+    conn->max_reply = NGX_HTTP_NPMTOKEN_API_MAX_REPLY;
+    conn->max_elements = NGX_HTTP_NPMTOKEN_API_MAX_ELEMENTS;
+    conn->label.data = (u_char *) label;
+    conn->label.len = ngx_strlen(label);
+
+    ngx_http_npmtoken_connection_init(conn);
+
+    *link = made;
+
+    return made;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_read(ngx_http_npmtoken_api_ctx_t *ctx, ngx_uint_t argc,
+    ngx_str_t *argv, ngx_http_npmtoken_api_reply_pt handler)
+{
+    ngx_http_npmtoken_api_db_t    *db;
+    ngx_http_npmtoken_api_job_t   *job;
+    ngx_http_npmtoken_api_link_t  *link;
+
+    db = ctx->conf->db;
+
+    link = ngx_http_npmtoken_api_link(db->store, &db->read,
+                                      "npmtoken-api-read");
+    if (link == NULL) {
+        return NGX_ERROR;
+    }
+
+    job = ngx_http_npmtoken_api_job(ctx, link, handler);
+    if (job == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_npmtoken_api_job_command(job, 0, NULL, argc, argv)
+        != NGX_OK)
+    {
+        ngx_http_npmtoken_api_job_free(job);
+        return NGX_ERROR;
+    }
+
+    return ngx_http_npmtoken_api_job_start(job, db->store->lookup.timeout);
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_write(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *script, ngx_uint_t argc, ngx_str_t *argv,
+    ngx_http_npmtoken_api_reply_pt handler)
+{
+    ngx_str_t                      head[2];
+    ngx_msec_t                     timeout;
+    ngx_http_npmtoken_api_db_t    *db;
+    ngx_http_npmtoken_api_job_t   *job;
+    ngx_http_npmtoken_api_link_t  *link;
+
+    db = ctx->conf->db;
+
+    link = ngx_http_npmtoken_api_link(db->store, &db->write,
+                                      "npmtoken-api-write");
+    if (link == NULL) {
+        return NGX_ERROR;
+    }
+
+    job = ngx_http_npmtoken_api_job(ctx, link, handler);
+    if (job == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&head[0], "EVAL");
+    head[1] = *script;
+
+    timeout = db->store->lookup.timeout;
+
+    if (ngx_http_npmtoken_api_job_command(job, 2, head, argc, argv)
+        != NGX_OK)
+    {
+        goto failed;
+    }
+
+    if (ctx->conf->replicas) {
+        timeout += ctx->conf->replicas_timeout;
+
+        if (ngx_http_npmtoken_api_job_wait(job, ctx->conf) != NGX_OK) {
+            goto failed;
+        }
+    }
+
+    return ngx_http_npmtoken_api_job_start(job, timeout);
+
+failed:
+
+    ngx_http_npmtoken_api_job_free(job);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_http_npmtoken_api_job_t *
+ngx_http_npmtoken_api_job(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_link_t *link, ngx_http_npmtoken_api_reply_pt handler)
+{
+    ngx_pool_t                   *pool;
+    ngx_http_npmtoken_api_job_t  *job;
+
+    pool = ngx_create_pool(4096, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    job = ngx_pcalloc(pool, sizeof(ngx_http_npmtoken_api_job_t));
+    if (job == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    job->pool = pool;
+    job->link = link;
+    job->ctx = ctx;
+    job->handler = handler;
+
+    job->timer.handler = ngx_http_npmtoken_api_timer_handler;
+    job->timer.data = job;
+    job->timer.log = ngx_cycle->log;
+
+    return job;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_job_command(ngx_http_npmtoken_api_job_t *job,
+    ngx_uint_t nhead, ngx_str_t *head, ngx_uint_t argc, ngx_str_t *argv)
+{
+    ngx_str_t                    *arg, *from;
+    ngx_uint_t                    i;
+    ngx_http_npmtoken_command_t  *command;
+
+    command = &job->commands[job->ncommands++];
+
+    command->argc = nhead + argc;
+    command->argv = ngx_palloc(job->pool, command->argc * sizeof(ngx_str_t));
+
+    if (command->argv == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < command->argc; i++) {
+        arg = &command->argv[i];
+        from = i < nhead ? &head[i] : &argv[i - nhead];
+
+        arg->len = from->len;
+        arg->data = ngx_pnalloc(job->pool, from->len + 1);
+
+        if (arg->data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(arg->data, from->data, from->len);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_job_wait(ngx_http_npmtoken_api_job_t *job,
+    ngx_http_npmtoken_api_conf_t *conf)
+{
+    u_char     buf[2 * NGX_INT64_LEN];
+    ngx_str_t  argv[3];
+
+    ngx_str_set(&argv[0], "WAIT");
+
+    argv[1].data = buf;
+    argv[1].len = ngx_sprintf(buf, "%ui", conf->replicas) - buf;
+
+    argv[2].data = buf + NGX_INT64_LEN;
+    argv[2].len = ngx_sprintf(argv[2].data, "%M", conf->replicas_timeout)
+                  - argv[2].data;
+
+    job->replicas = conf->replicas;
+
+    return ngx_http_npmtoken_api_job_command(job, 0, NULL, 3, argv);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_job_start(ngx_http_npmtoken_api_job_t *job,
+    ngx_msec_t timeout)
+{
+    ngx_http_npmtoken_api_link_t  *link;
+
+    link = job->link;
+
+    if (link->conn.state != NGX_HTTP_NPMTOKEN_READY) {
+        ngx_http_npmtoken_connection_open(&link->conn);
+
+    } else if (ngx_http_npmtoken_api_job_send(job) != NGX_OK) {
+        ngx_http_npmtoken_api_job_free(job);
+        return NGX_ERROR;
+    }
+
+    ngx_queue_insert_tail(&link->jobs, &job->queue);
+
+    ngx_add_timer(&job->timer, timeout);
+
+    job->ctx->job = job;
+    job->ctx->detach = ngx_http_npmtoken_api_job_detach;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_job_send(ngx_http_npmtoken_api_job_t *job)
+{
+    if (ngx_http_npmtoken_connection_send(&job->link->conn, job->commands,
+                                          job->ncommands)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    job->sent = 1;
+
+    return NGX_OK;
+}
+
+
+/* the request goes; the replies are still to be taken from the pipeline */
+
+static void
+ngx_http_npmtoken_api_job_detach(void *data)
+{
+    ngx_http_npmtoken_api_job_t  *job = data;
+
+    job->ctx = NULL;
+}
+
+
+/* the job is freed, then its request goes on, and may be gone after that */
+
+static void
+ngx_http_npmtoken_api_job_end(ngx_http_npmtoken_api_job_t *job,
+    redisReply *reply)
+{
+    ngx_connection_t                *c;
+    ngx_http_npmtoken_api_ctx_t     *ctx;
+    ngx_http_npmtoken_api_reply_pt   handler;
+
+    ctx = job->ctx;
+    handler = job->handler;
+
+    ngx_queue_remove(&job->queue);
+
+    if (ctx) {
+        c = ctx->request->connection;
+
+        ctx->job = NULL;
+
+        ngx_http_set_log_request(c->log, ctx->request);
+
+        handler(ctx, reply);
+
+        ngx_http_run_posted_requests(c);
+    }
+
+    ngx_http_npmtoken_api_job_free(job);
+}
+
+
+static void
+ngx_http_npmtoken_api_job_free(ngx_http_npmtoken_api_job_t *job)
+{
+    if (job->timer.timer_set) {
+        ngx_del_timer(&job->timer);
+    }
+
+    ngx_destroy_pool(job->pool);
+}
+
+
+static void
+ngx_http_npmtoken_api_timer_handler(ngx_event_t *ev)
+{
+    ngx_http_npmtoken_api_job_t  *job = ev->data;
+
+    if (job->sent) {
+
+        /* which ends all that have been sent, this one among them */
+
+        ngx_http_npmtoken_connection_fail(&job->link->conn,
+                                          "a command timed out");
+        return;
+    }
+
+    ngx_http_npmtoken_api_job_end(job, NULL);
+}
+
+
+static void
+ngx_http_npmtoken_api_ready_handler(void *data)
+{
+    ngx_queue_t                   *q;
+    ngx_http_npmtoken_api_job_t   *job;
+    ngx_http_npmtoken_api_link_t  *link = data;
+
+    for (q = ngx_queue_head(&link->jobs);
+         q != ngx_queue_sentinel(&link->jobs);
+         q = ngx_queue_next(q))
+    {
+        job = ngx_queue_data(q, ngx_http_npmtoken_api_job_t, queue);
+
+        if (!job->sent && ngx_http_npmtoken_api_job_send(job) != NGX_OK) {
+            ngx_http_npmtoken_connection_fail(&link->conn, "no memory");
+            return;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_reply_handler(void *data, redisReply *reply)
+{
+    ngx_queue_t                   *q;
+    ngx_http_npmtoken_api_job_t   *job;
+    ngx_http_npmtoken_api_link_t  *link = data;
+
+    if (reply == NULL || ngx_queue_empty(&link->jobs)) {
+        return NGX_ERROR;
+    }
+
+    q = ngx_queue_head(&link->jobs);
+    job = ngx_queue_data(q, ngx_http_npmtoken_api_job_t, queue);
+
+    if (!job->sent) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_npmtoken_connection_works(&link->conn);
+
+    job->nreplies++;
+
+    if (job->nreplies < job->ncommands) {
+        return ngx_http_npmtoken_api_keep_status(job, reply);
+    }
+
+    if (job->ncommands > 1) {
+        reply = ngx_http_npmtoken_api_waited(job, reply);
+    }
+
+    ngx_http_npmtoken_api_job_end(job,
+                                  ngx_http_npmtoken_api_no_error(job, reply));
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_keep_status(ngx_http_npmtoken_api_job_t *job,
+    redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_STATUS && reply->type != REDIS_REPLY_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    job->status = *reply;
+    job->status.str = ngx_pnalloc(job->pool, reply->len + 1);
+
+    if (job->status.str == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(job->status.str, reply->str, reply->len + 1);
+
+    return NGX_OK;
+}
+
+
+static redisReply *
+ngx_http_npmtoken_api_waited(ngx_http_npmtoken_api_job_t *job,
+    redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_INTEGER
+        && reply->integer >= (long long) job->replicas)
+    {
+        return &job->status;
+    }
+
+    (void) ngx_http_npmtoken_api_no_error(job, reply);
+
+    if (job->ctx) {
+        job->ctx->unreplicated = 1;
+    }
+
+    return &job->status;
+}
+
+
+static redisReply *
+ngx_http_npmtoken_api_no_error(ngx_http_npmtoken_api_job_t *job,
+    redisReply *reply)
+{
+    ngx_str_t  code;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return reply;
+    }
+
+    ngx_http_npmtoken_codec_error(reply, &code);
+
+    ngx_log_error(NGX_LOG_ERR, &job->link->conn.log, 0,
+                  "redis refused a command of the token API: %V", &code);
+
+    return NULL;
+}
+
+
+static void
+ngx_http_npmtoken_api_lost_handler(void *data)
+{
+    ngx_queue_t                   *q, lost;
+    ngx_http_npmtoken_api_job_t   *job;
+    ngx_http_npmtoken_api_link_t  *link = data;
+
+    /* those that were not sent are at the end, and wait for their timers */
+
+    ngx_queue_init(&lost);
+
+    while (!ngx_queue_empty(&link->jobs)) {
+        q = ngx_queue_head(&link->jobs);
+        job = ngx_queue_data(q, ngx_http_npmtoken_api_job_t, queue);
+
+        if (!job->sent) {
+            ngx_http_npmtoken_connection_open(&link->conn);
+            break;
+        }
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&lost, q);
+    }
+
+    while (!ngx_queue_empty(&lost)) {
+        q = ngx_queue_head(&lost);
+        job = ngx_queue_data(q, ngx_http_npmtoken_api_job_t, queue);
+
+        ngx_http_npmtoken_api_job_end(job, NULL);
+    }
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_is(redisReply *reply, char *status)
+{
+    return (reply->type == REDIS_REPLY_STATUS
+            && ngx_strcmp(reply->str, status) == 0)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+void
+ngx_http_npmtoken_api_db_exit(ngx_http_npmtoken_api_db_t *db)
+{
+    ngx_http_npmtoken_api_link_exit(db->read);
+    ngx_http_npmtoken_api_link_exit(db->write);
+
+    db->read = NULL;
+    db->write = NULL;
+}
+
+
+static void
+ngx_http_npmtoken_api_link_exit(ngx_http_npmtoken_api_link_t *link)
+{
+    ngx_queue_t                  *q;
+    ngx_http_npmtoken_api_job_t  *job;
+
+    if (link == NULL) {
+        return;
+    }
+
+    ngx_http_npmtoken_connection_close(&link->conn);
+
+    q = ngx_queue_head(&link->jobs);
+
+    while (q != ngx_queue_sentinel(&link->jobs)) {
+        job = ngx_queue_data(q, ngx_http_npmtoken_api_job_t, queue);
+        q = ngx_queue_next(q);
+
+        if (job->ctx) {
+            job->ctx->job = NULL;
+        }
+
+        ngx_http_npmtoken_api_job_free(job);
+    }
+
+    ngx_free(link);
+}

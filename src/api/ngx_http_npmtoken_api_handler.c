@@ -1,0 +1,281 @@
+
+#include "ngx_http_npmtoken_api_answer.h"
+#include "ngx_http_npmtoken_api_auth.h"
+#include "ngx_http_npmtoken_api_body.h"
+#include "ngx_http_npmtoken_api_calls.h"
+#include "ngx_http_npmtoken_api_handler.h"
+#include "ngx_http_npmtoken_api_route.h"
+
+
+static ngx_int_t ngx_http_npmtoken_api_passes(ngx_http_npmtoken_ctx_t *judged,
+    ngx_http_npmtoken_api_call_e call, ngx_http_request_t *r);
+static ngx_http_npmtoken_api_ctx_t *ngx_http_npmtoken_api_ctx(
+    ngx_http_request_t *r, ngx_http_npmtoken_api_conf_t *conf);
+static void ngx_http_npmtoken_api_cleanup(void *data);
+static void ngx_http_npmtoken_api_start(ngx_http_npmtoken_api_ctx_t *ctx);
+static ngx_int_t ngx_http_npmtoken_api_known(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_guard(ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_go_on(ngx_http_npmtoken_api_ctx_t *ctx);
+
+
+/* in the order of ngx_http_npmtoken_api_call_e */
+
+static ngx_http_npmtoken_api_step_pt  ngx_http_npmtoken_api_calls[] = {
+    NULL,
+    ngx_http_npmtoken_api_web_login,
+    ngx_http_npmtoken_api_login,
+    ngx_http_npmtoken_api_logout,
+    ngx_http_npmtoken_api_whoami,
+    ngx_http_npmtoken_api_profile_get,
+    ngx_http_npmtoken_api_profile_set,
+    ngx_http_npmtoken_api_list,
+    ngx_http_npmtoken_api_create,
+    ngx_http_npmtoken_api_revoke
+};
+
+
+ngx_int_t
+ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
+{
+    ngx_str_t                      subject;
+    ngx_http_npmtoken_ctx_t       *judged;
+    ngx_http_npmtoken_api_ctx_t   *ctx;
+    ngx_http_npmtoken_api_call_e   call;
+    ngx_http_npmtoken_api_conf_t  *conf;
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_api_module);
+
+    if (conf->store == NULL || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_npmtoken_api_module);
+
+    if (ctx) {
+
+        /* it has been guarded, or whoever calls it does so too early */
+
+        return ctx->guarded ? NGX_DECLINED : NGX_DONE;
+    }
+
+    judged = ngx_http_npmtoken_get_ctx(r, 0);
+
+    if (judged == NULL || !judged->judged) {
+        return NGX_DECLINED;
+    }
+
+    ngx_str_null(&subject);
+
+    call = ngx_http_npmtoken_api_route(r, &subject);
+
+    if (ngx_http_npmtoken_api_passes(judged, call, r)) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_npmtoken_api_ctx(r, conf);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->judged = judged;
+    ctx->call = call;
+    ctx->subject = subject;
+
+    ngx_http_npmtoken_api_start(ctx);
+
+    return NGX_DONE;
+}
+
+
+/* what is the registry's, or nobody's who has a second factor */
+
+static ngx_int_t
+ngx_http_npmtoken_api_passes(ngx_http_npmtoken_ctx_t *judged,
+    ngx_http_npmtoken_api_call_e call, ngx_http_request_t *r)
+{
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
+
+    switch (call) {
+
+    case NGX_HTTP_NPMTOKEN_API_OTHER:
+        return !judged->verified
+               || judged->operation != NPMTOKEN_OP_WRITE
+               || judged->record->user_len == 0
+               || judged->record->bypass_2fa;
+
+    case NGX_HTTP_NPMTOKEN_API_LOGIN:
+    case NGX_HTTP_NPMTOKEN_API_WEB_LOGIN:
+        return 0;
+
+    case NGX_HTTP_NPMTOKEN_API_LOGOUT:
+        nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
+        return judged->passed
+               || (judged->record == NULL
+                   && nlcf->unknown == NGX_HTTP_NPMTOKEN_UNKNOWN_PASS);
+
+    default:
+        return judged->passed;
+    }
+}
+
+
+static ngx_http_npmtoken_api_ctx_t *
+ngx_http_npmtoken_api_ctx(ngx_http_request_t *r,
+    ngx_http_npmtoken_api_conf_t *conf)
+{
+    ngx_http_cleanup_t           *cln;
+    ngx_http_npmtoken_api_ctx_t  *ctx;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_npmtoken_api_ctx_t));
+    cln = ngx_http_cleanup_add(r, 0);
+
+    if (ctx == NULL || cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_npmtoken_api_cleanup;
+    cln->data = ctx;
+
+    ctx->request = r;
+    ctx->conf = conf;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_npmtoken_api_module);
+
+    return ctx;
+}
+
+
+static void
+ngx_http_npmtoken_api_cleanup(void *data)
+{
+    ngx_http_npmtoken_api_ctx_t  *ctx = data;
+
+    if (ctx->job) {
+        ctx->detach(ctx->job);
+        ctx->job = NULL;
+    }
+
+    ngx_http_npmtoken_api_free_body(ctx);
+}
+
+
+static void
+ngx_http_npmtoken_api_start(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_park(ctx);
+
+    switch (ctx->call) {
+
+    case NGX_HTTP_NPMTOKEN_API_LOGIN:
+    case NGX_HTTP_NPMTOKEN_API_WEB_LOGIN:
+        break;
+
+    case NGX_HTTP_NPMTOKEN_API_LOGOUT:
+
+        /* allowed in any state, hence without being verified */
+
+        if (ctx->judged->reason != NPMTOKEN_ALLOW) {
+            ngx_http_npmtoken_api_denied(ctx);
+            return;
+        }
+
+        if (ctx->judged->record == NULL) {
+            break;
+        }
+
+        /* fall through */
+
+    default:
+        if (ngx_http_npmtoken_api_known(ctx) != NGX_OK) {
+            return;
+        }
+    }
+
+    if (ctx->call == NGX_HTTP_NPMTOKEN_API_OTHER) {
+        ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_guard);
+        return;
+    }
+
+    ngx_http_npmtoken_api_calls[ctx->call](ctx);
+}
+
+
+/* whose token it is; NGX_ERROR: that has been answered */
+
+static ngx_int_t
+ngx_http_npmtoken_api_known(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    npmtoken_record_t  *record;
+
+    record = ctx->judged->record;
+
+    if (ctx->judged->reason != NPMTOKEN_ALLOW
+        || record == NULL
+        || (!ctx->judged->verified
+            && ctx->call != NGX_HTTP_NPMTOKEN_API_LOGOUT))
+    {
+        ngx_http_npmtoken_api_denied(ctx);
+        return NGX_ERROR;
+    }
+
+    ctx->user.data = npmtoken_record_user(record);
+    ctx->user.len = record->user_len;
+
+    if (ctx->user.len == 0 && ctx->call != NGX_HTTP_NPMTOKEN_API_LOGOUT) {
+        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
+                                    "This token belongs to no account.");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * With "auth-and-writes" each write takes a one-time password.  What comes
+ * here has been allowed and is the registry's to do.
+ */
+
+static void
+ngx_http_npmtoken_api_guard(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    if (ctx->account.tfa == NPMTOKEN_TFA_AUTH_AND_WRITES) {
+        ngx_http_npmtoken_api_second_factor(ctx, ngx_http_npmtoken_api_go_on);
+        return;
+    }
+
+    ngx_http_npmtoken_api_go_on(ctx);
+}
+
+
+static void
+ngx_http_npmtoken_api_go_on(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    ctx->guarded = 1;
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    /* with poll, whoever saw that there is a body has stopped watching */
+
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    ngx_http_core_run_phases(r);
+}
+
+
+void
+ngx_http_npmtoken_api_park(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ctx->request->read_event_handler = ngx_http_block_reading;
+    ctx->request->write_event_handler = ngx_http_request_empty_handler;
+}

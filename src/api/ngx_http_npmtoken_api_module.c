@@ -1,0 +1,713 @@
+
+/*
+ * The front door of the token API: directives, configuration, phase.
+ */
+
+
+#include "ngx_http_npmtoken_api_attempts.h"
+#include "ngx_http_npmtoken_api_db.h"
+#include "ngx_http_npmtoken_api_handler.h"
+
+
+#if !(NGX_THREADS)
+#error "the token API needs nginx --with-threads: passwords are hashed there"
+#endif
+
+
+typedef struct {
+    ngx_array_t                        dbs;        /* of pointers */
+    ngx_http_npmtoken_api_attempts_t  *attempts;
+    unsigned                           used:1;
+} ngx_http_npmtoken_api_main_conf_t;
+
+
+/* what is read of a location, until it is merged */
+
+typedef struct {
+    ngx_http_npmtoken_api_conf_t       api;        /* first, for handlers */
+    ngx_str_t                          name;       /* of the store; "off" */
+    unsigned                           in_location:1;
+} ngx_http_npmtoken_api_loc_conf_t;
+
+
+static void *ngx_http_npmtoken_api_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_npmtoken_api_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_npmtoken_api_merge_loc_conf(ngx_conf_t *cf,
+    void *parent, void *child);
+static char *ngx_http_npmtoken_api_use(ngx_conf_t *cf,
+    ngx_http_npmtoken_api_loc_conf_t *conf);
+static char *ngx_http_npmtoken_api_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_npmtoken_api_enum_set(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_npmtoken_api_number_set(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_npmtoken_api_size_set(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_npmtoken_api_replicas_set(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_npmtoken_api_attempts_set(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_npmtoken_api_issuer_set(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_npmtoken_api_pool_set(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_npmtoken_api_invalid(ngx_conf_t *cf, ngx_str_t *value,
+    char *expected);
+static ngx_int_t ngx_http_npmtoken_api_init(ngx_conf_t *cf);
+static void ngx_http_npmtoken_api_exit_process(ngx_cycle_t *cycle);
+
+
+/* the bounds of a number, and what is said of another */
+
+typedef struct {
+    ngx_uint_t                         min;
+    ngx_uint_t                         max;
+    char                              *expected;
+} ngx_http_npmtoken_api_bounds_t;
+
+
+static ngx_conf_enum_t  ngx_http_npmtoken_api_logins[] = {
+    { ngx_string("accounts"), NGX_HTTP_NPMTOKEN_API_ACCOUNTS },
+    { ngx_string("proxy"), NGX_HTTP_NPMTOKEN_API_PROXY },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_npmtoken_api_flags[] = {
+    { ngx_string("off"), 0 },
+    { ngx_string("on"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_npmtoken_api_permissions[] = {
+    { ngx_string("full"), 0 },
+    { ngx_string("read-only"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_http_npmtoken_api_bounds_t  ngx_http_npmtoken_api_tokens = {
+    1, 10000, "a number from 1 to 10000"
+};
+
+
+static ngx_http_npmtoken_api_bounds_t  ngx_http_npmtoken_api_cidrs = {
+    1, 1000, "a number from 1 to 1000"
+};
+
+
+#define NGX_HTTP_NPMTOKEN_API_LOC_CONF                                        \
+    (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)
+
+
+static ngx_command_t  ngx_http_npmtoken_api_commands[] = {
+
+    { ngx_string("npmtoken_api"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("npmtoken_api_login"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_enum_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_npmtoken_api_conf_t, login),
+      &ngx_http_npmtoken_api_logins },
+
+    { ngx_string("npmtoken_api_signup"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_enum_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_npmtoken_api_conf_t, signup),
+      &ngx_http_npmtoken_api_flags },
+
+    { ngx_string("npmtoken_api_permission"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_enum_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_npmtoken_api_conf_t, unstated),
+      &ngx_http_npmtoken_api_permissions },
+
+    { ngx_string("npmtoken_api_replicas"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_npmtoken_api_replicas_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("npmtoken_api_attempts"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE23,
+      ngx_http_npmtoken_api_attempts_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("npmtoken_api_max_tokens"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_number_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_npmtoken_api_conf_t, max_tokens),
+      &ngx_http_npmtoken_api_tokens },
+
+    { ngx_string("npmtoken_api_max_cidrs"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_number_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_npmtoken_api_conf_t, max_cidrs),
+      &ngx_http_npmtoken_api_cidrs },
+
+    { ngx_string("npmtoken_api_max_body"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_size_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("npmtoken_api_issuer"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_issuer_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("npmtoken_api_thread_pool"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_pool_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_npmtoken_api_module_ctx = {
+    NULL,                                    /* preconfiguration */
+    ngx_http_npmtoken_api_init,              /* postconfiguration */
+
+    ngx_http_npmtoken_api_create_main_conf,  /* create main configuration */
+    NULL,                                    /* init main configuration */
+
+    NULL,                                    /* create server configuration */
+    NULL,                                    /* merge server configuration */
+
+    ngx_http_npmtoken_api_create_loc_conf,   /* create location configuration */
+    ngx_http_npmtoken_api_merge_loc_conf     /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_npmtoken_api_module = {
+    NGX_MODULE_V1,
+    &ngx_http_npmtoken_api_module_ctx,       /* module context */
+    ngx_http_npmtoken_api_commands,          /* module directives */
+    NGX_HTTP_MODULE,                         /* module type */
+    NULL,                                    /* init master */
+    NULL,                                    /* init module */
+    NULL,                                    /* init process */
+    NULL,                                    /* init thread */
+    NULL,                                    /* exit thread */
+    ngx_http_npmtoken_api_exit_process,      /* exit process */
+    NULL,                                    /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_http_npmtoken_api_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_npmtoken_api_main_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_npmtoken_api_main_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&conf->dbs, cf->pool, 4,
+                       sizeof(ngx_http_npmtoken_api_db_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return conf;
+}
+
+
+static void *
+ngx_http_npmtoken_api_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_npmtoken_api_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_npmtoken_api_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->name = { 0, NULL };
+     *     conf->in_location = 0;
+     *     conf->api.store = NULL;
+     *     conf->api.issuer = { 0, NULL };
+     */
+
+    conf->api.login = NGX_CONF_UNSET_UINT;
+    conf->api.signup = NGX_CONF_UNSET_UINT;
+    conf->api.unstated = NGX_CONF_UNSET_UINT;
+    conf->api.replicas = NGX_CONF_UNSET_UINT;
+    conf->api.replicas_timeout = NGX_CONF_UNSET_MSEC;
+    conf->api.account_attempts = NGX_CONF_UNSET_UINT;
+    conf->api.address_attempts = NGX_CONF_UNSET_UINT;
+    conf->api.attempts_time = NGX_CONF_UNSET;
+    conf->api.max_tokens = NGX_CONF_UNSET_UINT;
+    conf->api.max_cidrs = NGX_CONF_UNSET_UINT;
+    conf->api.max_body = NGX_CONF_UNSET_SIZE;
+    conf->api.pool = NGX_CONF_UNSET_PTR;
+
+    return conf;
+}
+
+
+static char *
+ngx_http_npmtoken_api_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child)
+{
+    ngx_http_npmtoken_api_loc_conf_t  *prev = parent;
+    ngx_http_npmtoken_api_loc_conf_t  *conf = child;
+
+    ngx_conf_merge_str_value(conf->name, prev->name, "off");
+
+    ngx_conf_merge_uint_value(conf->api.login, prev->api.login,
+                              NGX_HTTP_NPMTOKEN_API_ACCOUNTS);
+    ngx_conf_merge_uint_value(conf->api.signup, prev->api.signup, 0);
+    ngx_conf_merge_uint_value(conf->api.unstated, prev->api.unstated, 0);
+    ngx_conf_merge_uint_value(conf->api.replicas, prev->api.replicas, 0);
+    ngx_conf_merge_msec_value(conf->api.replicas_timeout,
+                              prev->api.replicas_timeout, 1000);
+    ngx_conf_merge_uint_value(conf->api.account_attempts,
+                              prev->api.account_attempts, 10);
+    ngx_conf_merge_uint_value(conf->api.address_attempts,
+                              prev->api.address_attempts, 50);
+    ngx_conf_merge_sec_value(conf->api.attempts_time,
+                             prev->api.attempts_time, 15 * 60);
+    ngx_conf_merge_uint_value(conf->api.max_tokens, prev->api.max_tokens,
+                              200);
+    ngx_conf_merge_uint_value(conf->api.max_cidrs, prev->api.max_cidrs, 64);
+    ngx_conf_merge_size_value(conf->api.max_body, prev->api.max_body,
+                              16 * 1024);
+    ngx_conf_merge_str_value(conf->api.issuer, prev->api.issuer, "npm");
+    ngx_conf_merge_ptr_value(conf->api.pool, prev->api.pool, NULL);
+
+    if (ngx_strcmp(conf->name.data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    return ngx_http_npmtoken_api_use(cf, conf);
+}
+
+
+/*
+ * The API answers what has been judged in the same place by the same store.
+ * Where nothing is enforced, as in a location for error pages, what is
+ * inherited does nothing.
+ */
+
+static char *
+ngx_http_npmtoken_api_use(ngx_conf_t *cf,
+    ngx_http_npmtoken_api_loc_conf_t *conf)
+{
+    ngx_http_npmtoken_loc_conf_t       *nlcf;
+    ngx_http_npmtoken_api_main_conf_t  *amcf;
+
+    nlcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_npmtoken_module);
+
+    if (nlcf->store == NULL && !conf->in_location) {
+        return NGX_CONF_OK;
+    }
+
+    if (nlcf->store == NULL
+        || nlcf->store->name.len != conf->name.len
+        || ngx_memcmp(nlcf->store->name.data, conf->name.data,
+                      conf->name.len)
+           != 0)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"npmtoken_api %V\" needs \"npmtoken %V\" in the same "
+                      "location", &conf->name, &conf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    amcf = ngx_http_conf_get_module_main_conf(cf,
+                                              ngx_http_npmtoken_api_module);
+
+    if (amcf->attempts == NULL) {
+        amcf->attempts = ngx_http_npmtoken_api_attempts_create(cf,
+                                              &ngx_http_npmtoken_api_module);
+        if (amcf->attempts == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (conf->api.pool == NULL) {
+        conf->api.pool = ngx_thread_pool_add(cf, NULL);
+
+        if (conf->api.pool == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    conf->api.store = nlcf->store;
+    conf->api.attempts = amcf->attempts;
+    conf->api.db = ngx_http_npmtoken_api_db_get(cf, &amcf->dbs, nlcf->store);
+
+    amcf->used = 1;
+
+    return conf->api.db ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_npmtoken_api_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
+
+    ngx_str_t  *value;
+
+    if (alcf->name.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return ngx_http_npmtoken_api_invalid(cf, &value[1],
+                                             "the name of a store or \"off\"");
+    }
+
+    alcf->name = value[1];
+    alcf->in_location = (cf->cmd_type & NGX_HTTP_LOC_CONF) ? 1 : 0;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_npmtoken_api_enum_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_str_t        *value;
+    ngx_uint_t       *field;
+    ngx_conf_enum_t  *e;
+    u_char            expected[128], *last;
+
+    field = (ngx_uint_t *) (p + cmd->offset);
+
+    if (*field != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    last = expected;
+
+    for (e = cmd->post; e->name.len; e++) {
+        if (value[1].len == e->name.len
+            && ngx_strcmp(value[1].data, e->name.data) == 0)
+        {
+            *field = e->value;
+            return NGX_CONF_OK;
+        }
+
+        last = ngx_slprintf(last, expected + sizeof(expected) - 1,
+                            "%s\"%V\"", last == expected ? "" : " or ",
+                            &e->name);
+    }
+
+    *last = '\0';
+
+    return ngx_http_npmtoken_api_invalid(cf, &value[1], (char *) expected);
+}
+
+
+static char *
+ngx_http_npmtoken_api_number_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    char  *p = conf;
+
+    ngx_int_t                        n;
+    ngx_str_t                       *value;
+    ngx_uint_t                      *field;
+    ngx_http_npmtoken_api_bounds_t  *bounds;
+
+    field = (ngx_uint_t *) (p + cmd->offset);
+
+    if (*field != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    bounds = cmd->post;
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n == NGX_ERROR
+        || (ngx_uint_t) n < bounds->min || (ngx_uint_t) n > bounds->max)
+    {
+        return ngx_http_npmtoken_api_invalid(cf, &value[1], bounds->expected);
+    }
+
+    *field = n;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_npmtoken_api_size_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
+
+    ssize_t     size;
+    ngx_str_t  *value;
+
+    if (alcf->api.max_body != NGX_CONF_UNSET_SIZE) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    size = ngx_parse_size(&value[1]);
+
+    if (size < 1024 || size > 1024 * 1024) {
+        return ngx_http_npmtoken_api_invalid(cf, &value[1],
+                                             "a size from 1k to 1m");
+    }
+
+    alcf->api.max_body = size;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_npmtoken_api_replicas_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (alcf->api.replicas != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n == NGX_ERROR || n > 100) {
+        return ngx_http_npmtoken_api_invalid(cf, &value[1],
+                                             "a number from 0 to 100");
+    }
+
+    alcf->api.replicas = n;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    alcf->api.replicas_timeout = ngx_parse_time(&value[2], 0);
+
+    if (alcf->api.replicas_timeout == (ngx_msec_t) NGX_ERROR
+        || alcf->api.replicas_timeout == 0
+        || alcf->api.replicas_timeout > 60000)
+    {
+        return ngx_http_npmtoken_api_invalid(cf, &value[2],
+                                             "a time from 1ms to 60s");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_npmtoken_api_attempts_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
+
+    ngx_int_t    n;
+    ngx_str_t   *value;
+    ngx_uint_t   i, *fields[2];
+
+    fields[0] = &alcf->api.account_attempts;
+    fields[1] = &alcf->api.address_attempts;
+
+    if (*fields[0] != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 0; i < 2; i++) {
+        n = ngx_atoi(value[i + 1].data, value[i + 1].len);
+
+        if (n == NGX_ERROR || n > 1000000) {
+            return ngx_http_npmtoken_api_invalid(cf, &value[i + 1],
+                           "a number from 0, which is no limit, to 1000000");
+        }
+
+        *fields[i] = n;
+    }
+
+    if (cf->args->nelts == 3) {
+        return NGX_CONF_OK;
+    }
+
+    alcf->api.attempts_time = ngx_parse_time(&value[3], 1);
+
+    if (alcf->api.attempts_time < 1
+        || alcf->api.attempts_time > 7 * 24 * 60 * 60)
+    {
+        return ngx_http_npmtoken_api_invalid(cf, &value[3],
+                                             "a time from 1s to 7d");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_npmtoken_api_issuer_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
+
+    size_t      i;
+    ngx_str_t  *value;
+
+    if (alcf->api.issuer.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 0; i < value[1].len; i++) {
+        if (value[1].data[i] < ' ' || value[1].data[i] >= 0x7f
+            || value[1].data[i] == ':')
+        {
+            break;
+        }
+    }
+
+    if (value[1].len == 0 || value[1].len > 64 || i < value[1].len) {
+        return ngx_http_npmtoken_api_invalid(cf, &value[1],
+                           "1 to 64 ASCII characters, none of them a colon");
+    }
+
+    alcf->api.issuer = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_npmtoken_api_pool_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
+
+    ngx_str_t  *value;
+
+    if (alcf->api.pool != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return ngx_http_npmtoken_api_invalid(cf, &value[1],
+                                             "the name of a thread_pool");
+    }
+
+    alcf->api.pool = ngx_thread_pool_add(cf, &value[1]);
+
+    return alcf->api.pool ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_npmtoken_api_invalid(ngx_conf_t *cf, ngx_str_t *value,
+    char *expected)
+{
+    ngx_str_t  *directive;
+
+    directive = cf->args->elts;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"%V\" directive, "
+                       "it must be %s", value, directive, expected);
+    return NGX_CONF_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_init(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt                *h;
+    ngx_http_core_main_conf_t          *cmcf;
+    ngx_http_npmtoken_api_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf,
+                                              ngx_http_npmtoken_api_module);
+
+    if (!amcf->used) {
+        return NGX_OK;
+    }
+
+    if (npmtoken_otp_init() != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "npmtoken_api: liboath cannot be used");
+        return NGX_ERROR;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_npmtoken_api_handler;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_api_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                          i;
+    ngx_http_npmtoken_api_db_t        **dbs;
+    ngx_http_npmtoken_api_main_conf_t  *amcf;
+
+    amcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_npmtoken_api_module);
+    if (amcf == NULL) {
+        return;
+    }
+
+    dbs = amcf->dbs.elts;
+
+    for (i = 0; i < amcf->dbs.nelts; i++) {
+        ngx_http_npmtoken_api_db_exit(dbs[i]);
+    }
+}

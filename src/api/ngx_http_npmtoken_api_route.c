@@ -1,0 +1,213 @@
+
+#include "ngx_http_npmtoken_api_route.h"
+
+
+/* a path of a call: {} is the subject, {rev} a segment of no interest */
+
+typedef struct {
+    ngx_uint_t                     method;
+    ngx_str_t                      path;      /* behind the base */
+    ngx_str_t                      suffix;    /* behind the subject */
+    ngx_uint_t                     subject;
+    ngx_http_npmtoken_api_call_e   call;
+} ngx_http_npmtoken_api_path_t;
+
+
+static ngx_int_t ngx_http_npmtoken_api_route_match(
+    ngx_http_npmtoken_api_path_t *path, ngx_str_t *rest, ngx_str_t *subject);
+static ngx_int_t ngx_http_npmtoken_api_route_decode(ngx_http_request_t *r,
+    ngx_str_t *raw, ngx_str_t *subject);
+static ngx_int_t ngx_http_npmtoken_api_route_hex(u_char ch);
+
+
+/* the calls, as npm 5 to 12 make them */
+
+static ngx_http_npmtoken_api_path_t  ngx_http_npmtoken_api_paths[] = {
+
+    { NGX_HTTP_POST, ngx_string("-/v1/login"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_WEB_LOGIN },
+
+    { NGX_HTTP_PUT, ngx_string("-/user/org.couchdb.user:"),
+      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_LOGIN },
+
+    /* after a 409, which we do not answer, but the registry before us may
+       have */
+
+    { NGX_HTTP_PUT, ngx_string("-/user/org.couchdb.user:"),
+      ngx_string("/-rev/"), 1, NGX_HTTP_NPMTOKEN_API_LOGIN },
+
+    { NGX_HTTP_DELETE, ngx_string("-/user/token/"),
+      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_LOGOUT },
+
+    { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/whoami"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_WHOAMI },
+
+    { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/npm/v1/user"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_PROFILE_GET },
+
+    { NGX_HTTP_POST, ngx_string("-/npm/v1/user"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_PROFILE_SET },
+
+    { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/npm/v1/tokens"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_LIST },
+
+    { NGX_HTTP_POST, ngx_string("-/npm/v1/tokens"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_CREATE },
+
+    { NGX_HTTP_DELETE, ngx_string("-/npm/v1/tokens/token/"),
+      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_REVOKE },
+
+    { 0, ngx_null_string, ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_OTHER }
+};
+
+
+ngx_http_npmtoken_api_call_e
+ngx_http_npmtoken_api_route(ngx_http_request_t *r, ngx_str_t *subject)
+{
+    u_char                        *p;
+    ngx_str_t                      rest, raw;
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
+    ngx_http_npmtoken_api_path_t  *path;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
+    rest = r->unparsed_uri;
+
+    p = ngx_strlchr(rest.data, rest.data + rest.len, '?');
+    if (p) {
+        rest.len = p - rest.data;
+    }
+
+    if (rest.len < nlcf->base.len + 2
+        || ngx_memcmp(rest.data, nlcf->base.data, nlcf->base.len) != 0)
+    {
+        return NGX_HTTP_NPMTOKEN_API_OTHER;
+    }
+
+    rest.data += nlcf->base.len;
+    rest.len -= nlcf->base.len;
+
+    for (path = ngx_http_npmtoken_api_paths; path->method; path++) {
+
+        if (!(path->method & r->method)
+            || ngx_http_npmtoken_api_route_match(path, &rest, &raw) != NGX_OK)
+        {
+            continue;
+        }
+
+        if (ngx_http_npmtoken_api_route_decode(r, &raw, subject) != NGX_OK) {
+            return NGX_HTTP_NPMTOKEN_API_OTHER;
+        }
+
+        return path->call;
+    }
+
+    return NGX_HTTP_NPMTOKEN_API_OTHER;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_route_match(ngx_http_npmtoken_api_path_t *path,
+    ngx_str_t *rest, ngx_str_t *subject)
+{
+    u_char  *p, *last;
+
+    if (rest->len < path->path.len
+        || ngx_memcmp(rest->data, path->path.data, path->path.len) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = rest->data + path->path.len;
+    last = rest->data + rest->len;
+
+    subject->data = p;
+    subject->len = last - p;
+
+    if (!path->subject) {
+        return p == last ? NGX_OK : NGX_DECLINED;
+    }
+
+    p = ngx_strlchr(p, last, '/');
+
+    if (path->suffix.len == 0) {
+
+        /* a token may have "/" in it, and some clients do not encode that */
+
+        if (p && path->call != NGX_HTTP_NPMTOKEN_API_LOGOUT) {
+            return NGX_DECLINED;
+        }
+
+        return subject->len ? NGX_OK : NGX_DECLINED;
+    }
+
+    if (p == NULL
+        || p == subject->data
+        || (size_t) (last - p) <= path->suffix.len
+        || ngx_memcmp(p, path->suffix.data, path->suffix.len) != 0
+        || ngx_strlchr(p + path->suffix.len, last, '/'))
+    {
+        return NGX_DECLINED;
+    }
+
+    subject->len = p - subject->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_route_decode(ngx_http_request_t *r, ngx_str_t *raw,
+    ngx_str_t *subject)
+{
+    u_char     *p, *last, *d;
+    ngx_int_t   high, low;
+
+    d = ngx_pnalloc(r->pool, raw->len + 1);
+    if (d == NULL) {
+        return NGX_ERROR;
+    }
+
+    subject->data = d;
+
+    last = raw->data + raw->len;
+
+    for (p = raw->data; p < last; p++) {
+
+        if (*p != '%') {
+            *d++ = *p;
+            continue;
+        }
+
+        if (last - p < 3) {
+            return NGX_DECLINED;
+        }
+
+        high = ngx_http_npmtoken_api_route_hex(p[1]);
+        low = ngx_http_npmtoken_api_route_hex(p[2]);
+
+        if (high == NGX_ERROR || low == NGX_ERROR) {
+            return NGX_DECLINED;
+        }
+
+        *d++ = (u_char) (high << 4 | low);
+        p += 2;
+    }
+
+    subject->len = d - subject->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_route_hex(u_char ch)
+{
+    if (ch >= '0' && ch <= '9') {
+        return ch - '0';
+    }
+
+    ch |= 0x20;
+
+    return (ch >= 'a' && ch <= 'f') ? ch - 'a' + 10 : NGX_ERROR;
+}

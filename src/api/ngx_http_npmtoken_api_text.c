@@ -1,0 +1,137 @@
+
+#include "ngx_http_npmtoken_api_text.h"
+
+
+ngx_str_t
+ngx_http_npmtoken_api_redis_key(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
+    ngx_str_t *name)
+{
+    u_char     *p;
+    ngx_str_t   key, *prefix;
+
+    prefix = &ctx->conf->store->prefix;
+
+    key.len = prefix->len + ngx_strlen(kind) + name->len;
+    key.data = ngx_pnalloc(ctx->request->pool, key.len + 1);
+
+    if (key.data) {
+        p = ngx_cpymem(key.data, prefix->data, prefix->len);
+        p = ngx_cpymem(p, kind, ngx_strlen(kind));
+        ngx_memcpy(p, name->data, name->len);
+    }
+
+    return key;
+}
+
+
+npmtoken_field_t *
+ngx_http_npmtoken_api_fields(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply, ngx_uint_t *nfields)
+{
+    size_t             i;
+    npmtoken_field_t  *fields;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements % 2) {
+        return NULL;
+    }
+
+    *nfields = reply->elements / 2;
+
+    fields = ngx_palloc(ctx->request->pool,
+                        (*nfields + 1) * sizeof(npmtoken_field_t));
+    if (fields == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < *nfields; i++) {
+
+        if (ngx_http_npmtoken_api_copy(ctx, reply->element[2 * i],
+                                       &fields[i].name)
+            != NGX_OK
+            || ngx_http_npmtoken_api_copy(ctx, reply->element[2 * i + 1],
+                                          &fields[i].value)
+               != NGX_OK)
+        {
+            return NULL;
+        }
+    }
+
+    return fields;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_copy(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply, ngx_str_t *text)
+{
+    if (reply->type != REDIS_REPLY_STRING) {
+        return NGX_ERROR;
+    }
+
+    text->len = reply->len;
+    text->data = ngx_pnalloc(ctx->request->pool, reply->len + 1);
+
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(text->data, reply->str, reply->len);
+
+    return NGX_OK;
+}
+
+
+ngx_str_t
+ngx_http_npmtoken_api_plain(ngx_str_t *name)
+{
+    u_char     ch;
+    size_t     i;
+    ngx_str_t  unknown = ngx_string("?");
+
+    if (name->len == 0 || name->len > 64) {
+        return unknown;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        ch = name->data[i];
+
+        if ((ch < '0' || ch > '9') && ch != '_'
+            && ((ch | 0x20) < 'a' || (ch | 0x20) > 'z'))
+        {
+            return unknown;
+        }
+    }
+
+    return *name;
+}
+
+
+u_char *
+ngx_http_npmtoken_api_iso(u_char *buf, ngx_tm_t *tm, ngx_msec_t msec)
+{
+    return ngx_sprintf(buf, "%4d-%02d-%02dT%02d:%02d:%02d.%03MZ",
+                       tm->ngx_tm_year, tm->ngx_tm_mon, tm->ngx_tm_mday,
+                       tm->ngx_tm_hour, tm->ngx_tm_min, tm->ngx_tm_sec, msec);
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_now(ngx_pool_t *pool, ngx_str_t *text)
+{
+    ngx_tm_t     tm;
+    ngx_time_t  *tp;
+
+    text->data = ngx_pnalloc(pool, NGX_HTTP_NPMTOKEN_API_TIME_LEN);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    tp = ngx_timeofday();
+
+    ngx_gmtime(tp->sec, &tm);
+
+    text->len = ngx_http_npmtoken_api_iso(text->data, &tm, tp->msec)
+                - text->data;
+
+    return NGX_OK;
+}

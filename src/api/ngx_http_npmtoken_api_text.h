@@ -1,0 +1,46 @@
+
+/*
+ * Keys of Redis, texts of its replies, and times.
+ */
+
+
+#ifndef _NGX_HTTP_NPMTOKEN_API_TEXT_H_INCLUDED_
+#define _NGX_HTTP_NPMTOKEN_API_TEXT_H_INCLUDED_
+
+
+#include "ngx_http_npmtoken_api.h"
+
+
+#define NGX_HTTP_NPMTOKEN_API_TIME_LEN                                        \
+    (sizeof("1970-01-01T00:00:00.000Z") - 1)
+
+
+/*
+ * Prefix of the store, "kind" and "name", in the request's pool: "user:" and
+ * "alice".  The data is NULL if there is no memory.
+ */
+ngx_str_t ngx_http_npmtoken_api_redis_key(ngx_http_npmtoken_api_ctx_t *ctx,
+    char *kind, ngx_str_t *name);
+
+/*
+ * The fields of a reply to HGETALL, in the request's pool.  NULL: no memory,
+ * or it is not such a reply; "nfields" is 0 where there is no hash.
+ */
+npmtoken_field_t *ngx_http_npmtoken_api_fields(
+    ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply, ngx_uint_t *nfields);
+
+/* Copies a string of a reply into the request's pool: NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_http_npmtoken_api_copy(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply, ngx_str_t *text);
+
+/* a name from Redis for a log: itself if it is a plain word, else "?" */
+ngx_str_t ngx_http_npmtoken_api_plain(ngx_str_t *name);
+
+/* Writes a time as npm prints it, and returns the end of that. */
+u_char *ngx_http_npmtoken_api_iso(u_char *buf, ngx_tm_t *tm, ngx_msec_t msec);
+
+/* The time that it is, in "pool": NGX_OK or NGX_ERROR (no memory). */
+ngx_int_t ngx_http_npmtoken_api_now(ngx_pool_t *pool, ngx_str_t *text);
+
+
+#endif /* _NGX_HTTP_NPMTOKEN_API_TEXT_H_INCLUDED_ */
