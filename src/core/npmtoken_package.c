@@ -137,6 +137,12 @@ npmtoken_package_pack_entry(u_char *p, u_char *last, npmtoken_package_e kind,
 
     len = last - p;
 
+    /* old packages may have it in their names, but it would be meant as more */
+
+    if (ngx_strlchr(p, last, '*') != NULL) {
+        return NGX_ERROR;
+    }
+
     if (kind == NPMTOKEN_PACKAGE_NAMES) {
         rc = npmtoken_package_check(p, len);
 

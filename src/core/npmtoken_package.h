@@ -34,7 +34,8 @@ void npmtoken_package_base(ngx_str_t *name, ngx_str_t *base);
 /*
  * Packs a list "name, name, ..." into "buf" of npmtoken_package_size()
  * bytes, a form that is position-independent and may be copied.  Returns the
- * bytes used, or NGX_ERROR if an entry is not exactly a name of this kind.
+ * bytes used, or NGX_ERROR if an entry is not exactly a name of this kind, or
+ * has a "*" in it.
  */
 ssize_t npmtoken_package_pack(ngx_str_t *list, npmtoken_package_e kind,
     u_char *buf);

@@ -8,11 +8,16 @@
 #include <ngx_core.h>
 #include "npmtoken_bearer.h"
 #include "npmtoken_cidr.h"
+#include "npmtoken_package.h"
 #include "npmtoken_record.h"
 
 
 #define NPMTOKEN_RECORD_LABEL_MAX  255
+#define NPMTOKEN_RECORD_TEXT_MAX   1024
 #define NPMTOKEN_RECORD_TOKEN_MAX  64
+
+/* the length of a packed list has 16 bits */
+#define NPMTOKEN_RECORD_NAMES_MAX  65535
 
 /* 9999-12-31T23:59:59Z; what is later was written in milliseconds */
 #define NPMTOKEN_RECORD_TIME_MAX   253402300799LL
@@ -39,9 +44,17 @@ static ngx_int_t npmtoken_record_user_field(npmtoken_record_t *record,
     ngx_str_t *value);
 static ngx_int_t npmtoken_record_cidr_whitelist(npmtoken_record_t *record,
     ngx_str_t *value);
+static ngx_int_t npmtoken_record_packages_field(npmtoken_record_t *record,
+    ngx_str_t *value);
+static ngx_int_t npmtoken_record_scopes_field(npmtoken_record_t *record,
+    ngx_str_t *value);
+static ssize_t npmtoken_record_names(ngx_str_t *value, npmtoken_package_e kind,
+    u_char *buf);
 static ngx_int_t npmtoken_record_readonly(npmtoken_record_t *record,
     ngx_str_t *value);
 static ngx_int_t npmtoken_record_protected(npmtoken_record_t *record,
+    ngx_str_t *value);
+static ngx_int_t npmtoken_record_bypass_2fa(npmtoken_record_t *record,
     ngx_str_t *value);
 static ngx_int_t npmtoken_record_expires_at(npmtoken_record_t *record,
     ngx_str_t *value);
@@ -51,6 +64,9 @@ static ngx_int_t npmtoken_record_date(npmtoken_record_t *record,
     ngx_str_t *value);
 static ngx_int_t npmtoken_record_label(npmtoken_record_t *record,
     ngx_str_t *value);
+static ngx_int_t npmtoken_record_description(npmtoken_record_t *record,
+    ngx_str_t *value);
+static ngx_int_t npmtoken_record_text(ngx_str_t *value, size_t max);
 static ngx_int_t npmtoken_record_token(npmtoken_record_t *record,
     ngx_str_t *value);
 static ngx_int_t npmtoken_record_flag(ngx_str_t *value);
@@ -59,22 +75,23 @@ static ngx_int_t npmtoken_record_calendar(u_char *p);
 static ngx_int_t npmtoken_record_digits(u_char *p, u_char *last);
 
 
-/*
- * In this order the fields are taken: "user" before "cidr_whitelist", since
- * in the block the name stands before the ranges.
- */
+/* in this order the fields are taken: the first as they stand in the block */
 
 static npmtoken_known_field_t  npmtoken_known_fields[] = {
 
     { ngx_string("user"), npmtoken_record_user_field },
     { ngx_string("cidr_whitelist"), npmtoken_record_cidr_whitelist },
+    { ngx_string("packages"), npmtoken_record_packages_field },
+    { ngx_string("scopes"), npmtoken_record_scopes_field },
     { ngx_string("readonly"), npmtoken_record_readonly },
     { ngx_string("expires_at"), npmtoken_record_expires_at },
     { ngx_string("revoked_at"), npmtoken_record_revoked_at },
     { ngx_string("protected"), npmtoken_record_protected },
+    { ngx_string("bypass_2fa"), npmtoken_record_bypass_2fa },
     { ngx_string("created"), npmtoken_record_date },
     { ngx_string("updated"), npmtoken_record_date },
     { ngx_string("name"), npmtoken_record_label },
+    { ngx_string("description"), npmtoken_record_description },
     { ngx_string("token"), npmtoken_record_token }
 };
 
@@ -85,19 +102,28 @@ static npmtoken_known_field_t  npmtoken_known_fields[] = {
 size_t
 npmtoken_record_size(npmtoken_field_t *fields, ngx_uint_t nfields)
 {
-    size_t      size;
-    ngx_uint_t  i, k;
+    size_t             size;
+    ngx_uint_t         i, k;
+    npmtoken_field_pt  parse;
 
     size = sizeof(npmtoken_record_t) + NPMTOKEN_USER_MAX;
 
     for (i = 0; i < nfields; i++) {
 
         k = npmtoken_record_find(&fields[i].name);
+        if (k == NPMTOKEN_KNOWN_FIELDS) {
+            continue;
+        }
 
-        if (k < NPMTOKEN_KNOWN_FIELDS
-            && npmtoken_known_fields[k].parse == npmtoken_record_cidr_whitelist)
-        {
+        parse = npmtoken_known_fields[k].parse;
+
+        if (parse == npmtoken_record_cidr_whitelist) {
             size += npmtoken_cidr_size(&fields[i].value);
+
+        } else if (parse == npmtoken_record_packages_field
+                   || parse == npmtoken_record_scopes_field)
+        {
+            size += npmtoken_package_size(&fields[i].value);
         }
     }
 
@@ -230,6 +256,55 @@ npmtoken_record_cidr_whitelist(npmtoken_record_t *record, ngx_str_t *value)
 
 
 static ngx_int_t
+npmtoken_record_packages_field(npmtoken_record_t *record, ngx_str_t *value)
+{
+    ssize_t  n;
+
+    n = npmtoken_record_names(value, NPMTOKEN_PACKAGE_NAMES,
+                              npmtoken_record_packages(record));
+    if (n == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    record->confined = 1;
+    record->packages_len = (uint16_t) n;
+    record->size += n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+npmtoken_record_scopes_field(npmtoken_record_t *record, ngx_str_t *value)
+{
+    ssize_t  n;
+
+    n = npmtoken_record_names(value, NPMTOKEN_PACKAGE_SCOPES,
+                              npmtoken_record_scopes(record));
+    if (n == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    record->confined = 1;
+    record->scopes_len = (uint16_t) n;
+    record->size += n;
+
+    return NGX_OK;
+}
+
+
+static ssize_t
+npmtoken_record_names(ngx_str_t *value, npmtoken_package_e kind, u_char *buf)
+{
+    if (npmtoken_package_size(value) > NPMTOKEN_RECORD_NAMES_MAX) {
+        return NGX_ERROR;
+    }
+
+    return npmtoken_package_pack(value, kind, buf);
+}
+
+
+static ngx_int_t
 npmtoken_record_readonly(npmtoken_record_t *record, ngx_str_t *value)
 {
     ngx_int_t  flag;
@@ -256,6 +331,22 @@ npmtoken_record_protected(npmtoken_record_t *record, ngx_str_t *value)
     }
 
     record->protected = flag;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+npmtoken_record_bypass_2fa(npmtoken_record_t *record, ngx_str_t *value)
+{
+    ngx_int_t  flag;
+
+    flag = npmtoken_record_flag(value);
+    if (flag == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    record->bypass_2fa = flag;
 
     return NGX_OK;
 }
@@ -338,11 +429,27 @@ npmtoken_record_date(npmtoken_record_t *record, ngx_str_t *value)
 static ngx_int_t
 npmtoken_record_label(npmtoken_record_t *record, ngx_str_t *value)
 {
-    size_t  i;
-
     (void) record;
 
-    if (value->len > NPMTOKEN_RECORD_LABEL_MAX) {
+    return npmtoken_record_text(value, NPMTOKEN_RECORD_LABEL_MAX);
+}
+
+
+static ngx_int_t
+npmtoken_record_description(npmtoken_record_t *record, ngx_str_t *value)
+{
+    (void) record;
+
+    return npmtoken_record_text(value, NPMTOKEN_RECORD_TEXT_MAX);
+}
+
+
+static ngx_int_t
+npmtoken_record_text(ngx_str_t *value, size_t max)
+{
+    size_t  i;
+
+    if (value->len > max) {
         return NGX_ERROR;
     }
 

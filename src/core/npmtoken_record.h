@@ -28,7 +28,8 @@ typedef struct {
 /*
  * What Redis says about one token.  The record is one block of "size" bytes
  * without pointers: it may be copied, also into shared memory.  The account
- * name and the packed ranges stand behind the structure.
+ * name and the packed lists (npmtoken_cidr.h, npmtoken_package.h) stand behind
+ * the structure.
  */
 
 typedef struct {
@@ -43,6 +44,11 @@ typedef struct {
     unsigned              revoked:1;
     unsigned              protected:1;
     unsigned              bad:1;
+    unsigned              confined:1;    /* writes only to the packages and
+                                            scopes that it names */
+    unsigned              bypass_2fa:1;
+    uint16_t              packages_len;
+    uint16_t              scopes_len;
 } npmtoken_record_t;
 
 
@@ -50,6 +56,12 @@ typedef struct {
 
 #define npmtoken_record_ranges(record)                                        \
     (npmtoken_record_user(record) + (record)->user_len)
+
+#define npmtoken_record_packages(record)                                      \
+    (npmtoken_record_ranges(record) + (record)->ranges_len)
+
+#define npmtoken_record_scopes(record)                                        \
+    (npmtoken_record_packages(record) + (record)->packages_len)
 
 
 /* the most bytes that the record of these fields may need */

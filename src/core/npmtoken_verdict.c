@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "npmtoken_cidr.h"
+#include "npmtoken_package.h"
 #include "npmtoken_verdict.h"
 
 
@@ -79,6 +80,12 @@ static npmtoken_reason_row_t  npmtoken_reasons[] = {
       "registry's administrator for one.",
       NULL },
 
+    { { ngx_string("package"), 403, ngx_null_string },
+      "%T is limited to certain packages: it can install any, but publish "
+      "and change only those. Put a token that may do this in .npmrc, or ask "
+      "the registry's administrator for one.",
+      NULL },
+
     { { ngx_string("bad_record"), 403, ngx_null_string },
       "%T cannot be used: what the registry has on record about it is not "
       "valid. Ask the registry's administrator to correct it.",
@@ -138,11 +145,41 @@ npmtoken_verdict(npmtoken_record_t *record, npmtoken_op_e op,
         return NPMTOKEN_CIDR;
     }
 
-    if (record->readonly && op == NPMTOKEN_OP_WRITE) {
-        return NPMTOKEN_READONLY;
+    if (op == NPMTOKEN_OP_WRITE) {
+
+        if (record->readonly) {
+            return NPMTOKEN_READONLY;
+        }
+
+        if (record->confined) {
+            return NPMTOKEN_PACKAGE;
+        }
     }
 
     return NPMTOKEN_ALLOW;
+}
+
+
+npmtoken_reason_e
+npmtoken_verdict_package(npmtoken_record_t *record, ngx_str_t *package)
+{
+    if (npmtoken_package_match(npmtoken_record_packages(record),
+                               record->packages_len, NPMTOKEN_PACKAGE_NAMES,
+                               package)
+        == NGX_OK)
+    {
+        return NPMTOKEN_ALLOW;
+    }
+
+    if (npmtoken_package_match(npmtoken_record_scopes(record),
+                               record->scopes_len, NPMTOKEN_PACKAGE_SCOPES,
+                               package)
+        == NGX_OK)
+    {
+        return NPMTOKEN_ALLOW;
+    }
+
+    return NPMTOKEN_PACKAGE;
 }
 
 

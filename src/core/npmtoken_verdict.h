@@ -23,6 +23,7 @@ typedef enum {
     NPMTOKEN_EXPIRED,
     NPMTOKEN_CIDR,
     NPMTOKEN_READONLY,
+    NPMTOKEN_PACKAGE,
     NPMTOKEN_BAD_RECORD,
     NPMTOKEN_PROTECTED,
     NPMTOKEN_UNAVAILABLE
@@ -57,9 +58,20 @@ npmtoken_reason_t *npmtoken_verdict_reason(npmtoken_reason_e reason);
  * Judges a request whose record is known.  "now" is in seconds since the
  * epoch.  Logging out passes whatever state the token is in, unless the
  * record is bad or protected.
+ *
+ * A write by a token that is confined to some packages gives NPMTOKEN_PACKAGE
+ * if nothing else is said against it; whether the package is one of these is
+ * for npmtoken_verdict_package() to say.
  */
 npmtoken_reason_e npmtoken_verdict(npmtoken_record_t *record,
     npmtoken_op_e op, struct sockaddr *sockaddr, int64_t now);
+
+/*
+ * NPMTOKEN_ALLOW if the package is one that the token is confined to, else
+ * NPMTOKEN_PACKAGE.  An empty name is no package.
+ */
+npmtoken_reason_e npmtoken_verdict_package(npmtoken_record_t *record,
+    ngx_str_t *package);
 
 /*
  * Writes what a person is told to "buf" of NPMTOKEN_SENTENCE_MAX bytes:

@@ -27,6 +27,8 @@ static npmtoken_reason_e ngx_http_npmtoken_judge_unfounded(
     ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
 static npmtoken_reason_e ngx_http_npmtoken_judge_record(
     ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
+static npmtoken_reason_e ngx_http_npmtoken_judge_package(
+    ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_find(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_find_in(ngx_http_request_t *r,
@@ -254,7 +256,10 @@ ngx_http_npmtoken_judge_record(ngx_http_request_t *r,
 
     reason = npmtoken_verdict(ctx->record, ctx->operation, sockaddr, now);
 
-    if (reason != NPMTOKEN_ALLOW) {
+    if (reason != NPMTOKEN_ALLOW
+        && (reason != NPMTOKEN_PACKAGE
+            || ngx_http_npmtoken_judge_package(r, ctx) != NPMTOKEN_ALLOW))
+    {
         return reason;
     }
 
@@ -269,6 +274,21 @@ ngx_http_npmtoken_judge_record(ngx_http_request_t *r,
                         == NPMTOKEN_ALLOW);
 
     return NPMTOKEN_ALLOW;
+}
+
+
+static npmtoken_reason_e
+ngx_http_npmtoken_judge_package(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
+{
+    u_char     buf[NPMTOKEN_PACKAGE_MAX];
+    ngx_str_t  package;
+
+    if (ngx_http_npmtoken_subject(r, buf, &package) != NGX_OK) {
+        return NPMTOKEN_PACKAGE;
+    }
+
+    return npmtoken_verdict_package(ctx->record, &package);
 }
 
 

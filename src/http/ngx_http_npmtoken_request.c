@@ -175,6 +175,20 @@ ngx_http_npmtoken_package(ngx_http_request_t *r, ngx_str_t *package)
 }
 
 
+ngx_int_t
+ngx_http_npmtoken_subject(ngx_http_request_t *r, u_char *buf,
+    ngx_str_t *package)
+{
+    npmtoken_request_t  req;
+
+    ngx_http_npmtoken_describe(r, &req);
+
+    req.override = ngx_http_npmtoken_overridden(r);
+
+    return npmtoken_operation_subject(&req, buf, package);
+}
+
+
 static void
 ngx_http_npmtoken_describe(ngx_http_request_t *r, npmtoken_request_t *req)
 {

@@ -163,6 +163,13 @@ npmtoken_op_e ngx_http_npmtoken_operation(ngx_http_request_t *r,
 ngx_int_t ngx_http_npmtoken_package(ngx_http_request_t *r,
     ngx_str_t *package);
 
+/*
+ * The package that a write is about, by npmtoken_operation_subject(), in
+ * "buf" of NPMTOKEN_PACKAGE_MAX bytes.
+ */
+ngx_int_t ngx_http_npmtoken_subject(ngx_http_request_t *r, u_char *buf,
+    ngx_str_t *package);
+
 /* The value, now, of a directive that may be a variable. */
 #define ngx_http_npmtoken_switch(r, sw)                                       \
     ((sw)->complex ? ngx_http_npmtoken_switch_variable(r, sw) : (sw)->value)

@@ -169,6 +169,15 @@ function exceptions() {
 }
 
 
+/* writes that are about a package */
+
+function subjects() {
+    return [...table(OPERATION, 'npmtoken_subjects').matchAll(
+        /\{ ngx_string\("(\w+)"\),\s+ngx_string\("([^"]+)"\) \}/g)]
+        .map(([, method, path_]) => [method, `\`${path_}\``]);
+}
+
+
 /* [name, status, challenge, sentence, sentence without a key] */
 
 function reasons() {
@@ -278,6 +287,16 @@ export const TEXT_TESTS = {
         assert.equal(found.length,
                      table(OPERATION, 'npmtoken_exceptions')
                          .match(/NPMTOKEN_OP_/g).length - 1);
+    },
+
+    'README: the writes that are about a package, in the same order': () => {
+        const found = tableRows(section('Operations'), '| method | path |');
+
+        assert.ok(found.length > 1);
+        assert.deepEqual(found, subjects());
+        assert.equal(found.length,
+                     table(OPERATION, 'npmtoken_subjects')
+                         .match(/\{ ngx_string/g).length);
     },
 
     'README: each reason, its status and challenge': () => {

@@ -26,7 +26,7 @@ static unit_list_t  lists[] = {
     { " a ,\tb\t", NAMES, ".a.b" },
     { "@s/a,b,@s/b", NAMES, ".@s/a.b.@s/b" },
     { "a,a", NAMES, ".a.a" },
-    { "A-Z0-9_.!~*'()", NAMES, ".A-Z0-9_.!~*'()" },
+    { "A-Z0-9_.!~'()", NAMES, ".A-Z0-9_.!~'()" },
     { "-", NAMES, ".-" },
     { A212 "aa", NAMES, "." A212 "aa" },
     { "@s/" A212 "a", NAMES, NULL },
@@ -47,6 +47,9 @@ static unit_list_t  lists[] = {
     { "@s/", NAMES, NULL },
     { "@/a", NAMES, NULL },
     { "@s/a/b", NAMES, NULL },
+    { "*", NAMES, NULL },
+    { "a,a-*", NAMES, NULL },
+    { "@s/*", NAMES, NULL },
     { "s/a", NAMES, NULL },
     { "@s/@a", NAMES, NULL },
     { "a@1", NAMES, NULL },
@@ -71,6 +74,8 @@ static unit_list_t  lists[] = {
     { "@s/*", SCOPES, NULL },
     { "@@s", SCOPES, NULL },
     { "@.s", SCOPES, NULL },
+    { "@*", SCOPES, NULL },
+    { "@s*", SCOPES, NULL },
     { "@s,", SCOPES, NULL },
     { "", SCOPES, NULL }
 };

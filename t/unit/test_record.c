@@ -1,6 +1,7 @@
 
 #include "unit.h"
 #include "npmtoken_cidr.h"
+#include "npmtoken_package.h"
 #include "npmtoken_record.h"
 
 
@@ -24,6 +25,7 @@ typedef struct {
 #define R64   R8 R8 R8 R8 R8 R8 R8 R8
 #define R214  R64 R64 R64 R8 R8 "123456"
 #define R255  R64 R64 R64 R8 R8 R8 R8 R8 R8 R8 "1234567"
+#define R1024 R255 R255 R255 R255 "1234"
 
 
 static unit_record_t  cases[] = {
@@ -71,6 +73,21 @@ static unit_record_t  cases[] = {
     { "longest label", -1, "", { "name", R255 } },
     { "first characters of a token", -1, "", { "token", "npm_a" } },
     { "longest first characters", -1, "", { "token", R64 } },
+    { "one package", -1, "packages=a", { "packages", "a" } },
+    { "packages", -1, "packages=a,@s/b",
+      { "packages", " a , @s/b\t" } },
+    { "scopes", -1, "scopes=@s,@t", { "scopes", "@s,@t" } },
+    { "all lists, in another order", -1,
+      "user=bob limited=10.0.0.0/8 packages=a,b scopes=@s",
+      { "scopes", "@s", "packages", "a,b", "cidr_whitelist", "10.0.0.0/8",
+        "user", "bob" } },
+    { "bypass_2fa", -1, "bypass_2fa", { "bypass_2fa", "true" } },
+    { "bypass_2fa 1", -1, "bypass_2fa", { "bypass_2fa", "1" } },
+    { "bypass_2fa 0", -1, "", { "bypass_2fa", "0" } },
+    { "empty description", -1, "", { "description", "" } },
+    { "longest description", -1, "", { "description", R1024 } },
+    { "description in UTF-8", -1, "",
+      { "description", "b\303\244r, \"x\" \\ @s/a" } },
     { "the operator's own", -1, "",
       { "x_a", "anything", "x_b", "", "x__", "\001" } },
 
@@ -103,6 +120,8 @@ static unit_record_t  cases[] = {
       { "cidr", "1", "revoked_at", "1" } },
     { "expired and bad", 1, "expires=1",
       { "expires_at", "1", "user", "a b" } },
+    { "scopes and bad packages", 0, "user=bob scopes=@s",
+      { "packages", "a,", "scopes", "@s", "user", "bob" } },
     { "user and bad ranges", 1, "user=alice",
       { "user", "alice", "cidr_whitelist", "10.0.0.0/33" } },
 
@@ -133,6 +152,22 @@ static unit_record_t  cases[] = {
     { "ranges, one bad", 0, "",
       { "cidr_whitelist", "10.0.0.0/8,10.0.0.0/99" } },
     { "ranges mapped", 0, "", { "cidr_whitelist", "::ffff:10.0.0.0/104" } },
+
+    { "packages empty", 0, "", { "packages", "" } },
+    { "packages blank", 0, "", { "packages", " " } },
+    { "packages, one bad", 0, "", { "packages", "a,../b" } },
+    { "packages with a scope", 0, "", { "packages", "@s" } },
+    { "packages as JSON", 0, "", { "packages", "[\"a\"]" } },
+    { "packages, all", 0, "", { "packages", "@s/a,@s/" } },
+    { "packages twice", 1, "packages=a", { "packages", "a", "packages", "b" } },
+    { "scopes empty", 0, "", { "scopes", "" } },
+    { "scopes with a package", 0, "", { "scopes", "@s/a" } },
+    { "scopes without @", 0, "", { "scopes", "s" } },
+    { "package", 0, "", { "package", "a" } },
+    { "bypass_2fa empty", 0, "", { "bypass_2fa", "" } },
+    { "bypass_2fa yes", 0, "", { "bypass_2fa", "yes" } },
+    { "description too long", 0, "", { "description", R1024 "x" } },
+    { "description with a line break", 0, "", { "description", "a\nb" } },
 
     { "expires empty", 0, "", { "expires_at", "" } },
     { "expires negative", 0, "", { "expires_at", "-1" } },
@@ -220,18 +255,46 @@ assert_ranges(npmtoken_record_t *record, const char *wanted)
 }
 
 
+/* the names as the list is, without blanks; returns the length when packed */
+
+static size_t
+assert_names(u_char *p, size_t len, const char *wanted)
+{
+    u_char     *last;
+    ngx_str_t   name;
+
+    last = p + len;
+
+    while (p < last) {
+        p = npmtoken_package_next(p, &name);
+
+        assert_memory_equal(name.data, wanted, name.len);
+
+        wanted += name.len;
+        wanted += (*wanted == ',');
+    }
+
+    assert_ptr_equal(p, last);
+    assert_int_equal(*wanted, '\0');
+
+    return len;
+}
+
+
 static void
 assert_record(npmtoken_record_t *record, const char *wanted)
 {
-    char      *word, *save, text[1024];
+    char      *word, *save, text[2048];
     int64_t    expires;
-    unsigned   readonly, limited, revoked, protected;
+    size_t     packages_len, scopes_len;
+    unsigned   readonly, limited, revoked, protected, bypass_2fa;
     ngx_str_t  user;
 
     strcpy(text, wanted);
 
     expires = NPMTOKEN_NEVER;
-    readonly = limited = revoked = protected = 0;
+    readonly = limited = revoked = protected = bypass_2fa = 0;
+    packages_len = scopes_len = 0;
 
     user.data = npmtoken_record_user(record);
     user.len = record->user_len;
@@ -250,6 +313,17 @@ assert_record(npmtoken_record_t *record, const char *wanted)
         } else if (strncmp(word, "limited=", 8) == 0) {
             limited = 1;
             assert_ranges(record, word + 8);
+
+        } else if (strncmp(word, "packages=", 9) == 0) {
+            packages_len = assert_names(npmtoken_record_packages(record),
+                                        record->packages_len, word + 9);
+
+        } else if (strncmp(word, "scopes=", 7) == 0) {
+            scopes_len = assert_names(npmtoken_record_scopes(record),
+                                      record->scopes_len, word + 7);
+
+        } else if (strcmp(word, "bypass_2fa") == 0) {
+            bypass_2fa = 1;
 
         } else if (strncmp(word, "expires=", 8) == 0) {
             expires = atoll(word + 8);
@@ -272,8 +346,13 @@ assert_record(npmtoken_record_t *record, const char *wanted)
     assert_int_equal(record->revoked, revoked);
     assert_int_equal(record->protected, protected);
     assert_int_equal(record->ranges_len != 0, limited);
+    assert_int_equal(record->packages_len, packages_len);
+    assert_int_equal(record->scopes_len, scopes_len);
+    assert_int_equal(record->confined, packages_len || scopes_len);
+    assert_int_equal(record->bypass_2fa, bypass_2fa);
     assert_int_equal(record->size, sizeof(npmtoken_record_t)
-                                   + record->user_len + record->ranges_len);
+                                   + record->user_len + record->ranges_len
+                                   + packages_len + scopes_len);
 }
 
 
@@ -317,12 +396,13 @@ test_nul(void **state)
 
     static const char  *names[] = {
         "user", "readonly", "cidr_whitelist", "expires_at", "revoked_at",
-        "created", "name", "token", "protected"
+        "created", "name", "token", "protected", "packages", "scopes",
+        "bypass_2fa", "description"
     };
 
     static const char  *values[] = {
         "alice", "true", "10.0.0.1", "1", "1", "2026-11-24T12:14:41Z", "ci",
-        "npm_a", "1"
+        "npm_a", "1", "a", "@s", "1", "for CI"
     };
 
     (void) state;
@@ -384,6 +464,51 @@ test_many_ranges(void **state)
 }
 
 
+/* what is too long for the record's 16 bits is bad, and what is not is kept */
+
+static void
+test_long_names(void **state)
+{
+    char               *text;
+    size_t              i, len;
+    npmtoken_field_t    field;
+    npmtoken_record_t  *record;
+
+    (void) state;
+
+    text = malloc(UNIT_SLOT);
+    assert_non_null(text);
+
+    for (i = 0; i < UNIT_SLOT; i++) {
+        text[i] = (i & 1) ? ',' : 'a';
+    }
+
+    /* a list of n bytes takes n + 1 */
+
+    record = malloc(2 * UNIT_SLOT);
+    assert_non_null(record);
+
+    for (len = 65531; len < UNIT_SLOT; len += 2) {
+        field.name = unit_str("packages");
+        field.value = unit_bytes(text, len);
+
+        assert_true(npmtoken_record_size(&field, 1) <= 2 * UNIT_SLOT);
+
+        if (len + 1 > 65535) {
+            assert_ptr_equal(npmtoken_record_parse(record, &field, 1), &field);
+            assert_int_equal(record->packages_len, 0);
+            continue;
+        }
+
+        assert_null(npmtoken_record_parse(record, &field, 1));
+        assert_int_equal(record->packages_len, len + 1);
+    }
+
+    free(record);
+    free(text);
+}
+
+
 int
 main(void)
 {
@@ -391,7 +516,8 @@ main(void)
 
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_nul),
-        cmocka_unit_test(test_many_ranges)
+        cmocka_unit_test(test_many_ranges),
+        cmocka_unit_test(test_long_names)
     };
 
     failed = unit_run("record: fields", test_fields, cases, sizeof(cases[0]),

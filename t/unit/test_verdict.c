@@ -47,6 +47,20 @@ static unit_verdict_t  cases[] = {
     { "bad, outside, read-only", "bad limited readonly", WRITE, OUT,
       NPMTOKEN_BAD_RECORD },
 
+    { "confined, read", "confined", READ, IN, NPMTOKEN_ALLOW },
+    { "confined, write", "confined", WRITE, IN, NPMTOKEN_PACKAGE },
+    { "confined, write outside", "confined limited", WRITE, OUT,
+      NPMTOKEN_CIDR },
+    { "confined, read-only, write", "confined readonly", WRITE, IN,
+      NPMTOKEN_READONLY },
+    { "confined, bad, write", "confined bad", WRITE, IN,
+      NPMTOKEN_BAD_RECORD },
+    { "confined, expired, write", "confined expired", WRITE, IN,
+      NPMTOKEN_EXPIRED },
+    { "confined, revoked, write", "confined revoked", WRITE, IN,
+      NPMTOKEN_REVOKED },
+    { "logout, confined", "confined", LOGOUT, IN, NPMTOKEN_ALLOW },
+
     { "last second", "lasts", WRITE, IN, NPMTOKEN_ALLOW },
     { "on the second", "expires", READ, IN, NPMTOKEN_EXPIRED },
     { "expired long ago", "expired", READ, IN, NPMTOKEN_EXPIRED },
@@ -89,6 +103,7 @@ make_record(const char *text)
     record->protected = strstr(text, "protected") != NULL;
     record->bad = strstr(text, "bad") != NULL;
     record->limited = strstr(text, "nowhere") != NULL;
+    record->confined = strstr(text, "confined") != NULL;
 
     if (strstr(text, "lasts")) {
         record->expires_at = NOW + 1;
@@ -134,6 +149,67 @@ test_verdict(void **state)
 }
 
 
+/* packages, scopes, and a package */
+
+typedef struct {
+    const char         *package;
+    const char         *packages;
+    const char         *scopes;
+    npmtoken_reason_e   reason;
+} unit_package_t;
+
+
+static unit_package_t  packages[] = {
+    { "a", "a", NULL, NPMTOKEN_ALLOW },
+    { "b", "a,b", "@s", NPMTOKEN_ALLOW },
+    { "@s/x", "a,b", "@r,@s", NPMTOKEN_ALLOW },
+    { "@s/x", NULL, "@s", NPMTOKEN_ALLOW },
+    { "@s/x", "@s/x", NULL, NPMTOKEN_ALLOW },
+    { "@s/y", "@s/x", NULL, NPMTOKEN_PACKAGE },
+    { "@s/y", "@s/x,a", "@t", NPMTOKEN_PACKAGE },
+    { "b", "a", NULL, NPMTOKEN_PACKAGE },
+    { "s", NULL, "@s", NPMTOKEN_PACKAGE },
+    { "A", "a", NULL, NPMTOKEN_PACKAGE },
+    { "", "a", "@s", NPMTOKEN_PACKAGE },
+    { "", NULL, NULL, NPMTOKEN_PACKAGE },
+    { "a", NULL, NULL, NPMTOKEN_PACKAGE }
+};
+
+
+static void
+test_package(void **state)
+{
+    ngx_uint_t          n;
+    ngx_str_t           package;
+    unit_package_t     *row = *state;
+    npmtoken_field_t    fields[3];
+    npmtoken_record_t  *record;
+
+    n = 0;
+
+    fields[n].name = unit_str("user");
+    fields[n++].value = unit_str("alice");
+
+    if (row->packages) {
+        fields[n].name = unit_str("packages");
+        fields[n++].value = unit_str(row->packages);
+    }
+
+    if (row->scopes) {
+        fields[n].name = unit_str("scopes");
+        fields[n++].value = unit_str(row->scopes);
+    }
+
+    record = unit_room((npmtoken_record_size(fields, n) + 7) & ~(size_t) 7);
+
+    assert_null(npmtoken_record_parse(record, fields, n));
+
+    package = unit_str(row->package);
+
+    assert_int_equal(npmtoken_verdict_package(record, &package), row->reason);
+}
+
+
 /* the table of reasons, and what is said with all facts and with none */
 
 typedef struct {
@@ -164,6 +240,11 @@ static unit_reason_t  reasons[] = {
       "Token 1a2b3c4d is read-only: it can install packages, but not publish "
       "or change anything. Put a token with full permission in .npmrc, or ask "
       "the registry's administrator for one.", "This token is read-only" },
+    { "package", NPMTOKEN_PACKAGE, 403, "",
+      "Token 1a2b3c4d is limited to certain packages: it can install any, but "
+      "publish and change only those. Put a token that may do this in .npmrc, "
+      "or ask the registry's administrator for one.",
+      "This token is limited to" },
     { "bad_record", NPMTOKEN_BAD_RECORD, 403, "",
       "Token 1a2b3c4d cannot be used", "This token cannot be used" },
     { "protected", NPMTOKEN_PROTECTED, 403, "",
@@ -266,6 +347,9 @@ main(void)
 
     failed = unit_run("verdict: cases", test_verdict, cases, sizeof(cases[0]),
                       unit_n(cases));
+
+    failed += unit_run("verdict: packages", test_package, packages,
+                       sizeof(packages[0]), unit_n(packages));
 
     failed += unit_run("verdict: reasons", test_reason, reasons,
                        sizeof(reasons[0]), unit_n(reasons));
