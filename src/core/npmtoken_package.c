@@ -14,6 +14,7 @@
 #define npmtoken_package_blank(ch)  ((ch) == ' ' || (ch) == '\t')
 
 
+static ngx_int_t npmtoken_package_scope(u_char *p, size_t len);
 static ngx_int_t npmtoken_package_part(u_char *p, u_char *last);
 static ssize_t npmtoken_package_pack_entry(u_char *p, u_char *last,
     npmtoken_package_e kind, u_char *buf);
@@ -47,6 +48,19 @@ npmtoken_package_check(u_char *p, size_t len)
     }
 
     return npmtoken_package_part(slash + 1, last);
+}
+
+
+static ngx_int_t
+npmtoken_package_scope(u_char *p, size_t len)
+{
+    /* there is room for the shortest of packages behind it */
+
+    if (len == 0 || len > NPMTOKEN_PACKAGE_MAX - 2 || *p != '@') {
+        return NGX_DECLINED;
+    }
+
+    return npmtoken_package_part(p + 1, p + len);
 }
 
 
@@ -137,24 +151,12 @@ npmtoken_package_pack_entry(u_char *p, u_char *last, npmtoken_package_e kind,
 
     len = last - p;
 
-    /* old packages may have it in their names, but it would be meant as more */
+    rc = (kind == NPMTOKEN_PACKAGE_NAMES) ? npmtoken_package_check(p, len)
+                                          : npmtoken_package_scope(p, len);
 
-    if (ngx_strlchr(p, last, '*') != NULL) {
-        return NGX_ERROR;
-    }
+    /* old packages may have a star in it, but it would be meant as more */
 
-    if (kind == NPMTOKEN_PACKAGE_NAMES) {
-        rc = npmtoken_package_check(p, len);
-
-    } else {
-
-        /* with the shortest of packages behind it */
-
-        rc = (len > 1 && len <= NPMTOKEN_PACKAGE_MAX - 2 && *p == '@')
-             ? npmtoken_package_part(p + 1, last) : NGX_DECLINED;
-    }
-
-    if (rc != NGX_OK) {
+    if (rc != NGX_OK || ngx_strlchr(p, last, '*') != NULL) {
         return NGX_ERROR;
     }
 
