@@ -274,12 +274,13 @@ _EOC_
 === TEST 10: a rewrite: both paths have to name it
 --- tokens
 npm_one  user=alice packages=allowed
-npm_two  user=alice packages=allowed,other
+npm_two  user=alice packages=allowed,other,package,another
 --- config
     npmtoken main;
 
     location / {
         rewrite ^/allowed$ /other break;
+        rewrite ^/package$ /another break;
         rewrite ^/third$ /allowed break;
         rewrite ^/other/(.*)$ /other/$1 break;
         proxy_pass http://registry;
@@ -292,6 +293,8 @@ npm_two  user=alice packages=allowed,other
 --- cases
 PUT  /allowed         npm_one  403 package
 PUT  /allowed         npm_two  403 package
+PUT  /package         npm_two  403 package
+PUT  /another         npm_two  200
 PUT  /third           npm_one  403 package
 PUT  /other           npm_two  200
 PUT  /other/-rev/1    npm_two  200

@@ -472,6 +472,7 @@ static unit_subject_t  subjects[] = {
     /* two spellings that do not agree */
 
     { "/pkg", "PUT", "", NULL, "/other" },
+    { "/pkg", "PUT", "", NULL, "/pkh" },
     { "/pkg", "PUT", "", NULL, "/" },
     { "/pkg", "PUT", "", NULL, "" },
     { "/pkg", "PUT", "", NULL, "/pkg2" },
