@@ -641,6 +641,13 @@ ngx_http_npmtoken_api_password_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
 static void
 ngx_http_npmtoken_api_fields_set(ngx_http_npmtoken_api_ctx_t *ctx)
 {
+    if (!ctx->exists && ctx->conf->login == NGX_HTTP_NPMTOKEN_API_ACCOUNTS) {
+        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
+                                    "There is no account of this name: "
+                                    "nothing can be kept of it.");
+        return;
+    }
+
     if (ngx_http_npmtoken_api_fields_read(ctx) != NGX_OK) {
         return;
     }
@@ -855,16 +862,30 @@ ngx_http_npmtoken_api_change_write(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_change_t *change,
     ngx_http_npmtoken_api_reply_pt handler)
 {
-    u_char      buf[NGX_INT64_LEN];
-    ngx_str_t  *arg;
+    u_char       buf[NGX_INT64_LEN];
+    ngx_str_t   *arg, *script;
+    ngx_uint_t   n;
 
     arg = change->args.elts;
+    n = change->args.nelts;
+    script = &npmtoken_script_account;
 
     arg[4].data = buf;
     arg[4].len = ngx_sprintf(buf, "%ui", change->nset) - buf;
 
-    if (ngx_http_npmtoken_api_write(ctx, &npmtoken_script_account,
-                                    change->args.nelts, arg, handler)
+    if (!ctx->exists) {
+
+        /* of an account of the registry behind nothing was kept so far */
+
+        script = &npmtoken_script_signup;
+
+        arg[3] = arg[1];
+        ngx_str_set(&arg[2], "1");
+        arg += 2;
+        n = 3 + change->nset;
+    }
+
+    if (ngx_http_npmtoken_api_write(ctx, script, n, arg, handler)
         != NGX_AGAIN)
     {
         ngx_http_npmtoken_api_unavailable(ctx);

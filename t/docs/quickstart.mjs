@@ -103,6 +103,7 @@ export async function quickStartTests({ report, servers, echo, tls }) {
 
         await other.prepare(`
 load_module modules/ngx_http_npmtoken_module.so;
+load_module modules/ngx_http_npmtoken_api_module.so;
 user www-data;
 pid /run/nginx.pid;
 

@@ -4,7 +4,7 @@
  */
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { ROOT } from '../../demo/lib/servers.mjs';
@@ -13,7 +13,9 @@ const read = file => readFileSync(path.join(ROOT, file), 'utf8');
 
 const README = read('README.md');
 const MODULE = read('ngx_http_npmtoken_module.c');
+const API = read('src/api/ngx_http_npmtoken_api_module.c');
 const STORE = read('src/store/ngx_http_npmtoken_store.c');
+const ACCOUNT = read('src/account/npmtoken_account.c');
 const OPERATION = read('src/core/npmtoken_operation.c');
 const VERDICT = read('src/core/npmtoken_verdict.c');
 const RECORD = read('src/core/npmtoken_record.c');
@@ -72,6 +74,10 @@ function rows(text) {
 const tableRows = (text, head) =>
     rows(`${head}\n${between(text, `${head}\n`, /\n\n/)}`);
 
+const anchors = text => [...text.matchAll(/^#+ (.*)$/gm)]
+    .map(([, title]) => title.toLowerCase()
+        .replace(/[^\w -]/g, '').replaceAll(' ', '-'));
+
 const code = cell => cell.replace(/^`|`$/g, '');
 
 
@@ -100,16 +106,22 @@ function written(title) {
 }
 
 
+const API_TITLE = 'Directives of the token API';
+
+const TITLES = ['Directives', 'Directives of a store', API_TITLE];
+
+
 const CONTEXTS = {
     'NGX_HTTP_MAIN_CONF': 'http',
     'NGX_HTTP_NPMTOKEN_LOC_CONF': 'http, server, location',
+    'NGX_HTTP_NPMTOKEN_API_LOC_CONF': 'http, server, location',
     'NGX_HTTP_NPMTOKEN_LMT_CONF': 'http, server, location, limit_except',
 };
 
-/* what the module's own table says: name, and context */
+/* what a module's own table says: name, and context */
 
-function directives() {
-    return [...table(MODULE, 'ngx_http_npmtoken_commands').matchAll(
+function directives(source, name) {
+    return [...table(source, name).matchAll(
         /\{ ngx_string\("(\w+)"\),\s+(\w+)/g)]
         .map(([, name, flags]) => [name, CONTEXTS[flags] ?? flags]);
 }
@@ -144,6 +156,18 @@ const DEFAULTS = {
     'negative_ttl 5s;': [STORE, /negative_ttl, 5 \* 1000\)/],
     'revocation_bound 1s;': [STORE, /lookup->bound, 1000\)/],
     'push on;': [STORE, /store->push, 1\)/],
+    'npmtoken_api off;': [API, /prev->name, "off"\)/],
+    'npmtoken_api_login accounts;':
+        [API, /prev->api.login,\s+NGX_HTTP_NPMTOKEN_API_ACCOUNTS\)/],
+    'npmtoken_api_signup off;': [API, /prev->api.signup, 0\)/],
+    'npmtoken_api_permission full;': [API, /prev->api.unstated, 0\)/],
+    'npmtoken_api_replicas 0;': [API, /prev->api.replicas, 0\)/],
+    'npmtoken_api_attempts 10 50 15m;': [API,
+        /prev->api.account_attempts, 10\);[^]*prev->api.address_attempts, 50\);[^]*prev->api.attempts_time, 15 \* 60\)/],
+    'npmtoken_api_max_tokens 200;': [API, /prev->api.max_tokens,\s+200\)/],
+    'npmtoken_api_max_cidrs 64;': [API, /prev->api.max_cidrs, 64\)/],
+    'npmtoken_api_max_body 16k;': [API, /prev->api.max_body,\s+16 \* 1024\)/],
+    'npmtoken_api_issuer npm;': [API, /prev->api.issuer, "npm"\)/],
     'stale_reads 0;': [STORE, /stale_reads, 0\)/],
 };
 
@@ -210,6 +234,9 @@ const MAY = {
     redis: ['redis', 'core'],
     store: ['store', 'redis', 'core'],
     http: ['http', 'store', 'core'],
+    account: ['account', 'core'],
+    api: ['api', 'http', 'store', 'redis', 'account', 'core'],
+    ctl: ['ctl', 'account', 'core'],
 };
 
 
@@ -219,7 +246,17 @@ export const TEXT_TESTS = {
             .map(([name, { context }]) => [name, context]);
 
         assert.ok(found.length > 1);
-        assert.deepEqual(found.sort(), directives().sort());
+        assert.deepEqual(found.sort(), directives(
+            MODULE, 'ngx_http_npmtoken_commands').sort());
+    },
+
+    'README: each directive of the token API, and its contexts': () => {
+        const found = [...written(API_TITLE)]
+            .map(([name, { context }]) => [name, context]);
+
+        assert.ok(found.length > 1);
+        assert.deepEqual(found.sort(), directives(
+            API, 'ngx_http_npmtoken_api_commands').sort());
     },
 
     'README: each directive of a store': () => {
@@ -230,7 +267,7 @@ export const TEXT_TESTS = {
     },
 
     'README: the syntax names the directive and its values': () => {
-        for (const title of ['Directives', 'Directives of a store']) {
+        for (const title of TITLES) {
             for (const [name, { syntax, default: value }] of written(title)) {
                 assert.ok(syntax.startsWith(`${name} `), syntax);
                 assert.ok(value === 'none' || value.startsWith(`${name} `),
@@ -248,7 +285,7 @@ export const TEXT_TESTS = {
     },
 
     'README: each default': () => {
-        for (const title of ['Directives', 'Directives of a store']) {
+        for (const title of TITLES) {
             for (const { default: value } of written(title).values()) {
                 if (value !== 'none') {
                     const [source, pattern] = DEFAULTS[value] ?? [];
@@ -276,6 +313,16 @@ export const TEXT_TESTS = {
         assert.ok(found.length > 1);
         assert.deepEqual(found.sort(),
             strings(table(RECORD, 'npmtoken_known_fields')).sort());
+    },
+
+    'docs/api.md: each field of an account': () => {
+        const found = tableRows(read('docs/api.md'),
+                                '| field of an account | form | absent means |')
+            .flatMap(([names]) => names.split(', ').map(code));
+
+        assert.deepEqual(found.sort(), [
+            ...strings(table(ACCOUNT, 'npmtoken_account_fields')), 'x_…',
+        ].sort());
     },
 
     'README: the exceptions of operations, in the order of the table': () => {
@@ -321,17 +368,14 @@ export const TEXT_TESTS = {
     },
 
     'README: links lead somewhere': () => {
-        const anchors = [...README.matchAll(/^#+ (.*)$/gm)]
-            .map(([, title]) => '#' + title.toLowerCase()
-                .replace(/[^\w -]/g, '').replaceAll(' ', '-'));
+        for (const from of ['README.md', 'docs/api.md']) {
+            for (const [, link] of read(from).matchAll(/\]\(([^)]+)\)/g)) {
+                const [file, anchor] = link.split('#');
+                const to = file ? path.join(path.dirname(from), file) : from;
 
-        for (const [, link] of README.matchAll(/\]\(([^)]+)\)/g)) {
-            if (link.startsWith('#')) {
-                assert.ok(anchors.includes(link), link);
-            } else {
-                readdirSync(path.join(ROOT, path.dirname(link)))
-                    .includes(path.basename(link))
-                    || assert.fail(link);
+                assert.ok(existsSync(path.join(ROOT, to)), `${from}: ${link}`);
+                assert.ok(!anchor || anchors(read(to)).includes(anchor),
+                          `${from}: ${link}`);
             }
         }
     },
@@ -347,7 +391,7 @@ export const TEXT_TESTS = {
 
     'src/README: each file that is built is described': () => {
         const map = read('src/README.md');
-        const built = [...read('config').matchAll(
+        const built = [...(read('config') + read('src/api/config')).matchAll(
             /\$npmtoken_\w+\/(\w+)\.c\b/g)].map(([, name]) =>
             name.replace('ngx_http_npmtoken_', '…_'));
 

@@ -19,6 +19,8 @@ import { hset, newToken, recordName } from '../../demo/lib/tokens.mjs';
 const NGINX = process.env.NPMTOKEN_NGINX || 'nginx';
 const MODULE = path.resolve(process.env.NPMTOKEN_MODULE
     || path.join(ROOT, 'build/ngx_http_npmtoken_module.so'));
+const API_MODULE = path.resolve(process.env.NPMTOKEN_API_MODULE
+    || path.join(ROOT, 'build/ngx_http_npmtoken_api_module.so'));
 
 const LOG_MS = 5000;
 
@@ -31,7 +33,7 @@ const USER = process.getuid() === 0 ? 'user root;' : '';
 /*
  * What is changed in a configuration; all the rest of it runs as it stands.
  *
- *     the module                                  the one that was built
+ *     the modules                                 those that were built
  *     the user                                    whose run this is
  *     pid, logs, caches                           into the run's directory
  *     files in /etc/nginx                         into its "etc"
@@ -46,6 +48,7 @@ function adapt(text, { dir, redis, registry, ports, host }) {
     const temps = TEMPS.map(name => `    ${name}_temp_path ${dir}/tmp;\n`);
     const rules = [
         [/modules\/ngx_http_npmtoken_module\.so/g, MODULE],
+        [/modules\/ngx_http_npmtoken_api_module\.so/g, API_MODULE],
         [/^user .*;\n/m, ''],
         [/\/run\/nginx\.pid/g, `${dir}/nginx.pid`],
         [/\/var\/(log|cache)\/nginx\//g, `${dir}/$1/`],
