@@ -301,7 +301,7 @@ ngx_http_npmtoken_api_logged_in(ngx_http_npmtoken_api_ctx_t *ctx)
 void
 ngx_http_npmtoken_api_logout(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    u_char      digest[NPMTOKEN_KEY_LEN];
+    u_char      digest[NPMTOKEN_KEY_LEN], *own;
     ngx_str_t   key;
     ngx_uint_t  self;
 
@@ -310,7 +310,9 @@ ngx_http_npmtoken_api_logout(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    if (npmtoken_digest_key(&ctx->subject, digest) != NGX_OK) {
+    own = ngx_http_npmtoken_key(ctx->request, ctx->judged);
+
+    if (own == NULL || npmtoken_digest_key(&ctx->subject, digest) != NGX_OK) {
         ngx_http_npmtoken_api_failed(ctx);
         return;
     }
@@ -318,7 +320,9 @@ ngx_http_npmtoken_api_logout(ngx_http_npmtoken_api_ctx_t *ctx)
     key.data = digest;
     key.len = NPMTOKEN_KEY_LEN;
 
-    self = (ctx->judged->operation == NPMTOKEN_OP_LOGOUT);
+    /* also where its spelling is none that a read-only token may use */
+
+    self = (ngx_memcmp(own, digest, NPMTOKEN_KEY_LEN) == 0);
 
     ngx_http_npmtoken_api_revoke_key(ctx, &key, self,
                                      ngx_http_npmtoken_api_logged_out);
