@@ -188,7 +188,16 @@ ngx_http_npmtoken_api_member(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     quoted.data = (u_char *) name;
-    quoted.len = ngx_min(ngx_strlen(name), 64);
+    quoted.len = ngx_strlen(name);
+
+    if (quoted.len > 64) {
+
+        /* not within a character of UTF-8 */
+
+        for (quoted.len = 64; (name[quoted.len] & 0xc0) == 0x80; ) {
+            quoted.len--;
+        }
+    }
 
     ngx_http_npmtoken_api_error_quote(ctx, NGX_HTTP_BAD_REQUEST,
                                  "This registry does not know what to do with",
@@ -867,34 +876,32 @@ ngx_http_npmtoken_api_grant_json(ngx_str_t *key, ngx_str_t *token,
     npmtoken_field_t *fields, ngx_uint_t nfields)
 {
     json_t     *json, *cidrs;
-    ngx_str_t  *name, *readonly, *created, *updated, none;
+    ngx_str_t  *name, *readonly, *created, *updated, none, unnamed;
 
     ngx_str_null(&none);
+    ngx_str_set(&unnamed, "unnamed");
 
     name = ngx_http_npmtoken_api_field(fields, nfields, "name");
     readonly = ngx_http_npmtoken_api_field(fields, nfields, "readonly");
     created = ngx_http_npmtoken_api_field(fields, nfields, "created");
     updated = ngx_http_npmtoken_api_field(fields, nfields, "updated");
 
-    name = (name && name->len) ? name : NULL;
+    name = (name && name->len) ? name : &unnamed;
     created = created ? created : &none;
     updated = updated ? updated : created;
 
     cidrs = ngx_http_npmtoken_api_json_list(
               ngx_http_npmtoken_api_field(fields, nfields, "cidr_whitelist"));
 
-    json = json_pack("{ss% ss% ss% so sb ss% ss%}",
-                     "token", token->data, token->len,
-                     "key", key->data, key->len,
-                     "name", name ? (char *) name->data : "unnamed",
-                     name ? name->len : sizeof("unnamed") - 1,
+    json = json_pack("{so so so so sb so so}",
+                     "token", ngx_http_npmtoken_api_json_text(token),
+                     "key", ngx_http_npmtoken_api_json_text(key),
+                     "name", ngx_http_npmtoken_api_json_text(name),
                      "cidr_whitelist", cidrs,
                      "readonly", readonly && readonly->len
                      && (readonly->data[0] == 't' || readonly->data[0] == '1'),
-                     "created", created->len ? (char *) created->data : "",
-                     created->len,
-                     "updated", updated->len ? (char *) updated->data : "",
-                     updated->len);
+                     "created", ngx_http_npmtoken_api_json_text(created),
+                     "updated", ngx_http_npmtoken_api_json_text(updated));
 
     if (json && ngx_http_npmtoken_api_json_more(json, fields, nfields)
                 != NGX_OK)
@@ -926,8 +933,8 @@ ngx_http_npmtoken_api_json_list(ngx_str_t *list)
     for (p = list->data; p && json; /* void */ ) {
         p = ngx_http_npmtoken_api_entry(p, last, &entry);
 
-        if (json_array_append_new(json, json_stringn((char *) entry.data,
-                                                     entry.len))
+        if (json_array_append_new(json,
+                                  ngx_http_npmtoken_api_json_text(&entry))
             != 0)
         {
             json_decref(json);
@@ -966,7 +973,7 @@ ngx_http_npmtoken_api_json_more(json_t *json, npmtoken_field_t *fields,
 
     if (value
         && json_object_set_new(json, "description",
-                           json_stringn((char *) value->data, value->len))
+                               ngx_http_npmtoken_api_json_text(value))
            != 0)
     {
         return NGX_ERROR;

@@ -106,6 +106,36 @@ ngx_http_npmtoken_api_plain(ngx_str_t *name)
 }
 
 
+json_t *
+ngx_http_npmtoken_api_json_text(ngx_str_t *text)
+{
+    u_char  *p;
+    size_t   i;
+    json_t  *json;
+
+    json = json_stringn(text->len ? (char *) text->data : "", text->len);
+
+    if (json) {
+        return json;
+    }
+
+    p = ngx_alloc(text->len, ngx_cycle->log);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < text->len; i++) {
+        p[i] = (text->data[i] < 0x80) ? text->data[i] : '?';
+    }
+
+    json = json_stringn((char *) p, text->len);
+
+    ngx_free(p);
+
+    return json;
+}
+
+
 u_char *
 ngx_http_npmtoken_api_iso(u_char *buf, ngx_tm_t *tm, ngx_msec_t msec)
 {

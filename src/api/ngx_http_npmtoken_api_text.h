@@ -36,6 +36,12 @@ ngx_int_t ngx_http_npmtoken_api_copy(ngx_http_npmtoken_api_ctx_t *ctx,
 /* a name from Redis for a log: itself if it is a plain word, else "?" */
 ngx_str_t ngx_http_npmtoken_api_plain(ngx_str_t *name);
 
+/*
+ * A text of Redis as JSON: there is no other than UTF-8, so where it is not
+ * that each byte beyond ASCII is a "?".  NULL: no memory.
+ */
+json_t *ngx_http_npmtoken_api_json_text(ngx_str_t *text);
+
 /* Writes a time as npm prints it, and returns the end of that. */
 u_char *ngx_http_npmtoken_api_iso(u_char *buf, ngx_tm_t *tm, ngx_msec_t msec);
 
