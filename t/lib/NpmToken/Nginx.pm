@@ -7,6 +7,7 @@ package NpmToken::Nginx;
 #         http    => "npmtoken_store main { redis unix:$socket; }",
 #         server  => 'location / { npmtoken main; return 204; }',
 #         workers => 2,                 # 1 if not given
+#         modules => [],                # more to load: paths
 #         main    => '',                # more for the main context
 #         events  => '',                # more for the events block
 #         listen  => ' http2',          # more for the listen directive
@@ -83,6 +84,7 @@ sub new {
         dir     => $dir,
         port    => free_port(),
         workers => 1,
+        modules => [],
         main    => '',
         events  => '',
         http    => '',
@@ -123,13 +125,14 @@ sub config {
     @$self{ keys %options } = values %options;
 
     my $dir = $self->{dir};
-    my $module = module_path();
+    my $modules = join "\n", map { "load_module $_;" }
+        module_path(), @{ $self->{modules} };
     my $user = $> == 0 ? 'user root;' : '';
     my $use = $ENV{TEST_NGINX_EVENT_TYPE}
         ? "use $ENV{TEST_NGINX_EVENT_TYPE};" : '';
 
     write_file("$dir/nginx.conf", <<_EOC_);
-load_module $module;
+$modules
 $user
 daemon off;
 worker_processes $self->{workers};

@@ -21,6 +21,7 @@ use Test::More ();      # before our END block: it ends after that
 use Time::HiRes qw( time sleep );
 
 our @EXPORT_OK = qw(
+    api_module_path
     at_exit
     free_port
     module_path
@@ -58,6 +59,17 @@ sub project_root () {
 sub module_path () {
     my $path = $ENV{NPMTOKEN_MODULE}
         || project_root() . '/build/ngx_http_npmtoken_module.so';
+
+    -f $path or croak "no module at $path: run \"make\" first";
+
+    return $path;
+}
+
+
+# the token API: it stands beside the other, and is loaded after it
+
+sub api_module_path () {
+    my $path = module_path() =~ s/_module\.so\z/_api_module.so/r;
 
     -f $path or croak "no module at $path: run \"make\" first";
 
