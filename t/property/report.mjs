@@ -274,7 +274,7 @@ ${report.comparisons} comparisons, ${report.violations.length} violations.
 - With a full token each command that Verdaccio has changes something. The
   requests by chance do so too: ${report.effective.sum()} of
   ${report.controls.sum()} that a second Verdaccio got with a full token.
-- Two configurations with a hole are found out: ${report.holes.map(
+- Two configurations with a hole are found out:${report.holes.map(
     ({ variant, tried }) => `\n  ${variant.name}, after ${tried} requests`)
     .join(';')}.
 - Log-ins may make accounts, and made ${report.guests}; nothing else did.
