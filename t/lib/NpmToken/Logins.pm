@@ -27,8 +27,10 @@ package NpmToken::Logins;
 #     +"?QUERY"
 #
 # For what is told to the registry instead: upstream "logins", a registry for
-# which the password "right" is right, and every other one is wrong.  What it
-# was asked is in logs/test.log, hence in "--- test_lines".
+# which a password that begins with "right" is right, and every other one is
+# wrong.  What it was asked is in logs/test.log, hence in "--- test_lines":
+# METHOD URI HEADER=VALUE... BODY, the headers in order of their names, and
+# without the time in the body.
 #
 # nginx has no thread pools with poll, so nothing is run in that mode.
 
@@ -46,11 +48,13 @@ BEGIN {
 use NpmToken ();
 use NpmToken::Util qw( api_module_path temp_dir );
 
+# what is seen of a request
+
 my @headers = qw(
-    host authorization proxy_authorization cookie x_npm_user npm_otp
-    npm_auth_type x_http_method_override accept accept_encoding te range
-    if_match if_none_match content_encoding transfer_encoding expect
-    x_other user_agent x_forwarded_for
+    accept accept_encoding authorization content_encoding content_type cookie
+    expect host if_match if_none_match npm_auth_type npm_otp
+    proxy_authorization range te transfer_encoding user_agent x_forwarded_for
+    x_http_method_override x_npm_user x_other x_request_uri x_set
 );
 
 my %says = (
@@ -189,8 +193,14 @@ sub encode {
 # "if": so it goes on to another server that has the password as a header.
 
 sub registry_config {
-    my $seen = join ' ', map { "$_=[\$http_$_]" } @headers;
     my $dir = temp_dir();
+    my $maps = join '', map { <<"_EOC_" } @headers;
+    map \$http_$_ \$has_$_ {
+        ""       "";
+        default  " $_=\$http_$_";
+    }
+_EOC_
+    my $has = join '', map { "\$has_$_" } @headers;
 
     return <<"_EOC_";
 
@@ -199,13 +209,19 @@ sub registry_config {
     }
 
     map \$request_body \$is_right {
-        default               no;
-        ~"password":"right"   yes;
+        default              no;
+        ~"password":"right   yes;
     }
 
-    log_format test escape=none '\$request_method \$request_uri '
-                                '\$content_type \$content_length '
-                                '$seen \$request_body';
+    map \$request_body \$dateless {
+        default              \$request_body;
+        '~^(?<before>.*"date":")[-0-9T:.]+Z(?<behind>".*)\$'
+                             \$before\$behind;
+    }
+
+$maps
+    log_format test escape=none '\$request_method \$request_uri$has'
+                                ' \$dateless';
 
     server {
         listen \$TEST_NGINX_LOGINS;
