@@ -8,7 +8,7 @@ MODULE := build/ngx_http_npmtoken_module.so
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: all deps demo run test unit t examples docs clients lint soak
+.PHONY: all deps demo run ctl test unit t examples docs clients lint soak
 .PHONY: promise property model faults mutants bench clean help
 .PHONY: $(MODULE)
 
@@ -31,8 +31,13 @@ run: $(MODULE)
 	@tools/deps demo
 	@node demo/demo.mjs --stay
 
+ctl:
+	@tools/deps ctl
+	@tools/build-ctl
+
 test:
-	@tools/test lint unit t examples docs clients-short property-short promise
+	@tools/test lint unit t ctl examples docs clients-short property-short \
+	    promise
 
 unit t examples docs clients promise lint soak:
 	@tools/test $@

@@ -1,0 +1,311 @@
+
+/*
+ * Records and accounts, as they are in Redis.
+ */
+
+
+#include "npmtokenctl.h"
+#include "npmtoken_account.h"
+#include "npmtoken_token.h"
+
+
+/* hashes asked for at a time */
+#define CTL_BATCH  500
+
+
+typedef struct {
+    const char           *field;
+    const char           *form;
+} ctl_form_t;
+
+
+static void ctl_scan_batch(redisReply *keys, size_t skip, ctl_keep_pt keep,
+    const void *data, ctl_items_t *items);
+static char *ctl_pattern(const char *kind);
+static int ctl_compare(const void *one, const void *two);
+static void ctl_unique(ctl_items_t *items);
+
+
+static ctl_form_t  ctl_record_forms[] = {
+    { "user", "1 to 214 bytes of printable ASCII without a blank" },
+    { "readonly", "true or false" },
+    { "cidr_whitelist", "a list of CIDRs or addresses, separated by commas" },
+    { "expires_at", "seconds since the epoch" },
+    { "revoked_at", "seconds since the epoch" },
+    { "created", "a date, YYYY-MM-DDTHH:MM:SS.mmmZ" },
+    { "updated", "a date, YYYY-MM-DDTHH:MM:SS.mmmZ" },
+    { "name", "at most 255 bytes without control characters" },
+    { "token", "the first characters of the token, at most 64" },
+    { "protected", "true or false" },
+    { "packages", "names of packages, separated by commas" },
+    { "scopes", "@scopes, separated by commas" },
+    { "bypass_2fa", "true or false" },
+    { "description", "text without control characters" },
+    { NULL, NULL }
+};
+
+
+static ctl_form_t  ctl_account_forms[] = {
+    { "password", "a hash of crypt(3): yescrypt, scrypt, bcrypt, SHA-512" },
+    { "email", "printable ASCII with one \"@\"" },
+    { "fullname", "UTF-8 without control characters, at most 200 bytes" },
+    { "created", "a date, YYYY-MM-DDTHH:MM:SS.mmmZ" },
+    { "updated", "a date, YYYY-MM-DDTHH:MM:SS.mmmZ" },
+    { "tfa", "auth-only or auth-and-writes, together with totp" },
+    { "totp", "base32 of 10 to 64 bytes, together with tfa" },
+    { "tfa_pending", "as tfa, together with totp_pending" },
+    { "totp_pending", "as totp, together with tfa_pending" },
+    { "totp_used", "a number" },
+    { "recovery", "at most five hashes, separated by commas" },
+    { "locked", "true or false" },
+    { NULL, NULL }
+};
+
+
+/*
+ * SCAN shows each key that is there all the while, some more than once, and
+ * some that come or go meanwhile.
+ */
+
+void
+ctl_scan(const char *kind, ctl_keep_pt keep, const void *data,
+    ctl_items_t *items)
+{
+    char        *cursor, *pattern;
+    size_t       total, done;
+    redisReply  *reply;
+
+    ngx_memzero(items, sizeof(ctl_items_t));
+
+    /* for the bar alone: it may be refused */
+
+    reply = ctl_try("DBSIZE");
+    total = (reply->type == REDIS_REPLY_INTEGER) ? reply->integer : 0;
+    done = 0;
+    freeReplyObject(reply);
+
+    pattern = ctl_pattern(kind);
+    cursor = ctl_format("0");
+
+    do {
+        reply = ctl_do("SCAN %s MATCH %s COUNT %d", cursor, pattern,
+                       CTL_BATCH);
+
+        free(cursor);
+        cursor = ctl_format("%s", reply->element[0]->str);
+
+        ctl_scan_batch(reply->element[1],
+                       strlen(ctl_options.prefix) + strlen(kind), keep, data,
+                       items);
+        freeReplyObject(reply);
+
+        done += CTL_BATCH;
+        ctl_progress("reading", done, total);
+
+    } while (strcmp(cursor, "0") != 0);
+
+    ctl_progress_done();
+    ctl_unique(items);
+}
+
+
+static void
+ctl_scan_batch(redisReply *keys, size_t skip, ctl_keep_pt keep,
+    const void *data, ctl_items_t *items)
+{
+    size_t       i;
+    ctl_item_t  *item;
+    ctl_args_t   args;
+    redisReply  *key, *hash;
+
+    ngx_memzero(&args, sizeof(ctl_args_t));
+
+    for (i = 0; i < keys->elements; i++) {
+        key = keys->element[i];
+
+        args.n = 0;
+        ctl_arg_text(&args, "HGETALL");
+        ctl_arg(&args, key->str, key->len);
+        ctl_append(&args);
+    }
+
+    for (i = 0; i < keys->elements; i++) {
+
+        key = keys->element[i];
+        hash = ctl_reply();
+
+        if (hash->type == REDIS_REPLY_ERROR
+            && strncmp(hash->str, "WRONGTYPE", 9) != 0)
+        {
+            ctl_refused(hash);
+        }
+
+        /* it has gone since */
+
+        if (hash->type == REDIS_REPLY_ARRAY && hash->elements == 0) {
+            freeReplyObject(hash);
+            continue;
+        }
+
+        items->items = ctl_grow(items->items, items->n, sizeof(ctl_item_t));
+        item = &items->items[items->n++];
+
+        item->name.len = key->len - skip;
+        item->name.data = ctl_alloc(item->name.len + 1);
+        ngx_memcpy(item->name.data, key->str + skip, item->name.len);
+        item->hash = hash;
+
+        if (!keep(&item->name, hash, data)) {
+            freeReplyObject(hash);
+            item->hash = NULL;
+        }
+    }
+
+    free(args.data);
+    free(args.len);
+}
+
+
+/* what is special in a pattern is not in a prefix */
+
+static char *
+ctl_pattern(const char *kind)
+{
+    char        *pattern, *p;
+    const char  *text;
+
+    pattern = ctl_alloc(2 * strlen(ctl_options.prefix) + strlen(kind) + 2);
+    p = pattern;
+
+    for (text = ctl_options.prefix; *text; text++) {
+
+        if (strchr("*?[]\\^", *text)) {
+            *p++ = '\\';
+        }
+
+        *p++ = *text;
+    }
+
+    sprintf(p, "%s*", kind);
+
+    return pattern;
+}
+
+
+static void
+ctl_unique(ctl_items_t *items)
+{
+    ngx_uint_t  i, n;
+
+    if (items->n == 0) {
+        return;
+    }
+
+    qsort(items->items, items->n, sizeof(ctl_item_t), ctl_compare);
+
+    for (n = 1, i = 1; i < items->n; i++) {
+        if (ctl_compare(&items->items[n - 1], &items->items[i]) != 0) {
+            items->items[n++] = items->items[i];
+        }
+    }
+
+    items->n = n;
+}
+
+
+static int
+ctl_compare(const void *one, const void *two)
+{
+    const ctl_item_t  *a = one, *b = two;
+
+    return (int) ngx_memn2cmp(a->name.data, b->name.data, a->name.len,
+                              b->name.len);
+}
+
+
+ngx_str_t
+ctl_value(redisReply *hash, const char *field)
+{
+    size_t     i;
+    ngx_str_t  value = ngx_null_string;
+
+    if (hash->type != REDIS_REPLY_ARRAY) {
+        return value;
+    }
+
+    for (i = 0; i + 1 < hash->elements; i += 2) {
+        if (strcmp(hash->element[i]->str, field) == 0) {
+            value.data = (u_char *) hash->element[i + 1]->str;
+            value.len = hash->element[i + 1]->len;
+        }
+    }
+
+    return value;
+}
+
+
+npmtoken_field_t *
+ctl_fields(redisReply *hash, ngx_uint_t *n)
+{
+    size_t             i;
+    npmtoken_field_t  *fields;
+
+    *n = hash->elements / 2;
+    fields = ctl_alloc((*n + 1) * sizeof(npmtoken_field_t));
+
+    for (i = 0; i < *n; i++) {
+        fields[i].name.data = (u_char *) hash->element[2 * i]->str;
+        fields[i].name.len = hash->element[2 * i]->len;
+        fields[i].value.data = (u_char *) hash->element[2 * i + 1]->str;
+        fields[i].value.len = hash->element[2 * i + 1]->len;
+    }
+
+    return fields;
+}
+
+
+const char *
+ctl_form(ngx_uint_t account, ngx_str_t *field)
+{
+    ctl_form_t  *form;
+
+    for (form = account ? ctl_account_forms : ctl_record_forms; form->field;
+         form++)
+    {
+        if (strlen(form->field) == field->len
+            && memcmp(form->field, field->data, field->len) == 0)
+        {
+            return form->form;
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+ctl_check_name(const char *name)
+{
+    ngx_str_t  text;
+
+    text.data = (u_char *) name;
+    text.len = strlen(name);
+
+    if (npmtoken_account_name(&text) != NGX_OK) {
+        ctl_die(CTL_BAD, "\"%s\" is no name of an account: 1 to %d letters, "
+                "digits and -._~@+, not beginning with \".\" or \"-\"",
+                ctl_safe(text.data, text.len), NPMTOKEN_USER_MAX);
+    }
+}
+
+
+ngx_str_t
+ctl_shown(redisReply *hash)
+{
+    ngx_str_t  token;
+
+    token = ctl_value(hash, "token");
+    token.len = ngx_min(token.len, NPMTOKEN_TOKEN_SHOWN);
+
+    return token;
+}

@@ -1,0 +1,541 @@
+
+/*
+ * Redis, by hiredis' blocking calls.
+ */
+
+
+#include "npmtokenctl.h"
+
+
+#define CTL_PORT             6379
+#define CTL_CONNECT_TIMEOUT  5
+#define CTL_WAIT_TIMEOUT     1000
+#define CTL_WAIT_MAX         60000
+
+/* for a reply, in seconds: longer than any WAIT */
+#define CTL_PATIENCE         90
+#define CTL_PREFIX_MAX       128
+
+
+typedef struct {
+    char                 *name;       /* without user and password */
+    char                 *user;
+    char                 *password;
+    char                 *host;       /* or a path */
+    int                   port;       /* 0: a path */
+    int                   db;
+} ctl_url_t;
+
+
+static void ctl_parse_url(const char *text, ctl_url_t *url);
+static void ctl_parse_path(char *path, ctl_url_t *url);
+static void ctl_parse_host(char *host, ctl_url_t *url);
+static void ctl_parse_userinfo(char *userinfo, ctl_url_t *url);
+static void ctl_decode(char *text);
+static int ctl_number(const char *text, int min, int max, const char *what);
+static void ctl_secrets(ctl_url_t *url);
+static char *ctl_read_secret(const char *path);
+static void ctl_hello(ctl_url_t *url);
+static redisReply *ctl_check_reply(void *reply);
+static const char *ctl_hint(const char *error);
+
+
+static redisContext  *ctl_redis;
+static char          *ctl_redis_name;
+
+
+void
+ctl_connect(void)
+{
+    ctl_url_t       url;
+    const char     *text;
+    struct timeval  timeout = { CTL_CONNECT_TIMEOUT, 0 };
+    struct timeval  patience = { CTL_PATIENCE, 0 };
+
+    ngx_memzero(&url, sizeof(ctl_url_t));
+
+    text = ctl_options.redis ? ctl_options.redis : ctl_options.environment;
+
+    ctl_parse_url(text ? text : "redis://127.0.0.1", &url);
+
+    /* everybody on this machine can read a command line */
+
+    if (ctl_options.redis && url.password) {
+        ctl_die(CTL_USAGE, "a password does not belong on a command line: "
+                "use --redis-password-file, or NPMTOKEN_REDIS");
+    }
+
+    ctl_secrets(&url);
+
+    if (strlen(ctl_options.prefix) > CTL_PREFIX_MAX) {
+        ctl_die(CTL_USAGE, "the prefix is longer than %d bytes",
+                CTL_PREFIX_MAX);
+    }
+
+    ctl_redis_name = url.name;
+
+    ctl_redis = url.port ? redisConnectWithTimeout(url.host, url.port, timeout)
+                         : redisConnectUnixWithTimeout(url.host, timeout);
+
+    if (ctl_redis == NULL || ctl_redis->err) {
+        ctl_die(CTL_REDIS, "cannot connect to %s: %s", url.name,
+                ctl_redis ? ctl_redis->errstr : "no memory");
+    }
+
+    (void) redisSetTimeout(ctl_redis, patience);
+
+    ctl_hello(&url);
+}
+
+
+/* a message never has what may be a password in it */
+
+static void
+ctl_parse_url(const char *text, ctl_url_t *url)
+{
+    char  *copy, *at;
+
+    copy = ctl_format("%s", text);
+
+    if (strncmp(copy, "unix:/", 6) == 0 && copy[6] != '/') {
+        ctl_parse_path(copy + 5, url);
+        return;
+    }
+
+    if (strncmp(copy, "rediss://", 9) == 0) {
+        ctl_die(CTL_USAGE, "TLS is not supported");
+    }
+
+    if (strncmp(copy, "redis://", 8) != 0) {
+        ctl_die(CTL_USAGE, "the URL of Redis is redis://[user[:password]@]"
+                "host[:port][/db] or unix:/path[:db]");
+    }
+
+    copy += 8;
+    at = strrchr(copy, '@');
+
+    if (at) {
+        *at = '\0';
+        ctl_parse_userinfo(copy, url);
+        copy = at + 1;
+    }
+
+    ctl_parse_host(copy, url);
+}
+
+
+static void
+ctl_parse_path(char *path, ctl_url_t *url)
+{
+    char  *colon;
+
+    url->name = ctl_format("unix:%s", path);
+    url->host = path;
+
+    colon = strrchr(path, ':');
+
+    if (colon && strchr(colon, '/') == NULL) {
+        *colon = '\0';
+        url->db = ctl_number(colon + 1, 0, INT_MAX, "database");
+    }
+}
+
+
+static void
+ctl_parse_host(char *host, ctl_url_t *url)
+{
+    char  *p;
+
+    url->name = ctl_format("redis://%s", host);
+    url->port = CTL_PORT;
+
+    p = strchr(host, '/');
+
+    if (p) {
+        *p++ = '\0';
+
+        if (*p) {
+            url->db = ctl_number(p, 0, INT_MAX, "database");
+        }
+    }
+
+    p = host;
+
+    if (*host == '[') {
+        p = strchr(++host, ']');
+
+        if (p == NULL || (p[1] != '\0' && p[1] != ':')) {
+            ctl_die(CTL_USAGE, "the host of %s is not valid", url->name);
+        }
+
+        *p++ = '\0';
+    }
+
+    p = strchr(p, ':');
+
+    if (p) {
+        *p++ = '\0';
+        url->port = ctl_number(p, 1, 65535, "port");
+    }
+
+    if (*host == '\0') {
+        ctl_die(CTL_USAGE, "%s has no host", url->name);
+    }
+
+    url->host = host;
+}
+
+
+static void
+ctl_parse_userinfo(char *userinfo, ctl_url_t *url)
+{
+    char  *colon;
+
+    colon = strchr(userinfo, ':');
+
+    if (colon) {
+        *colon++ = '\0';
+        ctl_decode(colon);
+        url->password = *colon ? colon : NULL;
+    }
+
+    ctl_decode(userinfo);
+    url->user = *userinfo ? userinfo : NULL;
+}
+
+
+static void
+ctl_decode(char *text)
+{
+    char       *p;
+    ngx_int_t   c;
+
+    for (p = text; *text; text++) {
+
+        c = (u_char) *text;
+
+        if (c == '%') {
+            c = (text[1] && text[2]) ? ngx_hextoi((u_char *) text + 1, 2)
+                                     : NGX_ERROR;
+
+            if (c == NGX_ERROR || c == 0) {
+                ctl_die(CTL_USAGE, "the user or password of the URL of Redis "
+                        "is not percent-encoded");
+            }
+
+            text += 2;
+        }
+
+        *p++ = (char) c;
+    }
+
+    *p = '\0';
+}
+
+
+static int
+ctl_number(const char *text, int min, int max, const char *what)
+{
+    ngx_int_t  n;
+
+    n = ngx_atoi((u_char *) text, strlen(text));
+
+    if (n < min || n > max) {
+        ctl_die(CTL_USAGE, "\"%s\" is no %s", text, what);
+    }
+
+    return (int) n;
+}
+
+
+static void
+ctl_secrets(ctl_url_t *url)
+{
+    if (ctl_options.redis_user) {
+        url->user = (char *) ctl_options.redis_user;
+    }
+
+    if (ctl_options.redis_password_file) {
+        url->password = ctl_read_secret(ctl_options.redis_password_file);
+    }
+
+    if (url->user && url->password == NULL) {
+        ctl_die(CTL_USAGE, "there is a user of Redis, and no password: use "
+                "--redis-password-file");
+    }
+}
+
+
+static char *
+ctl_read_secret(const char *path)
+{
+    char   *line;
+    FILE   *file;
+    size_t  size;
+
+    file = fopen(path, "re");
+    if (file == NULL) {
+        ctl_die(CTL_USAGE, "cannot open \"%s\": %s", path, strerror(errno));
+    }
+
+    line = NULL;
+    size = 0;
+
+    if (getline(&line, &size, file) == -1) {
+        ctl_die(CTL_USAGE, "there is no password in \"%s\"", path);
+    }
+
+    fclose(file);
+
+    line[strcspn(line, "\r\n")] = '\0';
+
+    if (*line == '\0') {
+        ctl_die(CTL_USAGE, "there is no password in \"%s\"", path);
+    }
+
+    return line;
+}
+
+
+static void
+ctl_hello(ctl_url_t *url)
+{
+    if (url->user) {
+        freeReplyObject(ctl_do("AUTH %s %s", url->user, url->password));
+
+    } else if (url->password) {
+        freeReplyObject(ctl_do("AUTH %s", url->password));
+    }
+
+    if (url->db) {
+        freeReplyObject(ctl_do("SELECT %d", url->db));
+    }
+}
+
+
+void
+ctl_arg(ctl_args_t *args, const void *data, size_t len)
+{
+    args->data = ctl_grow(args->data, args->n, sizeof(char *));
+    args->len = ctl_grow(args->len, args->n, sizeof(size_t));
+
+    args->data[args->n] = data;
+    args->len[args->n] = len;
+    args->n++;
+}
+
+
+void
+ctl_arg_text(ctl_args_t *args, const char *text)
+{
+    ctl_arg(args, text, strlen(text));
+}
+
+
+/* without a value there is no pair */
+
+void
+ctl_arg_pair(ctl_args_t *args, const char *name, const char *value)
+{
+    if (value) {
+        ctl_arg_text(args, name);
+        ctl_arg_text(args, value);
+    }
+}
+
+
+char *
+ctl_key(const char *kind, const u_char *name, size_t len)
+{
+    return ctl_format("%s%s%.*s", ctl_options.prefix, kind, (int) len, name);
+}
+
+
+redisReply *
+ctl_command(ctl_args_t *args)
+{
+    ctl_append(args);
+
+    return ctl_check_reply(ctl_reply());
+}
+
+
+redisReply *
+ctl_do(const char *format, ...)
+{
+    void     *reply;
+    va_list   args;
+
+    va_start(args, format);
+    reply = redisvCommand(ctl_redis, format, args);
+    va_end(args);
+
+    return ctl_check_reply(reply);
+}
+
+
+redisReply *
+ctl_try(const char *format, ...)
+{
+    void     *reply;
+    va_list   args;
+
+    va_start(args, format);
+    reply = redisvCommand(ctl_redis, format, args);
+    va_end(args);
+
+    if (reply == NULL) {
+        (void) ctl_check_reply(reply);
+    }
+
+    return reply;
+}
+
+
+void
+ctl_append(ctl_args_t *args)
+{
+    if (redisAppendCommandArgv(ctl_redis, (int) args->n, args->data,
+                               args->len) != REDIS_OK)
+    {
+        (void) ctl_check_reply(NULL);
+    }
+}
+
+
+redisReply *
+ctl_reply(void)
+{
+    void  *reply;
+
+    if (redisGetReply(ctl_redis, &reply) != REDIS_OK) {
+        (void) ctl_check_reply(NULL);
+    }
+
+    return reply;
+}
+
+
+static redisReply *
+ctl_check_reply(void *reply)
+{
+    if (reply == NULL) {
+        ctl_die(CTL_REDIS, "the connection to %s broke: %s; what was asked "
+                "for may have been done, or not", ctl_redis_name,
+                ctl_redis->errstr);
+    }
+
+    ctl_refused(reply);
+
+    return reply;
+}
+
+
+/* ends the program if that is an error */
+
+void
+ctl_refused(redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ctl_die(CTL_REDIS, "Redis refused%s: %s", ctl_hint(reply->str),
+                ctl_safe((u_char *) reply->str, reply->len));
+    }
+}
+
+
+static const char *
+ctl_hint(const char *error)
+{
+    ngx_uint_t  i;
+
+    static const char  *hints[][2] = {
+        { "OOM", ", it is full" },
+        { "READONLY", ", it is a replica: changes go to its master" },
+        { "NOAUTH", ", it wants a password: see --redis-password-file" },
+        { "WRONGPASS", ", user or password are wrong" },
+        { "NOPERM", ", its user has no right to that" },
+        { "NOREPLICAS", ", it has too few replicas" },
+        { "MISCONF", ", it cannot save" },
+        { "LOADING", ", it is not ready" },
+        { "MASTERDOWN", ", it is a replica without a master" },
+        { "WRONGTYPE", ", a key of that name is something else: see check" }
+    };
+
+    for (i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+        if (strncmp(error, hints[i][0], strlen(hints[i][0])) == 0) {
+            return hints[i][1];
+        }
+    }
+
+    return "";
+}
+
+
+/* the digest of a script is its name, once the server has it */
+
+void
+ctl_script(ctl_args_t *args, ngx_str_t *script, ngx_uint_t nkeys)
+{
+    redisReply  *reply;
+
+    static ngx_str_t  *loaded;
+    static char       *name;
+
+    if (name == NULL || script != loaded) {
+        reply = ctl_do("SCRIPT LOAD %b", script->data, script->len);
+        name = ctl_format("%s", reply->str);
+        freeReplyObject(reply);
+        loaded = script;
+    }
+
+    args->n = 0;
+    ctl_arg_text(args, "EVALSHA");
+    ctl_arg_text(args, name);
+    ctl_arg_text(args, ctl_format("%lu", (unsigned long) nkeys));
+}
+
+
+const char *
+ctl_status(ctl_args_t *args)
+{
+    return ctl_command(args)->str;
+}
+
+
+ngx_uint_t
+ctl_wait(void)
+{
+    int          replicas, timeout;
+    redisReply  *reply;
+
+    if (ctl_options.replicas == NULL) {
+        return 0;
+    }
+
+    replicas = ctl_number(ctl_options.replicas, 0, 1000,
+                          "number of replicas");
+    timeout = CTL_WAIT_TIMEOUT;
+
+    if (ctl_options.timeout) {
+        timeout = ctl_number(ctl_options.timeout, 1, CTL_WAIT_MAX,
+                             "time in milliseconds");
+    }
+
+    reply = ctl_do("WAIT %d %d", replicas, timeout);
+
+    return reply->integer >= replicas ? 0 : reply->integer + 1;
+}
+
+
+void
+ctl_wait_or_die(void)
+{
+    ngx_uint_t  n;
+
+    n = ctl_wait();
+
+    if (n) {
+        ctl_die(CTL_UNREPLICATED, "it is done, but only %lu of %s replicas "
+                "have it yet", (unsigned long) n - 1, ctl_options.replicas);
+    }
+}
