@@ -1,0 +1,130 @@
+# The rights in Redis that docs/api.md names are enough for all calls, and with
+# one less nothing is half made.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use lib 't/lib';
+use NpmToken::Api;
+use NpmToken::Redis;
+use NpmToken::Util qw( read_file token_key );
+
+my ($rights) = read_file('docs/api.md')
+    =~ /^ +ACL SETUSER npmtoken-api on >PASSWORD (.*)$/m
+    or die 'docs/api.md has no such line';
+
+my $password = 'correct horse battery';
+
+my $redis = NpmToken::Redis->new(
+    auth   => ['secret'],
+    config => join '', "requirepass secret\n",
+        "user all on >secret $rights\n",
+        map { my $less = $rights =~ s/ \+$_\b//r;
+              "user $_ on >secret $less\n" } qw( sadd hset del hmget ),
+);
+
+NpmToken::Util::write_file("$redis->{dir}/password", "secret\n");
+
+
+sub api {
+    my ($user) = @_;
+
+    return NpmToken::Api->new(
+        redis => $redis,
+        url   => 'unix:' . $redis->socket . "; redis_user $user;"
+            . " redis_password_file $redis->{dir}/password",
+        api   => 'npmtoken_api_signup on; npmtoken_api_attempts 0 0;',
+    );
+}
+
+sub sign_up {
+    my ($api, $name) = @_;
+
+    return $api->call('PUT', "/-/user/org.couchdb.user:$name", undef, {
+        name => $name, password => $password, email => "$name\@example.com",
+    });
+}
+
+
+subtest 'all calls' => sub {
+    my $api = api('all');
+    my $r = sign_up($api, 'alice');
+    my $token = $r->{json}{token};
+
+    is($r->{status}, 201, 'adduser');
+
+    for my $call ([ 'GET', '/-/whoami' ], [ 'GET', '/-/npm/v1/tokens' ],
+                  [ 'GET', '/-/npm/v1/user' ],
+                  [ 'POST', '/-/npm/v1/user', { fullname => 'Alice' } ])
+    {
+        my ($method, $path, $body) = @$call;
+
+        $r = $api->call($method, $path, $token, $body);
+        is($r->{status}, 200, "$method $path");
+    }
+
+    $r = $api->call('POST', '/-/npm/v1/tokens', $token,
+                    { password => $password, readonly => $true });
+    is($r->{status}, 200, 'a token is made');
+
+    $r = $api->call('DELETE', "/-/npm/v1/tokens/token/$r->{json}{key}",
+                    $token);
+    is($r->{status}, 204, 'and revoked');
+
+    $r = $api->call('POST', '/-/npm/v1/user', $token,
+                    { tfa => { password => $password, mode => 'auth-only' } });
+    is($r->{status}, 200, 'a second factor');
+
+    my ($secret) = $r->{json}{tfa} =~ /secret=(\w+)/;
+
+    secret($secret);
+    settle();
+
+    $r = $api->call('POST', '/-/npm/v1/user', $token,
+                    { tfa => [ otp($secret, 0) ] });
+    is($r->{status}, 200, 'is confirmed');
+    secret(@{ $r->{json}{tfa} });
+
+    $r = $api->call('POST', '/-/npm/v1/user', $token,
+                    { tfa => { password => $password, mode => 'disable' } },
+                    'npm-otp' => $r->{json}{tfa}[0]);
+    is($r->{status}, 200, 'and turned off by a recovery code');
+};
+
+
+for my $less ('sadd', 'hset') {
+    subtest "without $less" => sub {
+        my $api = api($less);
+
+        is(sign_up($api, 'bob')->{status}, 503, 'nobody signs up');
+        is_deeply([ grep { /bob/ } $redis->command('KEYS', '*') ], [],
+                  'nothing is kept of it');
+    };
+}
+
+
+subtest 'without hmget' => sub {
+    my $token = sign_up(api('all'), 'dave')->{json}{token};
+
+    is(api('hmget')->call('GET', '/-/npm/v1/tokens', $token)->{status}, 503,
+       'a list that leaves out what it may not see is none');
+};
+
+
+subtest 'without del' => sub {
+    my $token = sign_up(api('all'), 'carol')->{json}{token};
+    my $api = api('del');
+    my $key = token_key($token);
+
+    is($api->call('DELETE', "/-/npm/v1/tokens/token/$key", $token)->{status},
+       503, 'no token is revoked');
+    is($api->call('GET', '/-/whoami', $token)->{status}, 200,
+       'it is good still');
+    is($redis->command('SISMEMBER', 'npmtoken:tokens-of:carol', $key), 1,
+       'and one of the account');
+};
+
+
+done();
