@@ -6,8 +6,10 @@
 static ngx_uint_t ngx_http_npmtoken_api_body_refused(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_npmtoken_api_body_join(ngx_http_request_t *r,
+    ngx_str_t *text);
 static void ngx_http_npmtoken_api_body_parse(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_buf_t *b);
+    ngx_str_t *text);
 static void ngx_http_npmtoken_api_body_invalid(
     ngx_http_npmtoken_api_ctx_t *ctx, json_error_t *error);
 static void ngx_http_npmtoken_api_wipe(json_t *json);
@@ -88,7 +90,7 @@ ngx_http_npmtoken_api_body_refused(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_body_handler(ngx_http_request_t *r)
 {
-    ngx_buf_t                    *b;
+    ngx_str_t                     text;
     ngx_http_npmtoken_api_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_npmtoken_api_module);
@@ -105,28 +107,70 @@ ngx_http_npmtoken_api_body_handler(ngx_http_request_t *r)
         return;
     }
 
-    b = r->request_body->bufs->buf;
+    if (ngx_http_npmtoken_api_body_join(r, &text) != NGX_OK) {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
 
-    ngx_http_npmtoken_api_body_parse(ctx, b);
+    ngx_http_npmtoken_api_body_parse(ctx, &text);
+}
+
+
+/*
+ * All of the body, in the request's pool, and nowhere else any more.  What
+ * came together with the header is a buffer of its own: nginx does not honor
+ * r->request_body_in_single_buf there.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_api_body_join(ngx_http_request_t *r, ngx_str_t *text)
+{
+    u_char       *p;
+    size_t        len;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    len = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        len += cl->buf->last - cl->buf->pos;
+    }
+
+    text->len = len;
+    text->data = ngx_pnalloc(r->pool, len + 1);
+
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = text->data;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+
+        p = ngx_cpymem(p, b->pos, b->last - b->pos);
+        ngx_explicit_memzero(b->pos, b->last - b->pos);
+    }
+
+    return NGX_OK;
 }
 
 
 static void
 ngx_http_npmtoken_api_body_parse(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_buf_t *b)
+    ngx_str_t *text)
 {
     json_error_t  error;
 
-    ctx->body = json_loadb((char *) b->pos, b->last - b->pos,
+    ctx->body = json_loadb((char *) text->data, text->len,
                            JSON_REJECT_DUPLICATES, &error);
 
+    ngx_explicit_memzero(text->data, text->len);
+
     if (ctx->body == NULL) {
-        ngx_explicit_memzero(b->pos, b->last - b->pos);
         ngx_http_npmtoken_api_body_invalid(ctx, &error);
         return;
     }
-
-    ngx_explicit_memzero(b->pos, b->last - b->pos);
 
     if (!json_is_object(ctx->body)) {
         ngx_http_npmtoken_api_body_invalid(ctx, NULL);
