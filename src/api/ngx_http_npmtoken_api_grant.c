@@ -60,6 +60,9 @@ static ngx_int_t ngx_http_npmtoken_api_read_bypass(
 static ngx_int_t ngx_http_npmtoken_api_read_list(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value, ngx_uint_t max,
     ngx_array_t *list);
+static ngx_int_t ngx_http_npmtoken_api_read_names(
+    ngx_http_npmtoken_api_ctx_t *ctx, json_t *value, ngx_array_t *list);
+static ngx_uint_t ngx_http_npmtoken_api_is_one(ngx_str_t *entry);
 static ngx_int_t ngx_http_npmtoken_api_cidr(ngx_str_t *entry, u_char *buf);
 static ngx_str_t *ngx_http_npmtoken_api_field(npmtoken_field_t *fields,
     ngx_uint_t nfields, char *name);
@@ -387,9 +390,7 @@ static ngx_int_t
 ngx_http_npmtoken_api_read_packages(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value)
 {
-    return ngx_http_npmtoken_api_read_list(ctx, value,
-                                           NGX_HTTP_NPMTOKEN_API_MAX_LIST,
-                                           &ctx->grant.packages);
+    return ngx_http_npmtoken_api_read_names(ctx, value, &ctx->grant.packages);
 }
 
 
@@ -401,9 +402,7 @@ ngx_http_npmtoken_api_read_scopes(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t   *scope;
     ngx_uint_t   i;
 
-    if (ngx_http_npmtoken_api_read_list(ctx, value,
-                                        NGX_HTTP_NPMTOKEN_API_MAX_LIST,
-                                        &ctx->grant.scopes)
+    if (ngx_http_npmtoken_api_read_names(ctx, value, &ctx->grant.scopes)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -472,11 +471,56 @@ ngx_http_npmtoken_api_read_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
 static ngx_int_t
 ngx_http_npmtoken_api_cidr(ngx_str_t *entry, u_char *buf)
 {
-    if (ngx_strlchr(entry->data, entry->data + entry->len, ',')) {
+    if (!ngx_http_npmtoken_api_is_one(entry)) {
         return NGX_ERROR;
     }
 
     return npmtoken_cidr_pack(entry, buf);
+}
+
+
+/* in a record, commas part entries, and blanks may stand around them */
+
+static ngx_uint_t
+ngx_http_npmtoken_api_is_one(ngx_str_t *entry)
+{
+    size_t  i;
+
+    for (i = 0; i < entry->len; i++) {
+        if (entry->data[i] <= ' ' || entry->data[i] == ',') {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_read_names(ngx_http_npmtoken_api_ctx_t *ctx,
+    json_t *value, ngx_array_t *list)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    if (ngx_http_npmtoken_api_read_list(ctx, value,
+                                        NGX_HTTP_NPMTOKEN_API_MAX_LIST, list)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    name = list->elts;
+
+    for (i = 0; i < list->nelts; i++) {
+        if (!ngx_http_npmtoken_api_is_one(&name[i])) {
+            return ngx_http_npmtoken_api_bad(ctx,
+                     "A list of packages or scopes has one name in each "
+                     "entry.");
+        }
+    }
+
+    return NGX_OK;
 }
 
 
