@@ -173,9 +173,9 @@ sub secret {
 }
 
 
-# what a person would not want to see anywhere
+# what a person would not want to see anywhere; call() notes it by itself
 
-sub _note_secrets {
+sub note_secrets {
     my ($uri, $token, $body, $headers, $response) = @_;
 
     secret($token) if defined $token && $token !~ / /;
@@ -236,7 +236,7 @@ sub _call {
 
     $r->{json} = eval { $json->decode($r->{body}) };
 
-    _note_secrets($uri, $token, $body, \%headers, $r);
+    note_secrets($uri, $token, $body, \%headers, $r);
 
     return $r;
 }
@@ -358,8 +358,10 @@ sub record {
 sub tokens_of {
     my ($self, $name) = @_;
 
-    return sort @{ $self->{redis}->command('SMEMBERS',
+    my @keys = sort @{ $self->{redis}->command('SMEMBERS',
         ($self->{prefix} // 'npmtoken:') . "tokens-of:$name") };
+
+    return @keys;
 }
 
 
