@@ -4,6 +4,7 @@
  */
 
 
+#include <ngx_event.h>
 #include "ngx_http_npmtoken_api_attempts.h"
 #include "ngx_http_npmtoken_api_db.h"
 #include "ngx_http_npmtoken_api_handler.h"
@@ -55,6 +56,7 @@ static char *ngx_http_npmtoken_api_pool_set(ngx_conf_t *cf,
 static char *ngx_http_npmtoken_api_invalid(ngx_conf_t *cf, ngx_str_t *value,
     char *expected);
 static ngx_int_t ngx_http_npmtoken_api_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_npmtoken_api_init_module(ngx_cycle_t *cycle);
 static void ngx_http_npmtoken_api_exit_process(ngx_cycle_t *cycle);
 
 
@@ -206,7 +208,7 @@ ngx_module_t  ngx_http_npmtoken_api_module = {
     ngx_http_npmtoken_api_commands,          /* module directives */
     NGX_HTTP_MODULE,                         /* module type */
     NULL,                                    /* init master */
-    NULL,                                    /* init module */
+    ngx_http_npmtoken_api_init_module,       /* init module */
     NULL,                                    /* init process */
     NULL,                                    /* init thread */
     NULL,                                    /* exit thread */
@@ -689,6 +691,40 @@ ngx_http_npmtoken_api_init(ngx_conf_t *cf)
     *h = ngx_http_npmtoken_api_handler;
 
     return NGX_OK;
+}
+
+
+/* a thread that is done tells so by the event method, and not all can be told */
+
+static ngx_int_t
+ngx_http_npmtoken_api_init_module(ngx_cycle_t *cycle)
+{
+    char                               **name;
+    ngx_event_conf_t                    *ecf;
+    ngx_http_npmtoken_api_main_conf_t   *amcf;
+
+    static char  *methods[] = { "epoll", "kqueue", "eventport", NULL };
+
+    amcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_npmtoken_api_module);
+
+    if (amcf == NULL || !amcf->used) {
+        return NGX_OK;
+    }
+
+    ecf = ngx_event_get_conf(cycle->conf_ctx, ngx_event_core_module);
+
+    for (name = methods; *name; name++) {
+        if (ngx_strcmp(ecf->name, *name) == 0) {
+            return NGX_OK;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                  "\"npmtoken_api\" does not work with \"use %s\": nginx has "
+                  "no threads there", ecf->name);
+
+    return NGX_ERROR;
 }
 
 
