@@ -274,10 +274,7 @@ ngx_http_npmtoken_api_tfa_disabled(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    ctx->account.tfa = NPMTOKEN_TFA_OFF;
-    ctx->account.tfa_pending = NPMTOKEN_TFA_OFF;
-
-    ngx_http_npmtoken_api_profile(ctx);
+    ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_profile);
 }
 
 
@@ -403,9 +400,7 @@ ngx_http_npmtoken_api_tfa_mode_changed(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    ctx->account.tfa = ctx->mode;
-
-    ngx_http_npmtoken_api_profile(ctx);
+    ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_profile);
 }
 
 
