@@ -20,10 +20,14 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
-CTL = os.path.join(ROOT, 'build', 'npmtokenctl')
+CTL = os.environ.get('NPMTOKENCTL') or os.path.join(
+    ROOT, 'build', 'npmtokenctl')
 MODULE = os.path.join(ROOT, 'build', 'ngx_http_npmtoken_module.so')
 
 LIMIT = 20
+
+# for a tool that was built with a sanitizer: its end frees all there is
+os.environ.setdefault('ASAN_OPTIONS', 'detect_leaks=0')
 
 
 def wait_for(condition, what, limit=LIMIT):
@@ -236,6 +240,7 @@ class World:
     def ctl(self, *args, stdin='', env=None):
         """Runs npmtokenctl against the first redis-server."""
         environ = {'PATH': os.environ['PATH'],
+                   'ASAN_OPTIONS': os.environ['ASAN_OPTIONS'],
                    'NPMTOKEN_REDIS': self.redis.url, **(env or {})}
         done = subprocess.run([CTL, *args], input=stdin, env=environ,
                               capture_output=True, timeout=LIMIT, text=True,
