@@ -9,6 +9,8 @@
 
 static ngx_int_t ngx_http_npmtoken_api_passes(ngx_http_npmtoken_ctx_t *judged,
     ngx_http_npmtoken_api_call_e call, ngx_http_request_t *r);
+static ngx_uint_t ngx_http_npmtoken_api_was_guarded(ngx_http_request_t *r,
+    ngx_http_npmtoken_api_conf_t *conf);
 static ngx_http_npmtoken_api_ctx_t *ngx_http_npmtoken_api_ctx(
     ngx_http_request_t *r, ngx_http_npmtoken_api_conf_t *conf);
 static void ngx_http_npmtoken_api_cleanup(void *data);
@@ -65,11 +67,20 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    /* in another location, before a redirect to this one, which skips us */
+
+    if (judged->store && judged->store != conf->store) {
+        return NGX_DECLINED;
+    }
+
     ngx_str_null(&subject);
 
     call = ngx_http_npmtoken_api_route(r, &subject);
 
-    if (ngx_http_npmtoken_api_passes(judged, call, r)) {
+    if (ngx_http_npmtoken_api_passes(judged, call, r)
+        || (call == NGX_HTTP_NPMTOKEN_API_OTHER
+            && ngx_http_npmtoken_api_was_guarded(r, conf)))
+    {
         return NGX_DECLINED;
     }
 
@@ -118,6 +129,35 @@ ngx_http_npmtoken_api_passes(ngx_http_npmtoken_ctx_t *judged,
     default:
         return judged->passed;
     }
+}
+
+
+/*
+ * In another location, before a redirect within nginx, which clears r->ctx
+ * but no cleanup: its one-time password is used up by that, and was good.
+ */
+
+static ngx_uint_t
+ngx_http_npmtoken_api_was_guarded(ngx_http_request_t *r,
+    ngx_http_npmtoken_api_conf_t *conf)
+{
+    ngx_http_cleanup_t           *cln;
+    ngx_http_npmtoken_api_ctx_t  *ctx;
+
+    for (cln = r->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler != ngx_http_npmtoken_api_cleanup) {
+            continue;
+        }
+
+        ctx = cln->data;
+
+        if (ctx->guarded && ctx->conf->store == conf->store) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
