@@ -290,7 +290,7 @@ alice  secret-of-alice
         redis unix:$TEST_NGINX_REDIS_SOCKET;
     }
 
-    npmtoken_store other {
+    npmtoken_store side {
         redis unix:$TEST_NGINX_REDIS_SOCKET;
     }
 --- config
@@ -302,17 +302,17 @@ alice  secret-of-alice
         proxy_pass http://registry;
     }
 
-    location /other/ {
-        npmtoken other;
-        npmtoken_base /other/;
-        npmtoken_api other;
+    location /side/ {
+        npmtoken side;
+        npmtoken_base /side/;
+        npmtoken_api side;
         proxy_pass http://registry;
     }
 --- logins
 alice  wrong            401
 alice  wrong            401
 alice  secret-of-alice  429
-alice  secret-of-alice  201  at=/other/
+alice  secret-of-alice  201  at=/side/
 
 
 
@@ -333,6 +333,12 @@ alice  secret-of-alice
         npmtoken_api_attempts 4 100;
         proxy_pass http://registry;
     }
+
+    location /any/ {
+        npmtoken_base /any/;
+        npmtoken_api_attempts 0 0;
+        proxy_pass http://registry;
+    }
 --- logins
 alice  wrong            401
 alice  wrong            401  at=/more/
@@ -340,6 +346,8 @@ alice  secret-of-alice  429
 alice  wrong            401  at=/more/
 alice  wrong            401  at=/more/
 alice  secret-of-alice  429  at=/more/
+alice  wrong            401  at=/any/
+alice  secret-of-alice  201  at=/any/
 
 
 

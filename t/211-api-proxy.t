@@ -198,7 +198,23 @@ main::alice('/-/user/org.couchdb.user:alice', 'wrong')
 
 
 
-=== TEST 6: a base that the registry has, too
+=== TEST 6: ... with a name that has to be encoded
+--- tokens
+npm_6  user=a@b.c+d
+--- config
+    location / {
+        PROXY;
+        proxy_pass http://logins;
+    }
+--- logins
+create npm_6  right  200
+--- test_lines eval
+main::alice('/-/user/org.couchdb.user:a%40b.c%2Bd', 'right')
+=~ s/alice/a\@b.c+d/gr
+
+
+
+=== TEST 7: a base that the registry has, too
 --- tokens eval: $::tokens
 --- config
     location /npm/ {
@@ -214,7 +230,7 @@ main::alice('/npm/-/user/org.couchdb.user:alice', 'right') x 2
 
 
 
-=== TEST 7: ... one that proxy_pass replaces
+=== TEST 8: ... one that proxy_pass replaces
 --- tokens eval: $::tokens
 --- config
     location /npm/ {
@@ -230,7 +246,7 @@ main::alice('/of/it/-/user/org.couchdb.user:alice', 'right') x 2
 
 
 
-=== TEST 8: ... one that a rewrite takes away
+=== TEST 9: ... one that a rewrite takes away
 --- tokens eval: $::tokens
 --- config
     location /npm/ {
@@ -247,7 +263,7 @@ main::alice('/-/user/org.couchdb.user:alice', 'right') x 2
 
 
 
-=== TEST 9: ... one that a regex has captured the rest of
+=== TEST 10: ... one that a regex has captured the rest of
 --- tokens eval: $::tokens
 --- config
     location ~ ^/npm(?<rest>/.*)$ {
@@ -265,7 +281,7 @@ main::alice('/-/user/org.couchdb.user:alice', 'right',
 
 
 
-=== TEST 10: a server and a path of variables
+=== TEST 11: a server and a path of variables
 --- tokens eval: $::tokens
 --- config
     location / {
@@ -281,7 +297,7 @@ main::alice('/-/user/org.couchdb.user:alice', 'right') x 2
 
 
 
-=== TEST 11: each call in a location of its own
+=== TEST 12: each call in a location of its own
 --- tokens eval: $::tokens
 --- config
     location = /-/npm/v1/tokens {
@@ -303,7 +319,7 @@ main::alice('/logins/org.couchdb.user:alice', 'right') x 2
 
 
 
-=== TEST 12: a named location, by try_files
+=== TEST 13: a named location, by try_files
 --- tokens eval: $::tokens
 --- config
     location / {
@@ -325,7 +341,7 @@ main::alice('/-/user/org.couchdb.user:alice', 'right') x 2
 
 
 
-=== TEST 13: ... by error_page
+=== TEST 14: ... by error_page
 --- tokens eval: $::tokens
 --- config
     location / {
@@ -347,7 +363,7 @@ main::alice('/-/user/org.couchdb.user:alice', 'right') x 2
 
 
 
-=== TEST 14: what each status means
+=== TEST 15: what each status means
 --- http_config eval: $::statuses
 --- config
     location / {
@@ -383,7 +399,7 @@ s504  any  503
 
 
 
-=== TEST 15: a registry that is down; and nothing is counted
+=== TEST 16: a registry that is down; and nothing is counted
 --- config
     location / {
         PROXY;
@@ -396,7 +412,7 @@ alice  right  503
 
 
 
-=== TEST 16: ... that does not answer
+=== TEST 17: ... that does not answer
 --- config
     location / {
         PROXY;
@@ -410,7 +426,7 @@ alice  right  503
 
 
 
-=== TEST 17: no registry: nobody has a password
+=== TEST 18: no registry: nobody has a password
 --- tokens eval: $::tokens
 --- config
     location / {
@@ -423,7 +439,7 @@ create npm_alice  right  401
 
 
 
-=== TEST 18: an answer that nginx has made is none of a registry
+=== TEST 19: an answer that nginx has made is none of a registry
 --- tokens eval: $::tokens
 --- config
     location / {
@@ -439,7 +455,7 @@ create npm_alice  right  503
 
 
 
-=== TEST 19: nor is an error page, even one that makes it a 200
+=== TEST 20: nor is an error page, even one that makes it a 200
 --- tokens eval: $::tokens
 --- config
     error_page 401 =200 /fine.txt;
@@ -465,7 +481,7 @@ create npm_alice  right  200
 
 
 
-=== TEST 20: ... or asks another registry
+=== TEST 21: ... or asks another registry
 --- http_config eval: $::statuses
 --- config
     error_page 401 502 504 = @another;
@@ -492,7 +508,7 @@ alice  right  503  at=/down/
 
 
 
-=== TEST 21: a redirect within nginx, which a registry asks for with a 401
+=== TEST 22: a redirect within nginx, which a registry asks for with a 401
 --- http_config
     server {
         listen unix:$TEST_NGINX_DIR/accel;
@@ -518,7 +534,7 @@ alice  wrong  401
 
 
 
-=== TEST 22: what has been computed of the client's request is not used
+=== TEST 23: what has been computed of the client's request is not used
 --- tokens eval: $::tokens
 --- http_config
     map $http_authorization $credentials {
@@ -558,7 +574,7 @@ $login
 
 
 
-=== TEST 23: on kept connections
+=== TEST 24: on kept connections
 --- http_config
     upstream kept {
         server $TEST_NGINX_LOGINS;
@@ -579,7 +595,8 @@ alice  wrong  401
 
 
 
-=== TEST 24: nothing of it is cached
+=== TEST 25: nothing of it is cached
+--- tokens eval: $::tokens
 --- http_config
     proxy_cache_path $TEST_NGINX_SERVER_ROOT/cache keys_zone=cache:1m;
 --- config
@@ -593,17 +610,18 @@ alice  wrong  401
         proxy_pass http://logins;
     }
 --- logins
-alice  right  201
-alice  wrong  401
-alice  right  201
+alice             right  201
+alice             wrong  401
+create npm_alice  right  200
+create npm_alice  wrong  401
+create npm_alice  right  200
 --- test_lines eval
-main::alice('/-/user/org.couchdb.user:alice', 'right')
-. main::alice('/-/user/org.couchdb.user:alice', 'wrong')
-. main::alice('/-/user/org.couchdb.user:alice', 'right')
+CORE::join '', map { main::alice('/-/user/org.couchdb.user:alice', $_) }
+qw( right wrong right wrong right )
 
 
 
-=== TEST 25: a password stands in no log and no file
+=== TEST 26: a password stands in no log and no file
 --- config
     location / {
         PROXY;
@@ -623,7 +641,7 @@ main::alice('/-/user/org.couchdb.user:alice', 'right-or-wrong')
 
 
 
-=== TEST 26: ... nor where the registry refuses it, or is not there
+=== TEST 27: ... nor where the registry refuses it, or is not there
 --- config
     location / {
         PROXY;
@@ -640,7 +658,7 @@ PUT /-/user/org.couchdb.user:alice
 
 
 
-=== TEST 27: an account that has a password here is not asked of there
+=== TEST 28: an account that has a password here is not asked of there
 --- accounts
 alice  secret-of-alice
 --- config
@@ -657,7 +675,7 @@ main::alice('/-/user/org.couchdb.user:alice', 'right') =~ s/alice/bob/gr
 
 
 
-=== TEST 28: what else a location does with requests
+=== TEST 29: what else a location does with requests
 --- config
     location / {
         PROXY;

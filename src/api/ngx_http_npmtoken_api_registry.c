@@ -592,15 +592,13 @@ ngx_http_npmtoken_api_proxied_done(ngx_http_request_t *sr, void *data,
 
     ctx = login->ctx;
 
-    if (!login->done) {
-        login->done = 1;
+    login->done = 1;
 
-        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-            ctx->registry_status = rc;
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        ctx->registry_status = rc;
 
-        } else if (rc == NGX_OK && sr->upstream) {
-            ctx->registry_status = sr->upstream->headers_in.status_n;
-        }
+    } else if (rc == NGX_OK && sr->upstream) {
+        ctx->registry_status = sr->upstream->headers_in.status_n;
     }
 
     if (rc == NGX_HTTP_REQUEST_TIME_OUT
