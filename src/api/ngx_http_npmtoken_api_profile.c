@@ -47,6 +47,7 @@ static void ngx_http_npmtoken_api_tfa_change_mode(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *mode);
 static void ngx_http_npmtoken_api_tfa_mode_changed(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
+static ngx_uint_t ngx_http_npmtoken_api_old_npm(ngx_http_request_t *r);
 static void ngx_http_npmtoken_api_tfa_pending(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 static void ngx_http_npmtoken_api_tfa_confirm(
@@ -380,27 +381,49 @@ static void
 ngx_http_npmtoken_api_tfa_mode_changed(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
-    ngx_str_t  *agent;
-
     if (ngx_http_npmtoken_api_change_done(ctx, reply) != NGX_OK) {
         return;
     }
 
-    agent = ctx->request->headers_in.user_agent
-            ? &ctx->request->headers_in.user_agent->value : NULL;
-
-    if (agent
-        && agent->len > sizeof("npm/6.") - 1
-        && ngx_strncmp(agent->data, "npm/", 4) == 0
-        && agent->data[4] >= '5' && agent->data[4] <= '6'
-        && agent->data[5] == '.')
-    {
+    if (ngx_http_npmtoken_api_old_npm(ctx->request)) {
         ngx_http_npmtoken_api_answer(ctx, NGX_HTTP_OK,
                                      json_pack("{sn}", "tfa"));
         return;
     }
 
     ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_profile);
+}
+
+
+/* npm 5 has for its profile the name of what it makes requests with */
+
+static ngx_uint_t
+ngx_http_npmtoken_api_old_npm(ngx_http_request_t *r)
+{
+    ngx_str_t   *agent;
+    ngx_uint_t   i;
+
+    static ngx_str_t  names[] = {
+        ngx_string("npm/5."),
+        ngx_string("npm/6."),
+        ngx_string("make-fetch-happen/")
+    };
+
+    if (r->headers_in.user_agent == NULL) {
+        return 0;
+    }
+
+    agent = &r->headers_in.user_agent->value;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (agent->len > names[i].len
+            && ngx_memcmp(agent->data, names[i].data, names[i].len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
