@@ -11,8 +11,6 @@ static ngx_int_t ngx_http_npmtoken_api_passes(ngx_http_npmtoken_ctx_t *judged,
     ngx_http_npmtoken_api_call_e call, ngx_http_request_t *r);
 static ngx_uint_t ngx_http_npmtoken_api_was_guarded(ngx_http_request_t *r,
     ngx_http_npmtoken_api_conf_t *conf);
-static ngx_uint_t ngx_http_npmtoken_api_guarded(ngx_http_request_t *r,
-    ngx_http_npmtoken_api_conf_t *conf);
 static ngx_http_npmtoken_api_ctx_t *ngx_http_npmtoken_api_ctx(
     ngx_http_request_t *r, ngx_http_npmtoken_api_conf_t *conf);
 static void ngx_http_npmtoken_api_cleanup(void *data);
@@ -86,12 +84,6 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (call == NGX_HTTP_NPMTOKEN_API_OTHER
-        && ngx_http_npmtoken_api_guarded(r, conf))
-    {
-        return NGX_DECLINED;
-    }
-
     ctx = ngx_http_npmtoken_api_ctx(r, conf);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -147,35 +139,6 @@ ngx_http_npmtoken_api_passes(ngx_http_npmtoken_ctx_t *judged,
 
 static ngx_uint_t
 ngx_http_npmtoken_api_was_guarded(ngx_http_request_t *r,
-    ngx_http_npmtoken_api_conf_t *conf)
-{
-    ngx_http_cleanup_t           *cln;
-    ngx_http_npmtoken_api_ctx_t  *ctx;
-
-    for (cln = r->cleanup; cln; cln = cln->next) {
-
-        if (cln->handler != ngx_http_npmtoken_api_cleanup) {
-            continue;
-        }
-
-        ctx = cln->data;
-
-        if (ctx->guarded && ctx->conf->store == conf->store) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/*
- * An internal redirect, as try_files makes, clears r->ctx; but the one-time
- * password has been used up, and it is the same request.
- */
-
-static ngx_uint_t
-ngx_http_npmtoken_api_guarded(ngx_http_request_t *r,
     ngx_http_npmtoken_api_conf_t *conf)
 {
     ngx_http_cleanup_t           *cln;
