@@ -125,8 +125,10 @@ ngx_http_npmtoken_api_link(ngx_http_npmtoken_store_t *store,
     ngx_http_npmtoken_connection_t  *conn;
     ngx_http_npmtoken_api_link_t    *made;
 
-    if (*link) {
-        return *link;
+    made = *link;
+
+    if (made) {
+        return made;
     }
 
     made = ngx_calloc(sizeof(ngx_http_npmtoken_api_link_t), ngx_cycle->log);

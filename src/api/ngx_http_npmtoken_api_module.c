@@ -721,8 +721,8 @@ ngx_http_npmtoken_api_init_module(ngx_cycle_t *cycle)
     }
 
     ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                  "\"npmtoken_api\" does not work with \"use %s\": nginx has "
-                  "no threads there", ecf->name);
+                  "\"npmtoken_api\" does not work with \"use %s\": nginx "
+                  "has no threads there", ecf->name);
 
     return NGX_ERROR;
 }
