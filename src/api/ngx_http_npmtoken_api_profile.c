@@ -654,7 +654,7 @@ ngx_http_npmtoken_api_password_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* not asked for a password, so as any write is: by the mode */
+/* where no password is asked for, as any write is: by the mode */
 
 static void
 ngx_http_npmtoken_api_fields_set(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -667,6 +667,12 @@ ngx_http_npmtoken_api_fields_set(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     if (ngx_http_npmtoken_api_fields_read(ctx) != NGX_OK) {
+        return;
+    }
+
+    if (ctx->password.len) {
+        ngx_http_npmtoken_api_authenticate(ctx,
+                                        ngx_http_npmtoken_api_fields_granted);
         return;
     }
 
@@ -704,6 +710,21 @@ ngx_http_npmtoken_api_fields_read(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     value = json_object_get(ctx->body, "email");
+
+    if (json_is_object(value)) {
+
+        /* npm 6 asks for the password first, and sends both */
+
+        if (ngx_http_npmtoken_api_body_password(ctx, value, "password",
+                                                &ctx->password)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        value = json_object_get(value, "email");
+    }
+
     email.data = (u_char *) json_string_value(value);
     email.len = email.data ? json_string_length(value) : 0;
 
