@@ -375,7 +375,7 @@ ngx_http_npmtoken_api_tfa_change_mode(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* npm 6 and older expect null there, later ones the mode */
+/* npm before 11.4 expects null there, later ones the mode */
 
 static void
 ngx_http_npmtoken_api_tfa_mode_changed(ngx_http_npmtoken_api_ctx_t *ctx,
@@ -406,6 +406,14 @@ ngx_http_npmtoken_api_old_npm(ngx_http_request_t *r)
     static ngx_str_t  names[] = {
         ngx_string("npm/5."),
         ngx_string("npm/6."),
+        ngx_string("npm/7."),
+        ngx_string("npm/8."),
+        ngx_string("npm/9."),
+        ngx_string("npm/10."),
+        ngx_string("npm/11.0."),
+        ngx_string("npm/11.1."),
+        ngx_string("npm/11.2."),
+        ngx_string("npm/11.3."),
         ngx_string("make-fetch-happen/")
     };
 
