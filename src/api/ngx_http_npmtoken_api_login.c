@@ -26,6 +26,8 @@ static void ngx_http_npmtoken_api_signup_hashed(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
 static void ngx_http_npmtoken_api_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply);
+static void ngx_http_npmtoken_api_signup_withdrawn(
+    ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 static void ngx_http_npmtoken_api_login_granted(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_logged_in(ngx_http_npmtoken_api_ctx_t *ctx);
@@ -247,6 +249,8 @@ static void
 ngx_http_npmtoken_api_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
+    ngx_str_t  key;
+
     if (reply == NULL) {
         ngx_http_npmtoken_api_unavailable(ctx);
         return;
@@ -264,11 +268,26 @@ ngx_http_npmtoken_api_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_attempts_succeeded(ctx);
 
     if (ctx->unreplicated) {
-        ngx_http_npmtoken_api_unreplicated(ctx);
+
+        /* the account may stay, but nobody has seen its token */
+
+        key.data = ctx->key;
+        key.len = NPMTOKEN_KEY_LEN;
+
+        ngx_http_npmtoken_api_revoke_key(ctx, &key, 0,
+                                      ngx_http_npmtoken_api_signup_withdrawn);
         return;
     }
 
     ngx_http_npmtoken_api_logged_in(ctx);
+}
+
+
+static void
+ngx_http_npmtoken_api_signup_withdrawn(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply)
+{
+    ngx_http_npmtoken_api_unreplicated(ctx);
 }
 
 
