@@ -97,6 +97,22 @@ subtest 'set' => sub {
         homepage => '', freenode => undef, twitter => '', github => undef }),
         200, profile_of('bob', email => 'bob@example.org',
                         fullname => 'Bob'), 'with empty ones that are not');
+
+    # ... after it has asked for the password
+    my $object = sub {
+        return set($token, { email => { email => $_[0],
+                                        password => $_[1] } });
+    };
+
+    is_answer($object->('bob@example.net', $password), 200,
+              profile_of('bob', email => 'bob@example.net',
+                         fullname => 'Bob'), 'an email with the password');
+    is_error($object->('x@example.net', 'wrong password'), 401, WRONG,
+             '... that is wrong');
+    is_error($object->('x@example.net', undef), 401, qr/missing/,
+             '... that is missing');
+    is($object->('bob@example.org', $password)->{status}, 200, '... again');
+
     is_answer(set($token, { fullname => undef }), 200,
               profile_of('bob', email => 'bob@example.org'), 'null clears');
     is_answer(set($token, { email => '' }), 200,
@@ -194,7 +210,7 @@ $token = $api->login('erin', $password);
 
 
 subtest 'enable-2fa' => sub {
-    settle();
+    settle(4);
 
     my $before = $api->account('erin');
 
@@ -275,7 +291,7 @@ sub log_in {
 
 
 subtest 'a code' => sub {
-    settle();
+    settle(4);
     forget('erin');
 
     is_asked(log_in({}), 'is asked for');
@@ -358,7 +374,7 @@ subtest 'a recovery code' => sub {
 
 
 subtest 'auth-only' => sub {
-    settle();
+    settle(4);
     forget('erin');
 
     my $body = { password => $password };
@@ -381,21 +397,22 @@ subtest 'auth-only' => sub {
        'not to revoke');
     is($api->list($token)->{status}, 200, 'not to list');
 
-    # and the mode is changed: npm 6 and older expect null there
+    # and the mode is changed: npm before 11.4 expects null there
 
-    for my $agent ('npm/6.14.18 node/v14.0.0 linux x64', 'npm/5.5.1 node/v8') {
+    for my $agent ('npm/6.14.18 node/v14.0.0 linux x64', 'npm/5.5.1 node/v8',
+                   'npm/7.0.0', 'npm/10.2.4 node/v20', 'npm/11.3.0')
+    {
         forget('erin');
         is_answer(enable('auth-only', 'npm-otp' => otp($secret),
             'User-Agent' => $agent), 200, { tfa => undef }, $agent);
     }
 
-    for my $agent ('npm/7.0.0', 'npm/10.2.4 node/v20', 'npm/60.1.1', 'npm/6',
+    for my $agent ('npm/11.4.0 node/v22', 'npm/12.2.0', 'npm/60.1.1', 'npm/6',
                    'pnpm/6.0.0', 'yarn/1.22')
     {
-        my $mode = $agent =~ /7/ ? 'auth-only' : 'auth-and-writes';
-
         forget('erin');
 
+        my $mode = $agent =~ m{npm/11} ? 'auth-only' : 'auth-and-writes';
         my $r = enable($mode, 'npm-otp' => otp($secret),
                        'User-Agent' => $agent);
 
@@ -409,7 +426,7 @@ subtest 'auth-only' => sub {
 
 
 subtest 'auth-and-writes' => sub {
-    settle();
+    settle(4);
     forget('erin');
 
     my @seen = $api->registry_log_of(sub {

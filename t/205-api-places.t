@@ -469,7 +469,7 @@ subtest 'two locations and one code' => sub {
                   '/auth/pkg', '/npm/pkg');
 
     for my $uri (@places) {
-        settle();
+        settle(2);
         $redis->command('HDEL', 'npmtoken:user:tom', 'totp_used');
 
         is_error($api->call('PUT', $uri, 'npm_tom', '{}'), 401,
