@@ -342,3 +342,46 @@ revealed
 --- test_lines eval
 "DELETE /-/user/token/$::short HTTP/1.1
 "
+
+
+
+=== TEST 13: in Referer, where npm 6 says what it was called with
+--- tokens
+npm_revealed  user=alice
+--- config
+    location / {
+        npmtoken main;
+        proxy_pass http://registry;
+    }
+--- request eval
+["GET /-/npm/v1/tokens", "DELETE /-/npm/v1/tokens/token/npm_revealed"]
+--- more_headers
+Authorization: Bearer npm_revealed
+Referer: token revoke npm_revealed
+--- error_code eval
+[200, 200]
+--- no_error_log
+revealed
+--- combined: 2
+
+
+
+=== TEST 14: ... and of which the rest stays
+--- tokens
+npm_full  user=alice
+--- http_config
+    log_format test escape=none '$http_referer';
+--- config eval: $::location
+--- request eval
+["GET /one", "GET /two", "GET /three"]
+--- more_headers eval
+my $bearer = "Authorization: Bearer npm_full\n";
+["${bearer}Referer: token revoke npm_revealed\n",
+ "${bearer}Referer: token list\n",
+ "${bearer}Referer: publish of a token list here\n"]
+--- error_code eval
+[200, 200, 200]
+--- test_lines
+token revoke
+token list
+publish of a token list here

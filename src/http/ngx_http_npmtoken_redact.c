@@ -2,6 +2,7 @@
 #include "ngx_http_npmtoken_redact.h"
 
 
+static ngx_int_t ngx_http_npmtoken_redact_referer(ngx_http_request_t *r);
 static ngx_int_t ngx_http_npmtoken_redact_key(ngx_http_request_t *r,
     ngx_str_t *secret, u_char *key);
 
@@ -12,6 +13,10 @@ ngx_http_npmtoken_redact_handler(ngx_http_request_t *r)
     u_char     *p;
     u_char      key[NPMTOKEN_KEY_LEN];
     ngx_str_t   line, secret, redacted;
+
+    if (ngx_http_npmtoken_redact_referer(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
         return NGX_DECLINED;
@@ -43,6 +48,51 @@ ngx_http_npmtoken_redact_handler(ngx_http_request_t *r)
     r->request_line = redacted;
 
     return NGX_DECLINED;
+}
+
+
+/*
+ * npm 6 says in Referer what it was called with, as in "token revoke TOKEN",
+ * and nginx's own formats log that.  The command stays.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_redact_referer(ngx_http_request_t *r)
+{
+    u_char           *p, *last;
+    ngx_str_t         command;
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.referer;
+
+    if (h == NULL
+        || h->value.len <= sizeof("token ") - 1
+        || ngx_strncmp(h->value.data, "token ", sizeof("token ") - 1) != 0)
+    {
+        return NGX_OK;
+    }
+
+    p = h->value.data + sizeof("token ") - 1;
+    last = h->value.data + h->value.len;
+
+    p = ngx_strlchr(p, last, ' ');
+    if (p == NULL) {
+        return NGX_OK;
+    }
+
+    command.len = p - h->value.data;
+    command.data = ngx_pnalloc(r->pool, command.len + 1);
+
+    if (command.data == NULL) {
+        h->value.len = 0;
+        return NGX_ERROR;
+    }
+
+    (void) ngx_cpystrn(command.data, h->value.data, command.len + 1);
+
+    h->value = command;
+
+    return NGX_OK;
 }
 
 
