@@ -602,9 +602,13 @@ sub settle {
 sub _leaks {
     my ($text, $where) = @_;
 
+    # what is within a longer word is something else: six digits may well be
+    # a part of a hash
+
+    my %words = map { $_ => 1 } $text =~ /[0-9A-Za-z_]+/g;
+
     return map { "$where has \"$_\"" } grep {
-        # what is not within a longer word: six digits may be part of a hash
-        $text =~ /(?<![0-9A-Za-z])\Q$_\E(?![0-9A-Za-z])/;
+        /\W/ ? $text =~ /(?<![0-9A-Za-z])\Q$_\E(?![0-9A-Za-z])/ : $words{$_}
     } grep { $secrets{$_} } sort keys %secrets;
 }
 
