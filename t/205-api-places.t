@@ -10,7 +10,7 @@ use lib 't/lib';
 use NpmToken::Api;
 use NpmToken::Nginx;
 use NpmToken::Redis;
-use NpmToken::Util qw( free_port module_path token_key );
+use NpmToken::Util qw( free_port token_key );
 
 my $redis = NpmToken::Redis->new;
 my $socket = $redis->socket;
@@ -520,22 +520,13 @@ for my $level (qw( http server location )) {
 
 
 {
-    my $node = NpmToken::Nginx->new(
-        http   => "npmtoken_store main { redis unix:$socket; cache off; }",
-        server => 'location / { npmtoken main; return 200 "$npmtoken_user"; }',
-    );
-
-    # "return" comes before access; so a proxy to itself
-
     my $port = free_port();
-
-    $node->config(
+    my $node = NpmToken::Nginx->new(
         server => "location / { npmtoken main; proxy_pass"
             . " http://127.0.0.1:$port; }",
         http   => "npmtoken_store main { redis unix:$socket; cache off; }\n"
             . "server { listen 127.0.0.1:$port; location / { return 200 x; } }",
     );
-    $node->reload;
 
     my $status = sub {
         my ($method, $token) = @_;
