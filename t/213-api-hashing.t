@@ -267,9 +267,17 @@ sub hashing {
 # the window, and what survives a reload
 
 {
-    my $nginx = start('npmtoken_api_attempts 1 0 2s;', workers => 2);
+    my $nginx = start('npmtoken_api_attempts 1 0 2s;
+                       location /-/user/org.couchdb.user:longer {
+                           npmtoken_api_attempts 1 0 1d;
+                           proxy_pass http://registry;
+                       }', workers => 2);
 
     $nginx->user('alice', 'secret-of-alice');
+
+    # the oldest of all, and it stays: what is over is found behind it
+
+    is(status($nginx, 'longer', 'wrong-one-0'), 401, 'a time that is longer');
 
     is(status($nginx, 'alice', 'wrong-one-1'), 401, 'a wrong password');
 
@@ -284,6 +292,9 @@ sub hashing {
         'the end of that time';
 
     pass('... but after that');
+
+    is(status($nginx, 'longer', 'wrong-one-0'), 429,
+       '... and not after that of another');
 
     $nginx->{server} =~ s/1 0 2s/1 0 1d/;
     $nginx->config;
@@ -364,10 +375,12 @@ sub refused {
                 return 401;
             }');
 
-    my ($worker) = $nginx->worker_pids;
-
     is_deeply(refused($nginx, 'name-0', 'name-0'), { 401 => 1, 429 => 1 },
               'an account at its limit');
+
+    # it has a name to be found by once it has answered
+
+    my ($worker) = $nginx->worker_pids;
 
     my $before = shared_memory($worker);
 
