@@ -694,7 +694,7 @@ ngx_http_npmtoken_api_init(ngx_conf_t *cf)
 }
 
 
-/* a thread that is done tells so by the event method, and not all can be told */
+/* a thread that is done tells so by the event method; not each can be told */
 
 static ngx_int_t
 ngx_http_npmtoken_api_init_module(ngx_cycle_t *cycle)

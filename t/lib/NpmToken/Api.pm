@@ -197,7 +197,8 @@ sub note_secrets {
         }
 
         if (ref $body->{tfa} eq 'ARRAY') {
-            secret($_) for grep { !ref && length($_ // '') > 5 } @{ $body->{tfa} };
+            secret($_) for grep { !ref && length($_ // '') > 5 }
+                @{ $body->{tfa} };
         }
     }
 
