@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 
 /*
- * npm, nginx with the module, Verdaccio and Redis, once through.
+ * npm, nginx with the modules, Verdaccio and Redis, once through: a person of
+ * Verdaccio's logs in, creates, lists, uses and revokes tokens with npm.
  *
  *     node demo/demo.mjs           walks through it; exit status 0 only if
  *                                  every step gave what it should
@@ -14,19 +15,14 @@ import { Person } from './lib/npm.mjs';
 import { bold, command, cyan, dim, green, outcome, output, paragraph, red,
          say, scene, table, title } from './lib/screen.mjs';
 import { runMain, startServers } from './lib/servers.mjs';
-import { hset, newToken, recordName, shortKey } from './lib/tokens.mjs';
+import { keyOf, recordName } from './lib/tokens.mjs';
 
 const ELSEWHERE = '203.0.113.0/24';
-const REVOCATION_MS = 10000;
 const COMMANDS = ['whoami', 'publish', 'install', 'audit'];
 
-const CAST = [
-    { user: 'alice', kind: 'full' },
-    { user: 'bob', kind: 'read-only', readonly: true },
-    { user: 'carol', kind: 'elsewhere', cidr_whitelist: ELSEWHERE },
-    { user: 'dave', kind: 'both', readonly: true, cidr_whitelist: ELSEWHERE },
-];
-
+const USER = 'alice';
+const PASSWORD = 'correct horse battery staple';
+const ACCOUNTS = { [USER]: PASSWORD };
 
 /* how npm's words for one kind of end look: status, and what must be read */
 
@@ -65,6 +61,35 @@ const matters = text => text.split('\n').map(line => line.trimEnd())
 /* a record's name to be read: it would fill two lines */
 const shortName = name => `${name.slice(0, 'npmtoken:token:'.length + 8)}…`;
 
+/* who can read this screen can use what stands on it: not much of it does */
+const hidden = text => text.replace(/(npm_[A-Za-z0-9]{6})[A-Za-z0-9]{30}/g,
+                                    '$1…');
+
+/* questions of npm, and what is typed */
+const asks = {
+    user: [/Username: *$/, USER],
+    password: password => [/password: *$/i, password],
+    email: [/Email:[^\n]*$/, `${USER}@example.com`],
+};
+
+
+/*
+ * npm 11.6.3 and later say with another option than --read-only that a token
+ * may only read; npm before 9 asks for an email to log in.
+ */
+
+async function dialect(person) {
+    const { all } = await person.npm(['--version']);
+    const [major, minor, patch] = all.trim().split('.').map(Number);
+    const later = (major - 11 || minor - 6 || patch - 3) >= 0;
+
+    return {
+        version: all.trim(), email: major < 9,
+        readonly: later ? '--packages-and-scopes-permission=read-only'
+            : '--read-only',
+    };
+}
+
 
 class Demo {
 
@@ -74,12 +99,11 @@ class Demo {
         this.results = [];
     }
 
-    async store(character) {
-        character.token = newToken();
-        character.args = hset(character.token, character);
-        await this.servers.redis(...character.args);
-        character.person = await new Person(this.servers, character.user,
-                                            character.token).settle();
+    /* somebody, or something, with a token, or none yet */
+    async character(name, token) {
+        return { user: name, token,
+                 person: await new Person(this.servers, name, token)
+                     .settle() };
     }
 
     judge(right, ended, why) {
@@ -88,16 +112,20 @@ class Demo {
     }
 
     /* one npm command: shows it, what it printed, and judges it */
-    async npm({ user, person }, args, { cwd, end, texts = [], why }) {
+    async npm({ user, person }, args,
+              { cwd, end, texts = [], why, questions })
+    {
         command(user, `npm ${args.join(' ')}`);
 
-        const result = await person.npm(args, cwd);
+        const result = questions ? await person.talk(args, questions, cwd)
+            : await person.npm(args, cwd);
         const missing = [...end.texts, ...texts]
             .filter(text => !text.test(result.all));
         const right = result.code === end.code && missing.length === 0;
 
         /* all of it where it surprises */
-        output(right ? matters(result.all) : result.all.trimEnd().split('\n'));
+        output((right ? matters(result.all)
+                      : result.all.trimEnd().split('\n')).map(hidden));
 
         this.judge(right, `exit ${result.code}`, right ? why
             : `EXPECTED exit ${end.code}`
@@ -128,13 +156,13 @@ class Demo {
 
     whoami(character, step) {
         const texts = step.end.code === 0
-            ? [new RegExp(`^${character.user}$`, 'm')] : [];
+            ? [new RegExp(`^${USER}$`, 'm')] : [];
 
         return this.npm(character, ['whoami'], { ...step, texts });
     }
 
     async publish(character, step) {
-        const name = `hello-${character.user}`;
+        const name = `hello-${character.user.replaceAll(' ', '-')}`;
         const version = `1.0.${character.published ?? 0}`;
         const cwd = await character.person.project({ name, version }, {
             'index.js': `module.exports = 'hello from ${character.user}';\n`,
@@ -196,43 +224,31 @@ function introduce(servers) {
 }
 
 
-async function storeTokens(demo) {
-    scene('Four tokens, each stored by one HSET');
+async function logIn(demo, alice, npm) {
+    const login = password => [asks.user, asks.password(password),
+                               ...npm.email ? [asks.email] : []];
 
-    for (const character of CAST) {
-        await demo.store(character);
+    scene('alice has an account at Verdaccio, and logs in');
 
-        const [, name, ...fields] = character.args;
-        const pairs = [];
+    await demo.npm(alice, ['login'], {
+        end: { code: 1, texts: [/code E401/, /password is wrong/] },
+        questions: login('not her password'),
+        why: 'nginx asked Verdaccio whether this is her password.',
+    });
+    await demo.npm(alice, ['login'], {
+        end: ENDS.ok, texts: [/Logged in/], questions: login(PASSWORD),
+        why: 'It is: nginx made a token, stored it in Redis, and npm keeps it'
+             + ' in .npmrc. Verdaccio has none.',
+    });
 
-        for (let i = 0; i < fields.length; i += 2) {
-            pairs.push(`${fields[i]} ${fields[i + 1]}`);
-        }
+    alice.token = await alice.person.ownToken();
 
-        command('redis', `HSET ${shortName(name)} ${pairs.slice(0, 2)
-            .join(' ')}`, pairs.slice(2).join(' '));
-    }
-
-    say();
-    table([['token', 'user', 'may write', 'from'],
-           ...CAST.map(({ kind, user, readonly, cidr_whitelist }) =>
-               [kind, user, readonly ? 'no' : 'yes',
-                cidr_whitelist ?? 'anywhere'])]);
-
-    paragraph('A record is named by the SHA-512 of its token; the token itself'
-              + ' is in the .npmrc of its owner and nowhere else.');
-}
-
-
-async function full(demo, alice) {
-    scene('alice has a full token');
-
-    await demo.walk(alice, 'full', {
+    await demo.walk(alice, 'of the login', {
         whoami: 'ok', publish: 'ok', install: 'ok', audit: 'ok',
     }, {
         whoami: 'nginx took the token and told the registry her name.',
-        publish: 'A full token may write.',
-        install: 'And read.',
+        publish: 'A token has full permission unless it is made otherwise.',
+        install: 'So it may read, too.',
         audit: 'A POST, yet it changes nothing: a read.',
     });
 
@@ -243,10 +259,64 @@ async function full(demo, alice) {
 }
 
 
-async function readonly(demo, bob) {
-    scene('bob has a read-only token');
+/* "npm token create", and who uses what it prints */
+async function create(demo, alice, user, args, why) {
+    const { result } = await demo.npm(alice, ['token', 'create', ...args], {
+        end: ENDS.ok, texts: [/npm_[A-Za-z0-9]{36}/],
+        questions: [asks.password(PASSWORD)], why,
+    });
 
-    await demo.walk(bob, 'read-only', {
+    return demo.character(user, result.all.match(/npm_[A-Za-z0-9]{36}/)?.[0]);
+}
+
+
+async function createTokens(demo, alice, npm) {
+    const cidr = `--cidr=${ELSEWHERE}`;
+
+    scene('She makes tokens for machines');
+
+    const tokens = {
+        build: await create(demo, alice, 'build', [npm.readonly],
+                            'A build server installs, and that is all.'),
+        office: await create(demo, alice, 'office', [cidr],
+                             'Good from these addresses, where we are not.'),
+        both: await create(demo, alice, 'both', [npm.readonly, cidr],
+                           'A token can be both.'),
+        deploy: await create(demo, alice, 'deploy', [],
+                             'And one that may do all that she may.'),
+    };
+
+    const { right } = await demo.npm(alice, ['token', 'list'], {
+        end: ENDS.ok, texts: [/203\.0\.113\.0\/24/],
+        why: 'The ids are the first digits of what names the records.',
+    });
+
+    if (right) {
+        const name = recordName(tokens.both.token);
+        const fields = ['user', 'readonly', 'cidr_whitelist'];
+
+        command('redis', `HMGET ${shortName(name)} ${fields.join(' ')}`);
+
+        const values = [];
+
+        for (const field of fields) {
+            values.push(await demo.servers.redisValue(name, field));
+        }
+
+        output(values.map((value, i) => `${i + 1}) "${value}"`));
+        demo.judge(values.join() === `${USER},true,${ELSEWHERE}`, 'record',
+                   'It is named by the SHA-512 of its token, which is not in'
+                   + ' Redis.');
+    }
+
+    return tokens;
+}
+
+
+async function readonly(demo, build) {
+    scene('The build server has the read-only token');
+
+    await demo.walk(build, 'read-only', {
         whoami: 'ok', publish: 'readonly', install: 'ok', audit: 'ok',
     }, {
         whoami: 'Reading is what it is for.',
@@ -257,12 +327,12 @@ async function readonly(demo, bob) {
 }
 
 
-async function elsewhere(demo, carol) {
-    scene(`carol's token is good from ${ELSEWHERE} only, and we are not there`);
+async function elsewhere(demo, office) {
+    scene(`This token is good from ${ELSEWHERE} only, and we are not there`);
 
     const why = 'Right token, wrong place: stolen, it would be of no use.';
 
-    await demo.walk(carol, 'elsewhere', {
+    await demo.walk(office, '--cidr', {
         whoami: 'address', publish: 'address', install: 'address',
         audit: 'address',
     }, {
@@ -274,10 +344,10 @@ async function elsewhere(demo, carol) {
 }
 
 
-async function both(demo, dave) {
-    scene("dave's token is both: read-only, and for another address");
+async function both(demo, token) {
+    scene('And this one is both: read-only, and for another address');
 
-    await demo.walk(dave, 'both', {
+    await demo.walk(token, 'both', {
         whoami: 'address', publish: 'address', install: 'address',
         audit: 'address',
     }, {
@@ -289,44 +359,36 @@ async function both(demo, dave) {
 }
 
 
-/* how long until a request with the token is refused, from Redis's reply on */
-async function untilRefused(servers, token) {
+/* the answer to the next request with a token, and how long it took */
+async function next(servers, token) {
     const start = performance.now();
-    let now;
+    const { status } = await servers.get('/-/whoami', {
+        Authorization: `Bearer ${token}`,
+    });
 
-    do {
-        const { status } = await servers.get('/-/whoami', {
-            Authorization: `Bearer ${token}`,
-        });
-
-        now = performance.now();
-
-        if (status === 401) {
-            return now - start;
-        }
-    } while (now - start < REVOCATION_MS);
-
-    return null;
+    return { status, ms: performance.now() - start };
 }
 
 
-async function revoke(demo, alice) {
-    const record = recordName(alice.token);
+async function revoke(demo, alice, deploy) {
+    const id = keyOf(deploy.token).slice(0, 6);
 
-    scene("alice's token leaks, and is deleted in Redis");
+    scene('The token for deploying leaks, and alice revokes it');
 
-    command('redis', `DEL ${shortName(record)}`);
+    const before = await next(demo.servers, deploy.token);
 
-    const deleted = await demo.servers.redis('DEL', record);
-    const ms = await untilRefused(demo.servers, alice.token);
+    await demo.npm(alice, ['token', 'revoke', id], {
+        end: ENDS.ok, texts: [/Removed 1 token/],
+        why: 'By its id in the list; the whole token would do as well.',
+    });
 
-    output([`(integer) ${deleted}`]);
-    demo.judge(deleted === '1' && ms !== null, 'revoked',
-               ms === null ? `EXPECTED a refusal within ${REVOCATION_MS} ms`
-               : `The first refused request came back ${ms.toFixed(1)} ms`
-                 + " after Redis's reply.");
+    const { status, ms } = await next(demo.servers, deploy.token);
 
-    await demo.walk(alice, 'full, deleted', {
+    demo.judge(before.status === 200 && status === 401, 'revoked',
+               status !== 401 ? `EXPECTED 401 at once, and it was ${status}`
+               : `The very next request was refused, in ${ms.toFixed(1)} ms.`);
+
+    await demo.walk(deploy, 'full, revoked', {
         whoami: 'unknown', publish: 'unknown', install: 'unknown',
         audit: 'unknown',
     }, {
@@ -335,6 +397,20 @@ async function revoke(demo, alice) {
         install: 'The next install is refused, as is everything else.',
         audit: 'A read as well: refused.',
     });
+}
+
+
+async function logOut(demo, alice) {
+    scene('alice logs out');
+
+    await demo.npm(alice, ['logout'], {
+        end: ENDS.ok, why: 'npm forgets the token, and so does Redis.',
+    });
+
+    const { status } = await next(demo.servers, alice.token);
+
+    demo.judge(status === 401 && !await alice.person.ownToken(), 'revoked',
+               'A copy of it would be of no use.');
 }
 
 
@@ -360,17 +436,22 @@ function conclude(demo, seconds) {
 
 async function walkThrough(onDir) {
     const start = performance.now();
-    const servers = await startServers({ onDir });
+    const servers = await startServers({ onDir, accounts: ACCOUNTS });
     const demo = new Demo(servers);
-    const [alice, bob, carol, dave] = CAST;
 
     introduce(servers);
-    await storeTokens(demo);
-    await full(demo, alice);
-    await readonly(demo, bob);
-    await elsewhere(demo, carol);
-    await both(demo, dave);
-    await revoke(demo, alice);
+    const alice = await demo.character(USER);
+    const npm = await dialect(alice.person);
+
+    await logIn(demo, alice, npm);
+
+    const tokens = await createTokens(demo, alice, npm);
+
+    await readonly(demo, tokens.build);
+    await elsewhere(demo, tokens.office);
+    await both(demo, tokens.both);
+    await revoke(demo, alice, tokens.deploy);
+    await logOut(demo, alice);
     conclude(demo, (performance.now() - start) / 1000);
 
     if (demo.wrong !== 0) {
@@ -381,24 +462,31 @@ async function walkThrough(onDir) {
 }
 
 
-function printLines(servers, { token, user }) {
-    const auth = `${servers.url.slice('http:'.length)}:_authToken`;
+function printLines(servers, { token }, npm) {
     const cli = `redis-cli -s ${servers.redisSocket}`;
 
     const lines = [
-        [`npm, in a directory of its own, as ${user}`, [
+        [`log in as ${USER}, in a directory of its own; the password is `
+         + `"${PASSWORD}"`, [
             'cd "$(mktemp -d)" && npm init -y >/dev/null',
-            `npm config set --location=project registry=${servers.url}`
-                + ` '${auth}=${token}'`,
-            'npm whoami && npm install hello-npmtoken',
+            `npm config set --location=project registry=${servers.url}`,
+            'npm login && npm whoami && npm install hello-npmtoken',
         ]],
-        ['curl', [
+        ['tokens for machines: one that may only read, one for some'
+         + ' addresses', [
+            `npm token create ${npm.readonly}`,
+            'npm token create --cidr=127.0.0.0/8',
+            'npm token list',
+            'npm token revoke ID',
+            'npm logout',
+        ]],
+        ['curl, with a token that is there already', [
             `curl -i -H 'Authorization: Bearer ${token}'`
                 + ` ${servers.url}-/whoami`,
         ]],
-        ['revoke it: delete the record, or say so in it', [
+        ['past the token commands: what Redis has, and revoking there', [
+            `${cli} HGETALL ${recordName(token)}`,
             `${cli} DEL ${recordName(token)}`,
-            `${cli} HSET ${recordName(token)} revoked_at "$(date +%s)"`,
         ]],
         ['watch', [
             `tail -f ${servers.accessLog} ${servers.dir}/nginx.log`,
@@ -428,22 +516,16 @@ async function publishHello({ person }) {
 
 
 async function stay(onDir) {
-    const servers = await startServers({ onDir });
+    const servers = await startServers({ onDir, accounts: ACCOUNTS });
     const demo = new Demo(servers);
 
-    for (const character of CAST) {
-        await demo.store(character);
-    }
+    const alice = await demo.character(USER, await servers.logIn(USER,
+                                                                 PASSWORD));
 
-    await publishHello(CAST[0]);
+    await publishHello(alice);
 
     introduce(servers);
-    say();
-    table([['token', 'user', 'may write', 'from', 'key'],
-           ...CAST.map(({ token, user, readonly, cidr_whitelist }) =>
-               [token, user, readonly ? 'no' : 'yes',
-                cidr_whitelist ?? 'anywhere', shortKey(token)])]);
-    printLines(servers, CAST[0]);
+    printLines(servers, alice, await dialect(alice.person));
     say();
     say(`   Up until ${bold('Ctrl-C')}, which removes all of it.`);
     say();

@@ -8,6 +8,8 @@ import { spawn } from 'node:child_process';
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
+import { atTerminal } from './terminal.mjs';
+
 const DEADLINE_MS = 120000;
 
 
@@ -44,7 +46,7 @@ export class Person {
         await mkdir(this.home);
         await writeFile(this.npmrc, `registry=${url}\n${auth}`
                         + 'fund=false\nupdate-notifier=false\n'
-                        + 'fetch-retries=0\n', { mode: 0o600 });
+                        + 'progress=false\nfetch-retries=0\n', { mode: 0o600 });
 
         return this;
     }
@@ -74,8 +76,29 @@ export class Person {
         return readFile(path.join(dir, file), 'utf8');
     }
 
+    /* as npm itself keeps it */
+    async ownToken() {
+        const text = await readFile(this.npmrc, 'utf8');
+
+        return text.match(/_authToken=(\S+)/)?.[1].replaceAll('"', '');
+    }
+
+    env() {
+        return cleanEnv({
+            HOME: this.home,
+            npm_config_cache: path.join(this.home, 'cache'),
+            npm_config_globalconfig: path.join(this.home, 'none'),
+        });
+    }
+
     npm(args, cwd = this.home) {
         return this.run('npm', args, cwd);
+    }
+
+    /* at a terminal; "asks" are its questions and what is typed */
+    talk(args, asks, cwd = this.home) {
+        return atTerminal(this.servers, ['npm', ...args],
+                          { cwd, env: this.env() }, asks);
     }
 
     /* "answers" are typed one by one, each when something was asked */
@@ -84,12 +107,7 @@ export class Person {
 
         return new Promise((resolve, reject) => {
             const child = spawn(command, args, {
-                cwd, env: cleanEnv({
-                    HOME: this.home,
-                    npm_config_cache: path.join(this.home, 'cache'),
-                    npm_config_globalconfig: path.join(this.home, 'none'),
-                }),
-                stdio: 'pipe', timeout: DEADLINE_MS,
+                cwd, env: this.env(), stdio: 'pipe', timeout: DEADLINE_MS,
             });
 
             this.servers.clients.add(child);

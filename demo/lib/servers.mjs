@@ -9,6 +9,7 @@
  */
 
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { access, mkdir, mkdtemp, open, readFile, rm, symlink, writeFile }
     from 'node:fs/promises';
 import http from 'node:http';
@@ -24,6 +25,8 @@ export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)),
 /* what may be set from outside, e.g. to test a build made with a sanitizer */
 export const MODULE = path.resolve(process.env.NPMTOKEN_MODULE
     || path.join(ROOT, 'build/ngx_http_npmtoken_module.so'));
+export const API_MODULE = path.resolve(process.env.NPMTOKEN_API_MODULE
+    || path.join(ROOT, 'build/ngx_http_npmtoken_api_module.so'));
 const VERDACCIO = path.resolve(process.env.NPMTOKEN_VERDACCIO
     || path.join(ROOT, 'build/verdaccio'));
 const NGINX = process.env.NPMTOKEN_NGINX || 'nginx';
@@ -117,6 +120,15 @@ export class Server {
 }
 
 
+/* a line of the file in which Verdaccio keeps its accounts */
+
+function htpasswd([name, password]) {
+    const hash = createHash('sha1').update(password).digest('base64');
+
+    return `${name}:{SHA}${hash}\n`;
+}
+
+
 /* one command to Redis, for commands that are answered by one line */
 
 export function redisCommand(socketPath, args) {
@@ -193,6 +205,7 @@ function nginxConf({ dir, port, workers }) {
     const user = process.getuid() === 0 ? 'user root;\n' : '';
 
     return `load_module ${MODULE};
+load_module ${API_MODULE};
 
 ${user}worker_processes ${workers};
 daemon off;
@@ -225,6 +238,10 @@ ${temps}
         location / {
             npmtoken           main;
             npmtoken_identity  X-Npm-User;
+
+            # the token commands; accounts are the registry's
+            npmtoken_api       main;
+            npmtoken_api_login proxy;
 
             proxy_http_version 1.1;
             proxy_set_header   Connection        "";
@@ -279,7 +296,8 @@ export class Servers {
         await redis.ready(() => this.redis('PING'));
     }
 
-    async startVerdaccio() {
+    /* "accounts" of its own: names and passwords */
+    async startVerdaccio(accounts) {
         const config = `${this.dir}/verdaccio.yaml`;
         const template = `${ROOT}/demo/verdaccio/config.yaml`;
         const verdaccio = this.server('verdaccio');
@@ -289,8 +307,14 @@ export class Servers {
                       `${this.dir}/plugins/verdaccio-npmtoken`);
         await symlink(`${ROOT}/demo/verdaccio/plugin`,
                       `${this.dir}/plugins/verdaccio-demo`);
-        await writeFile(config, (await readFile(template, 'utf8'))
-                                .replaceAll('@DIR@', this.dir));
+        const yaml = (await readFile(template, 'utf8'))
+            .replaceAll('@DIR@', this.dir);
+
+        /* who may log in is settled then, and nobody signs up */
+        await writeFile(config, accounts
+            ? yaml.replace('npmtoken: {}', 'npmtoken: { login: true }') : yaml);
+        await writeFile(`${this.dir}/htpasswd`,
+                        Object.entries(accounts ?? {}).map(htpasswd).join(''));
 
         await verdaccio.start(process.execPath, [
             `${VERDACCIO}/node_modules/verdaccio/bin/verdaccio`,
@@ -305,28 +329,44 @@ export class Servers {
     }
 
     async startNginx(workers, conf) {
-        const nginx = this.server('nginx');
+        const node = await this.startNode('nginx', workers, conf);
 
-        await mkdir(`${this.dir}/nginx`);
+        this.port = node.port;
+        this.url = node.url;
+    }
 
-        this.port = await freePort();
-        this.url = `http://127.0.0.1:${this.port}/`;
+    /* one of several nginx's that share the rest */
+    async startNode(name, workers, conf) {
+        const { dir } = this;
+        const nginx = this.server(name);
+        const port = await freePort();
 
-        await writeFile(`${this.dir}/nginx.conf`,
-                        conf({ dir: this.dir, port: this.port, workers }));
+        await mkdir(`${dir}/${name}`);
+        await writeFile(`${dir}/${name}.conf`,
+                        conf({ dir, name, port, workers }));
 
-        await nginx.start(NGINX, ['-c', `${this.dir}/nginx.conf`,
-                                  '-p', this.dir, '-e', nginx.log]);
+        await nginx.start(NGINX, ['-c', `${dir}/${name}.conf`, '-p', dir,
+                                  '-e', nginx.log]);
 
         await nginx.ready(async () => {
-            const { status } = await this.get('/-/ping');
+            const { status } = await request({ host: '127.0.0.1', port,
+                                               path: '/-/ping' });
 
             return status === 200;
         });
+
+        return { name, port, url: `http://127.0.0.1:${port}/` };
     }
 
     redis(...args) {
         return redisCommand(this.redisSocket, args);
+    }
+
+    /* a field of a record, which is one line */
+    async redisValue(name, field) {
+        return this.redis('EVAL', "return redis.status_reply(redis.call("
+                          + "'HGET', KEYS[1], ARGV[1]) or '')", '1', name,
+                          field);
     }
 
     /* through nginx and the module */
@@ -350,6 +390,20 @@ export class Servers {
             `/${name.replace('/', '%2f')}`, { 'X-Npm-User': user });
 
         return status === 200 ? JSON.parse(body) : null;
+    }
+
+    /* as npm does it; the token */
+    async logIn(name, password) {
+        const { status, body } = await this.ask(
+            'PUT', `/-/user/org.couchdb.user:${name}`,
+            { 'Content-Type': 'application/json' },
+            JSON.stringify({ name, password, type: 'user' }));
+
+        if (status !== 201) {
+            throw new Error(`the login of ${name}: ${status} ${body}`);
+        }
+
+        return JSON.parse(body).token;
     }
 
     stopOne(name) {
@@ -425,6 +479,7 @@ export class Servers {
 export async function check() {
     const needed = [
         [MODULE, 'the module is not built: make'],
+        [API_MODULE, 'the module of the token API is not built: make'],
         [`${VERDACCIO}/node_modules/verdaccio/bin/verdaccio`,
          'Verdaccio is not installed: make deps'],
     ];
@@ -443,7 +498,8 @@ export async function check() {
  * something to clean up, so that a signal during the start finds it.
  */
 export async function startServers({ name = 'npmtoken', workers = 2,
-                                     conf = nginxConf, onDir = () => {} } = {})
+                                     conf = nginxConf, accounts,
+                                     onDir = () => {} } = {})
 {
     await check();
 
@@ -454,7 +510,7 @@ export async function startServers({ name = 'npmtoken', workers = 2,
 
     try {
         await mkdir(`${servers.dir}/people`);
-        await Promise.all([servers.startRedis(), servers.startVerdaccio()]);
+        await Promise.all([servers.startRedis(), servers.startVerdaccio(accounts)]);
         await servers.startNginx(workers, conf);
     } catch (e) {
         await servers.stop();
