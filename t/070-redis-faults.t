@@ -156,7 +156,9 @@ subtest 'restarted under load' => sub {
 
 
 subtest 'closes idle connections' => sub {
-    my $nginx = start(on_socket(), level => 'info');
+
+    # without a feed: that is not idle, and may be about to write
+    my $nginx = start(on_socket() . 'push off;', level => 'info');
 
     is(status($nginx, new_token()), 200, 'connected');
 
