@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 
 import { newToken, now } from '../../demo/lib/tokens.mjs';
+import { ACCOUNTS } from './commands.mjs';
 
 const OFFICE = '127.168.3.4';
 
@@ -423,6 +424,7 @@ export const CASES = {
     'nexus': { tests: { ...identity(NEXUS), ...exempt(NEXUS) } },
     'artifactory': { tests: { ...identity(ARTIFACTORY),
                               ...exempt(ARTIFACTORY) } },
+    'accounts': { tests: ACCOUNTS },
     'static-mirror': { tests: MIRROR },
     'load-balancer': { tests: BALANCED },
     'limit-req': { tests: LIMITED },

@@ -9,6 +9,7 @@ import path from 'node:path';
 
 import { request, ROOT } from '../../demo/lib/servers.mjs';
 import { newToken, now, recordName } from '../../demo/lib/tokens.mjs';
+import { PROXIED } from './commands.mjs';
 
 const VERDACCIO = path.resolve(process.env.NPMTOKEN_VERDACCIO
     || path.join(ROOT, 'build/verdaccio'));
@@ -67,6 +68,13 @@ export class Verdaccio {
     get(url, headers = {}) {
         return request({ socketPath: this.site.registry.socket, path: url,
                          headers: { Host: 'registry', ...headers } });
+    }
+
+    ask(method, url, body) {
+        return request({ socketPath: this.site.registry.socket, method,
+                         path: url, headers: { Host: 'registry',
+                                               ...JSON_BODY } },
+                       JSON.stringify(body));
     }
 
     stop() {
@@ -396,6 +404,11 @@ export const VERDACCIO_CASES = {
         verdaccio: yaml => yaml,
         prepare: aclUser,
         tests: BY_HEADER,
+    },
+    'verdaccio-login': {
+        verdaccio: yaml => yaml.replace('npmtoken: {}',
+                                        'npmtoken: { login: true }'),
+        tests: PROXIED(PASSWORD),
     },
     'verdaccio-own-tokens': {
         verdaccio: before,
