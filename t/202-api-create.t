@@ -216,6 +216,10 @@ subtest 'members of a granular token that cannot be' => sub {
         (map { [ { scopes => $_ }, undef ] }
             's', {}, [ 1 ], [ '' ], [ '@' ], [ '@s/a' ], [ 's/a' ], [ '*' ],
             [ '@s,@t' ], [ 's,t' ], [ ' s' ], [ "\x{e9}" ], [ ('s') x 101 ]),
+        [ { packages => [] }, qr/\AAn empty list of packages or scopes/,
+          'no packages' ],
+        [ { scopes => [] }, qr/\AAn empty list of packages or scopes/,
+          'no scopes' ],
         [ { packages_all => $true, packages => [ 'a' ] },
           qr/for all packages, or for some/ ],
         [ { packages_all => $true, scopes => [ 's' ] },

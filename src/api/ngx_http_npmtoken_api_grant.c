@@ -510,6 +510,14 @@ ngx_http_npmtoken_api_read_names(ngx_http_npmtoken_api_ctx_t *ctx,
         return NGX_ERROR;
     }
 
+    /* limited to nothing, or not limited? npm leaves an empty one out */
+
+    if (list->nelts == 0) {
+        return ngx_http_npmtoken_api_bad(ctx,
+                     "An empty list of packages or scopes is no limit: leave "
+                     "it out, or name some.");
+    }
+
     name = list->elts;
 
     for (i = 0; i < list->nelts; i++) {
