@@ -36,11 +36,14 @@ ctl:
 	@tools/build-ctl
 
 test:
-	@tools/test lint unit t ctl examples docs clients-short property-short \
-	    promise
+	@tools/test lint unit t ctl examples docs clients-short life-short \
+	    property-short promise
 
-unit t examples docs clients promise lint soak:
+unit t examples docs promise lint soak:
 	@tools/test $@
+
+clients:
+	@tools/test clients life
 
 model:
 	@tools/deps model

@@ -1,0 +1,175 @@
+/*
+ * docs/token-life.md: what came of the lives, and whether it is what was
+ * kept.
+ */
+
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { ROOT } from '../../../demo/lib/servers.mjs';
+import { STEPS } from './steps.mjs';
+
+const FILE = path.join(ROOT, 'docs/token-life.md');
+
+/* whose screens are shown */
+const SCREENS = ['npm-12', 'npm-6'];
+
+const INTRO = `# The life of a token
+
+What npm and pnpm do with the token commands of npmtoken, from an account to
+its last logout: questions answered at a terminal, two nginx nodes with one
+Redis, Verdaccio behind them. \`t/clients/run --life --docs\` writes this page, and
+\`make clients\` tries it all again and fails if anything has come to differ;
+\`make test\` does so with two of the clients. After each step Redis is looked
+at: account, records and the set of the account's tokens are as they must be,
+and nothing else is there. A token is used, and refused, at both nodes.
+
+- [What comes of it](#what-comes-of-it)
+- [What to know of a client](#what-to-know-of-a-client)
+- [On the screen](#on-the-screen)
+
+## What comes of it
+
+\`ok\`: as it should be, here and in Redis. Other words say what is particular
+of that client; an empty cell is a command that it has not.
+`;
+
+const ADVICE = `## What to know of a client
+
+- **npm 11.6.3 and later send nothing for \`--read-only\`.** The token has full
+  permission, and a notice on the screen says so and what to use:
+  \`--packages-and-scopes-permission=read-only\`.
+  \`npmtoken_api_permission read-only\` makes it the other way round: a token
+  whose permission is not said may only read.
+- **npm 11.6.2 and later hide what they print with \`--json\` and
+  \`--parseable\`**: there the new token is \`npm_***\`, and lost. Without these
+  options it stands on the screen, this once.
+- **npm 12 has no \`adduser\`**: its people log in to accounts that were made
+  by an older npm, by pnpm, or by \`npmtokenctl\`.
+- **npm 5 does not wait for the answer to \`npm token delete\`** and exits with
+  0 also where it was refused; \`npm token list\` tells. It knows no
+  \`revoke\`, no comma in \`--cidr\` (give it twice), and takes \`--otp\` for a
+  number: a code that begins with 0 is typed, as is a recovery code.
+- **npm 6 cannot change the mode** of two-factor authentication: first
+  \`npm profile disable-2fa\`. It also tells the server what it was called
+  with, in \`Referer\`; what stands there behind \`token revoke\` is taken out
+  before anything is logged.
+- **npm 8 and 9 look at \`--cidr\` when they have asked for the password**, the
+  others before. All of npm refuses IPv6 there by itself; pnpm 12 and any
+  other client of the API may send it.
+- **pnpm 12 asks for a code in \`login\` and \`publish\`**, and in
+  \`token\` and \`profile\` takes it by \`--otp\` alone.
+`;
+
+
+/* lines of a table, of cells that are texts */
+function table(rows) {
+    const [head, ...rest] = rows.map(row => `| ${row.join(' | ')} |`);
+
+    return [head, `|${' --- |'.repeat(rows[0].length)}`, ...rest];
+}
+
+const noteOf = (life, { title }) =>
+    life.results.find(result => result.title === title)?.note ?? '';
+
+const matrix = lives => table([
+    ['', ...lives.map(({ client }) => client.name)],
+    ...STEPS.map(step => [step.title, ...lives.map(life =>
+        noteOf(life, step))]),
+]);
+
+
+/* what differs from run to run, and what is not about the tokens */
+
+const NOISE = [
+    /^\s*$/, /complete log of this run/, /_logs\/.*debug/, /[\u2580-\u259f]/,
+    /^npm notice( (\ud83d\udce6|\d+B|=).*)?$/u,
+    /^npm notice (Tarball|name|version|filename|package|unpacked)\b/,
+    /^npm notice (shasum|integrity|total|Publishing)\b/,
+    /^npm (ERR!|error)\s*$/,
+];
+
+const cells = line => line.replace(/[\u2500-\u257f]/g, '|')
+    .replaceAll(/\|{3,}/g, '');
+
+function plainly(text, life) {
+    return text.split('\n')
+        .map(line => cells(line).replaceAll('\t', '    ').trimEnd())
+        .filter(line => !NOISE.some(noise => noise.test(line)))
+        .filter(line => !/^[| ]*$/.test(line)).join('\n')
+        .replaceAll(life.user, 'alice')
+        .replaceAll(new RegExp(`(${life.here.port}|${life.there.port})`, 'g'),
+                    'PORT')
+        .replaceAll('127.0.0.1:PORT', 'npm.example.com')
+        .replace(/npm_[A-Za-z0-9]{36}/g, 'npm_TOKEN')
+        .replace(/npm_[A-Za-z0-9]{4}(?![A-Za-z0-9])/g, 'npm_abcd')
+        .replace(/npm_[A-Za-z0-9]{2}\u2026/g, 'npm_ab\u2026')
+        .replace(/\b[A-Z2-7]{32}\b/g, 'SECRET')
+        .replace(/\b[0-9a-f]{128}\b/g, 'KEY')
+        .replace(/\b[0-9a-f]{64}\b/g, 'RECOVERY-CODE')
+        .replace(/\b[0-9a-f]{8}\b/g, 'KEY8')
+        .replace(/(\bid |\| |revoke )[0-9a-f]{6}(?= |$)/gm, '$1ID')
+        .replace(/(OTP|password|authenticator)([^:\n]*: *)\d{6}\b/g,
+                 '$1$2CODE')
+        .replace(/--otp=\d{6}/g, '--otp=CODE')
+        .replace(/\d{4}-\d\d-\d\d(T[\d:.]+Z)?/g, 'DATE');
+}
+
+function shots(life) {
+    const seen = new Set();
+
+    return life.shots.filter(({ args }) => args[1] !== 'list' || !args[2])
+        .map(({ args, all }) => plainly(
+        [`$ npm ${args.join(' ')}`, all].join('\n'), life))
+        .filter(text => !seen.has(text) && seen.add(text));
+}
+
+function screens(lives) {
+    return lives.filter(({ client }) => SCREENS.includes(client.name))
+        .flatMap(life => [`### ${life.client.name}`, '', '```',
+                          shots(life).join('\n\n'), '```', '']);
+}
+
+function page(lives) {
+    return [INTRO, ...matrix(lives), '', ADVICE, '## On the screen', '',
+            'The QR codes and what npm says of tarballs are left out, as is'
+            + ' `token list --json`.', '',
+            ...screens(lives)].join('\n');
+}
+
+
+export async function write(lives) {
+    await writeFile(FILE, `${page(lives).trimEnd()}\n`);
+    console.log(`life: ${path.relative(ROOT, FILE)} is written`);
+}
+
+/* cells of a kept table, by step and client */
+function kept(text) {
+    const rows = text.split('\n').filter(line => line.startsWith('| '))
+        .map(line => line.slice(2, -2).split(' | '));
+    const [names, ...rest] = rows.filter(row => !/^-/.test(row[0]));
+
+    return new Map(rest.flatMap(([title, ...notes]) =>
+        notes.map((note, i) => [`${names[i + 1]}: ${title}`.trim(),
+                                note.trim()])));
+}
+
+/* all of the page, or what a run of some clients has of it */
+export async function compare(lives, whole) {
+    const text = await readFile(FILE, 'utf8').catch(() => '');
+
+    if (whole) {
+        return text === `${page(lives).trimEnd()}\n` ? []
+            : ['it differs: t/clients/run --life --docs'];
+    }
+
+    const there = kept(text);
+
+    return lives.flatMap(life => STEPS.map(step => {
+        const name = `${life.client.name}: ${step.title}`;
+        const note = noteOf(life, step);
+
+        return there.get(name) === note ? ''
+            : `${name}: "${note}", and there "${there.get(name)}"`;
+    })).filter(Boolean);
+}
