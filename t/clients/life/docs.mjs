@@ -112,7 +112,7 @@ function plainly(text, life) {
         .replace(/(OTP|password|authenticator)([^:\n]*: *)\d{6}\b/g,
                  '$1$2CODE')
         .replace(/--otp=\d{6}/g, '--otp=CODE')
-        .replace(/\d{4}-\d\d-\d\d(T[\d:.]+Z)?/g, 'DATE');
+        .replace(/\d{4}-\d\d-\d\d(T[\d:.]+Z| \d\d:\d\d UTC)?/g, 'DATE');
 }
 
 function shots(life) {
@@ -154,22 +154,42 @@ function kept(text) {
                                 note.trim()])));
 }
 
+/* the first lines that differ: more of them say no more */
+function differing(text, now) {
+    const [old, fresh] = [text, now].map(all => all.split('\n'));
+    const at = fresh.findIndex((line, i) => line !== old[i]);
+
+    return at === -1 && old.length === fresh.length ? []
+        : ['it differs: t/clients/run --life --docs',
+           ...old.slice(at, at + 4).map(line => `was: ${line}`),
+           ...fresh.slice(at, at + 4).map(line => `is:  ${line}`)];
+}
+
 /* all of the page, or what a run of some clients has of it */
 export async function compare(lives, whole) {
     const text = await readFile(FILE, 'utf8').catch(() => '');
 
     if (whole) {
-        return text === `${page(lives).trimEnd()}\n` ? []
-            : ['it differs: t/clients/run --life --docs'];
+        return differing(text, `${page(lives).trimEnd()}\n`);
     }
 
     const there = kept(text);
 
-    return lives.flatMap(life => STEPS.map(step => {
+    const notes = lives.flatMap(life => STEPS.map(step => {
         const name = `${life.client.name}: ${step.title}`;
         const note = noteOf(life, step);
 
         return there.get(name) === note ? ''
             : `${name}: "${note}", and there "${there.get(name)}"`;
     })).filter(Boolean);
+
+    return [...notes, ...lives.filter(({ client }) =>
+        SCREENS.includes(client.name)).flatMap(life => {
+        const now = screens([life]).join('\n').trimEnd();
+        const [head] = now.split('\n');
+        const [, was] = `${text}\n### `.match(
+            new RegExp(`(${head}\n[^]*?)\n+### `)) ?? [];
+
+        return differing(was?.trimEnd() ?? '', now);
+    })];
 }
