@@ -61,7 +61,7 @@ static int64_t           rate;
 static int               epoll;
 static client_request_t  request;
 static load_conn_t      *conns, **idle;
-static size_t            idle_n;
+static size_t            idle_n, idle_first;
 static int64_t           begin, end;
 static size_t            sent, done, lost;
 static load_sample_t    *samples;
@@ -230,7 +230,26 @@ load_done(load_conn_t *conn, int status, int64_t now)
     statuses[status]++;
 
     conn->due = 0;
-    idle[idle_n++] = conn;
+    idle[(idle_first + idle_n++) % conns_n] = conn;
+}
+
+
+/*
+ * Each in its turn: an exiting worker closes connections that are idle, but
+ * none that has not had its first request, and would wait for that.
+ */
+
+static load_conn_t *
+load_idle(void)
+{
+    load_conn_t  *conn;
+
+    conn = idle[idle_first];
+
+    idle_first = (idle_first + 1) % conns_n;
+    idle_n--;
+
+    return conn;
 }
 
 
@@ -275,7 +294,7 @@ load_send(void)
             }
         }
 
-        load_next(idle[--idle_n], due);
+        load_next(load_idle(), due);
         now = client_now();
     }
 
