@@ -144,10 +144,6 @@ struct ngx_http_npmtoken_api_ctx_s {
     /* what is waited for */
     void                              *job;        /* of _db or _crypt */
     void                             (*detach)(void *job);
-    ngx_http_npmtoken_api_reply_pt     replied;
-    void                             (*computed)(
-                                           ngx_http_npmtoken_api_ctx_t *ctx,
-                                           ngx_int_t rc);
     ngx_uint_t                         registry_status;
     unsigned                           unreplicated:1; /* done, but known to
                                                       too few replicas */
@@ -155,6 +151,7 @@ struct ngx_http_npmtoken_api_ctx_s {
 
 
 extern ngx_module_t  ngx_http_npmtoken_api_module;
+
 
 /* The request waits: what the client does meanwhile is seen later. */
 void ngx_http_npmtoken_api_park(ngx_http_npmtoken_api_ctx_t *ctx);
