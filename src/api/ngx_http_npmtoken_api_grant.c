@@ -3,6 +3,7 @@
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_text.h"
 #include "npmtoken_cidr.h"
+#include "npmtoken_list.h"
 
 
 /* bytes */
@@ -70,8 +71,6 @@ static ngx_int_t ngx_http_npmtoken_api_narrow_cidrs(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *outer);
 static ngx_int_t ngx_http_npmtoken_api_split(ngx_str_t *list, ngx_pool_t *pool,
     ngx_array_t *entries);
-static u_char *ngx_http_npmtoken_api_entry(u_char *p, u_char *last,
-    ngx_str_t *entry);
 static ngx_int_t ngx_http_npmtoken_api_add(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_array_t *args, char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_npmtoken_api_add_list(
@@ -687,50 +686,22 @@ static ngx_int_t
 ngx_http_npmtoken_api_split(ngx_str_t *list, ngx_pool_t *pool,
     ngx_array_t *entries)
 {
-    u_char     *p, *last;
-    ngx_str_t  *entry;
+    ngx_int_t   rc;
+    ngx_str_t   rest, *entry;
 
-    last = list->data + list->len;
+    rest = *list;
 
-    for (p = list->data; p; /* void */ ) {
+    do {
         entry = ngx_array_push(entries);
         if (entry == NULL) {
             return NGX_ERROR;
         }
 
-        p = ngx_http_npmtoken_api_entry(p, last, entry);
-    }
+        rc = npmtoken_list_next(&rest, entry);
+
+    } while (rc == NGX_OK);
 
     return NGX_OK;
-}
-
-
-/* the entry at "p", without blanks; returns where the next is, or NULL */
-
-static u_char *
-ngx_http_npmtoken_api_entry(u_char *p, u_char *last, ngx_str_t *entry)
-{
-    u_char  *end, *next;
-
-    end = ngx_strlchr(p, last, ',');
-    next = end ? end + 1 : NULL;
-
-    if (end == NULL) {
-        end = last;
-    }
-
-    while (p < end && (*p == ' ' || *p == '\t')) {
-        p++;
-    }
-
-    while (p < end && (end[-1] == ' ' || end[-1] == '\t')) {
-        end--;
-    }
-
-    entry->data = p;
-    entry->len = end - p;
-
-    return next;
 }
 
 
@@ -971,19 +942,19 @@ ngx_http_npmtoken_api_grant_json(ngx_str_t *key, ngx_str_t *token,
 static json_t *
 ngx_http_npmtoken_api_json_list(ngx_str_t *list)
 {
-    u_char     *p, *last;
     json_t     *json;
-    ngx_str_t   entry;
+    ngx_int_t   rc;
+    ngx_str_t   rest, entry;
 
     if (list == NULL) {
         return json_null();
     }
 
     json = json_array();
-    last = list->data + list->len;
+    rest = *list;
 
-    for (p = list->data; p && json; /* void */ ) {
-        p = ngx_http_npmtoken_api_entry(p, last, &entry);
+    do {
+        rc = npmtoken_list_next(&rest, &entry);
 
         if (json_array_append_new(json,
                                   ngx_http_npmtoken_api_json_text(&entry))
@@ -992,7 +963,8 @@ ngx_http_npmtoken_api_json_list(ngx_str_t *list)
             json_decref(json);
             return NULL;
         }
-    }
+
+    } while (rc == NGX_OK);
 
     return json;
 }

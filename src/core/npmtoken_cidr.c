@@ -13,11 +13,10 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "npmtoken_cidr.h"
+#include "npmtoken_list.h"
 
 
 #define npmtoken_cidr_packed(range)  ((*(range) == 6) ? 18 : 6)
-
-#define npmtoken_cidr_blank(ch)  ((ch) == ' ' || (ch) == '\t')
 
 
 static ssize_t npmtoken_cidr_pack_entry(u_char *p, u_char *last, u_char *buf);
@@ -47,32 +46,27 @@ npmtoken_cidr_size(ngx_str_t *list)
 ssize_t
 npmtoken_cidr_pack(ngx_str_t *list, u_char *buf)
 {
-    u_char   *p, *last, *end, *out;
-    ssize_t   n;
+    u_char     *out;
+    ssize_t     n;
+    ngx_int_t   rc;
+    ngx_str_t   rest, entry;
 
     out = buf;
-    p = list->data;
-    last = p + list->len;
+    rest = *list;
 
-    for ( ;; ) {
-        end = ngx_strlchr(p, last, ',');
-        if (end == NULL) {
-            end = last;
-        }
+    do {
+        rc = npmtoken_list_next(&rest, &entry);
 
-        n = npmtoken_cidr_pack_entry(p, end, out);
+        n = npmtoken_cidr_pack_entry(entry.data, entry.data + entry.len, out);
         if (n == NGX_ERROR) {
             return NGX_ERROR;
         }
 
         out += n;
 
-        if (end == last) {
-            return out - buf;
-        }
+    } while (rc == NGX_OK);
 
-        p = end + 1;
-    }
+    return out - buf;
 }
 
 
@@ -87,14 +81,6 @@ npmtoken_cidr_pack_entry(u_char *p, u_char *last, u_char *buf)
     static u_char  mapped[] = {
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff
     };
-
-    while (p < last && npmtoken_cidr_blank(*p)) {
-        p++;
-    }
-
-    while (p < last && npmtoken_cidr_blank(last[-1])) {
-        last--;
-    }
 
     slash = ngx_strlchr(p, last, '/');
     end = slash ? slash : last;

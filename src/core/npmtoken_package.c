@@ -8,15 +8,13 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "npmtoken_list.h"
 #include "npmtoken_package.h"
-
-
-#define npmtoken_package_blank(ch)  ((ch) == ' ' || (ch) == '\t')
 
 
 static ngx_int_t npmtoken_package_scope(u_char *p, size_t len);
 static ngx_int_t npmtoken_package_part(u_char *p, u_char *last);
-static ssize_t npmtoken_package_pack_entry(u_char *p, u_char *last,
+static ssize_t npmtoken_package_pack_entry(ngx_str_t *entry,
     npmtoken_package_e kind, u_char *buf);
 
 
@@ -105,58 +103,47 @@ npmtoken_package_base(ngx_str_t *name, ngx_str_t *base)
 ssize_t
 npmtoken_package_pack(ngx_str_t *list, npmtoken_package_e kind, u_char *buf)
 {
-    u_char   *p, *last, *end, *out;
-    ssize_t   n;
+    u_char     *out;
+    ssize_t     n;
+    ngx_int_t   rc;
+    ngx_str_t   rest, entry;
 
     out = buf;
-    p = list->data;
-    last = p + list->len;
+    rest = *list;
 
-    for ( ;; ) {
-        end = ngx_strlchr(p, last, ',');
-        if (end == NULL) {
-            end = last;
-        }
+    do {
+        rc = npmtoken_list_next(&rest, &entry);
 
-        n = npmtoken_package_pack_entry(p, end, kind, out);
+        n = npmtoken_package_pack_entry(&entry, kind, out);
         if (n == NGX_ERROR) {
             return NGX_ERROR;
         }
 
         out += n;
 
-        if (end == last) {
-            return out - buf;
-        }
+    } while (rc == NGX_OK);
 
-        p = end + 1;
-    }
+    return out - buf;
 }
 
 
 static ssize_t
-npmtoken_package_pack_entry(u_char *p, u_char *last, npmtoken_package_e kind,
+npmtoken_package_pack_entry(ngx_str_t *entry, npmtoken_package_e kind,
     u_char *buf)
 {
-    size_t     len;
-    ngx_int_t  rc;
+    u_char     *p;
+    size_t      len;
+    ngx_int_t   rc;
 
-    while (p < last && npmtoken_package_blank(*p)) {
-        p++;
-    }
-
-    while (p < last && npmtoken_package_blank(last[-1])) {
-        last--;
-    }
-
-    len = last - p;
+    p = entry->data;
+    len = entry->len;
 
     rc = (kind == NPMTOKEN_PACKAGE_NAMES) ? npmtoken_package_check(p, len)
                                           : npmtoken_package_scope(p, len);
 
     /* old packages may have a star in it, but it would be meant as more */
 
-    if (rc != NGX_OK || ngx_strlchr(p, last, '*') != NULL) {
+    if (rc != NGX_OK || ngx_strlchr(p, p + len, '*') != NULL) {
         return NGX_ERROR;
     }
 

@@ -6,6 +6,7 @@
 
 #include "npmtokenctl.h"
 #include "npmtoken_cidr.h"
+#include "npmtoken_list.h"
 #include "npmtoken_script.h"
 #include "npmtoken_token.h"
 
@@ -237,9 +238,9 @@ ctl_token_json(ctl_item_t *item, ngx_uint_t id)
 static json_t *
 ctl_list_json(redisReply *hash, const char *field)
 {
-    u_char     *p, *last, *comma;
     json_t     *list;
-    ngx_str_t   value;
+    ngx_int_t   rc;
+    ngx_str_t   value, entry;
 
     value = ctl_value(hash, field);
 
@@ -248,21 +249,17 @@ ctl_list_json(redisReply *hash, const char *field)
     }
 
     list = json_array();
-    p = value.data;
-    last = p + value.len;
 
-    while (p < last) {
-
-        comma = ngx_strlchr(p, last, ',');
-        comma = comma ? comma : last;
-
-        while (p < comma && *p == ' ') {
-            p++;
-        }
-
-        json_array_append_new(list, ctl_json(p, comma - p));
-        p = comma + 1;
+    if (value.len == 0) {
+        return list;
     }
+
+    do {
+        rc = npmtoken_list_next(&value, &entry);
+
+        json_array_append_new(list, ctl_json(entry.data, entry.len));
+
+    } while (rc == NGX_OK);
 
     return list;
 }
