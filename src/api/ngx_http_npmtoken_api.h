@@ -103,8 +103,7 @@ typedef struct {
 struct ngx_http_npmtoken_api_ctx_s {
     ngx_http_request_t                *request;
     ngx_http_npmtoken_api_conf_t      *conf;
-    ngx_http_npmtoken_ctx_t           *judged;     /* by the front module;
-                                                      NULL: nothing was */
+    ngx_http_npmtoken_ctx_t           *judged;     /* by the front module */
     ngx_http_npmtoken_api_call_e       call;
     ngx_str_t                          subject;    /* name, id or token in the
                                                       path, decoded */
@@ -142,7 +141,7 @@ struct ngx_http_npmtoken_api_ctx_s {
     ngx_int_t                          per_page;
 
     /* what is waited for */
-    void                              *job;        /* of _db or _crypt */
+    void                              *job;        /* _db, _crypt, _registry */
     void                             (*detach)(void *job);
     ngx_uint_t                         registry_status;
     unsigned                           unreplicated:1; /* done, but known to

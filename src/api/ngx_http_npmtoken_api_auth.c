@@ -90,22 +90,31 @@ ngx_http_npmtoken_api_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-void
-ngx_http_npmtoken_api_authenticate(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_http_npmtoken_api_step_pt granted)
+ngx_int_t
+ngx_http_npmtoken_api_attempt(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     time_t  wait;
-
-    ctx->granted = granted;
 
     wait = ngx_http_npmtoken_api_attempts_begin(ctx);
 
     if (wait) {
         ngx_http_npmtoken_api_too_many(ctx, wait);
-        return;
+        return NGX_ERROR;
     }
 
-    ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_password);
+    return NGX_OK;
+}
+
+
+void
+ngx_http_npmtoken_api_authenticate(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt granted)
+{
+    ctx->granted = granted;
+
+    if (ngx_http_npmtoken_api_attempt(ctx) == NGX_OK) {
+        ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_password);
+    }
 }
 
 
@@ -159,18 +168,11 @@ void
 ngx_http_npmtoken_api_second_factor(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt granted)
 {
-    time_t  wait;
-
     ctx->granted = granted;
 
-    wait = ngx_http_npmtoken_api_attempts_begin(ctx);
-
-    if (wait) {
-        ngx_http_npmtoken_api_too_many(ctx, wait);
-        return;
+    if (ngx_http_npmtoken_api_attempt(ctx) == NGX_OK) {
+        ngx_http_npmtoken_api_factor(ctx);
     }
-
-    ngx_http_npmtoken_api_factor(ctx);
 }
 
 

@@ -22,6 +22,12 @@ void ngx_http_npmtoken_api_load(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
 /*
+ * Counts an attempt, once for a request.  Returns NGX_OK, or NGX_ERROR after
+ * having answered that there were too many.
+ */
+ngx_int_t ngx_http_npmtoken_api_attempt(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/*
  * Loads the account; then ctx->password has to be right, by its hash or by
  * the registry; then, if the account has a second factor, the npm-otp header.
  */

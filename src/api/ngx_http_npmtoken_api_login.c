@@ -133,7 +133,6 @@ ngx_http_npmtoken_api_login_name(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_signup(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    time_t     wait;
     ngx_int_t  rc;
 
     if (ctx->exists) {
@@ -146,10 +145,7 @@ ngx_http_npmtoken_api_signup(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    wait = ngx_http_npmtoken_api_attempts_begin(ctx);
-
-    if (wait) {
-        ngx_http_npmtoken_api_too_many(ctx, wait);
+    if (ngx_http_npmtoken_api_attempt(ctx) != NGX_OK) {
         return;
     }
 

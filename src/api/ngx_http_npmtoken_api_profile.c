@@ -441,7 +441,6 @@ static void
 ngx_http_npmtoken_api_tfa_confirm(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *codes)
 {
-    time_t                          wait;
     int64_t                         step;
     u_char                          buf[NGX_INT64_LEN];
     ngx_str_t                       code, used, hashes, *mode;
@@ -457,10 +456,7 @@ ngx_http_npmtoken_api_tfa_confirm(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    wait = ngx_http_npmtoken_api_attempts_begin(ctx);
-
-    if (wait) {
-        ngx_http_npmtoken_api_too_many(ctx, wait);
+    if (ngx_http_npmtoken_api_attempt(ctx) != NGX_OK) {
         return;
     }
 

@@ -146,10 +146,8 @@ ngx_http_npmtoken_api_registry(ngx_http_npmtoken_api_ctx_t *ctx,
     ctx->detach = ngx_http_npmtoken_api_proxied_detach;
     ctx->registry_status = 0;
 
-    if (ctx->judged) {
-        login->verified = ctx->judged->verified;
-        ctx->judged->verified = 0;
-    }
+    login->verified = ctx->judged->verified;
+    ctx->judged->verified = 0;
 
     ngx_http_npmtoken_api_proxied_request(login, sr);
 
@@ -618,9 +616,7 @@ ngx_http_npmtoken_api_proxied_detach(void *data)
 {
     ngx_http_npmtoken_api_proxied_t *login = data;
 
-    if (login->ctx->judged) {
-        login->ctx->judged->verified = login->verified;
-    }
+    login->ctx->judged->verified = login->verified;
 }
 
 
