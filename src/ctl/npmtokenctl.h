@@ -185,6 +185,12 @@ void ctl_check_name(const char *name);
 /* what a field of that kind has to be; NULL if there is none */
 const char *ctl_form(ngx_uint_t account, ngx_str_t *field);
 
+/*
+ * What those who enforce a record would find bad in one that is to be
+ * written, from the heap; NULL: nothing
+ */
+char *ctl_record_fault(ctl_args_t *record);
+
 /* "token" of a list: a true prefix, and no more of it than that */
 ngx_str_t ctl_shown(redisReply *hash);
 

@@ -969,39 +969,22 @@ ctl_make_list(const char *value)
 static char *
 ctl_judge(ctl_args_t *record)
 {
-    char               *why;
-    ngx_uint_t          i;
-    npmtoken_field_t   *fields, *bad;
-    npmtoken_record_t  *parsed;
+    char        *why;
+    ngx_uint_t   i;
 
-    fields = ctl_alloc((record->n / 2 + 1) * sizeof(npmtoken_field_t));
+    why = ctl_record_fault(record);
 
-    for (i = 0; i < record->n / 2; i++) {
-        fields[i].name.data = (u_char *) record->data[2 * i];
-        fields[i].name.len = record->len[2 * i];
-        fields[i].value.data = (u_char *) record->data[2 * i + 1];
-        fields[i].value.len = record->len[2 * i + 1];
+    if (why) {
+        return why;
     }
 
-    parsed = ctl_alloc(npmtoken_record_size(fields, record->n / 2));
-    bad = npmtoken_record_parse(parsed, fields, record->n / 2);
-    why = NULL;
-
-    if (bad) {
-        why = ctl_format("\"%s\" is no value of \"%.*s\": %s",
-                         ctl_safe(bad->value.data, bad->value.len),
-                         (int) bad->name.len, bad->name.data,
-                         ctl_form(0, &bad->name) ? ctl_form(0, &bad->name)
-                                                 : "there is no such field");
-
-    } else if (parsed->user_len == 0) {
-        why = ctl_format("it has no user");
+    for (i = 0; i + 1 < record->n; i += 2) {
+        if (strcmp(record->data[i], "user") == 0 && record->len[i + 1]) {
+            return NULL;
+        }
     }
 
-    free(fields);
-    free(parsed);
-
-    return why;
+    return ctl_format("it has no user");
 }
 
 

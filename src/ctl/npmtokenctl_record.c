@@ -309,3 +309,42 @@ ctl_shown(redisReply *hash)
 
     return token;
 }
+
+
+char *
+ctl_record_fault(ctl_args_t *record)
+{
+    char               *why;
+    const char         *form;
+    ngx_uint_t          i, n;
+    npmtoken_field_t   *fields, *bad;
+    npmtoken_record_t  *parsed;
+
+    n = record->n / 2;
+    fields = ctl_alloc((n + 1) * sizeof(npmtoken_field_t));
+
+    for (i = 0; i < n; i++) {
+        fields[i].name.data = (u_char *) record->data[2 * i];
+        fields[i].name.len = record->len[2 * i];
+        fields[i].value.data = (u_char *) record->data[2 * i + 1];
+        fields[i].value.len = record->len[2 * i + 1];
+    }
+
+    parsed = ctl_alloc(npmtoken_record_size(fields, n));
+    bad = npmtoken_record_parse(parsed, fields, n);
+    why = NULL;
+
+    if (bad) {
+        form = ctl_form(0, &bad->name);
+
+        why = ctl_format("\"%s\" is no value of \"%.*s\": %s",
+                         ctl_safe(bad->value.data, bad->value.len),
+                         (int) bad->name.len, bad->name.data,
+                         form ? form : "there is no such field");
+    }
+
+    free(fields);
+    free(parsed);
+
+    return why;
+}

@@ -536,32 +536,13 @@ ctl_expires(void)
 static void
 ctl_check_record(ctl_args_t *record)
 {
-    ngx_uint_t          i;
-    npmtoken_field_t   *fields, *bad;
-    npmtoken_record_t  *parsed;
+    char  *why;
 
-    fields = ctl_alloc((record->n / 2) * sizeof(npmtoken_field_t));
+    why = ctl_record_fault(record);
 
-    for (i = 0; i < record->n / 2; i++) {
-        fields[i].name.data = (u_char *) record->data[2 * i];
-        fields[i].name.len = record->len[2 * i];
-        fields[i].value.data = (u_char *) record->data[2 * i + 1];
-        fields[i].value.len = record->len[2 * i + 1];
+    if (why) {
+        ctl_die(CTL_BAD, "%s", why);
     }
-
-    parsed = ctl_alloc(npmtoken_record_size(fields, record->n / 2));
-    bad = npmtoken_record_parse(parsed, fields, record->n / 2);
-
-    if (bad) {
-        ctl_die(CTL_BAD, "\"%s\" is no value of \"%.*s\": %s",
-                ctl_safe(bad->value.data, bad->value.len),
-                (int) bad->name.len, bad->name.data,
-                ctl_form(0, &bad->name) ? ctl_form(0, &bad->name)
-                                        : "there is no such field");
-    }
-
-    free(fields);
-    free(parsed);
 }
 
 
