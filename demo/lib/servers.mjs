@@ -197,29 +197,42 @@ export function freePort() {
 }
 
 
-function nginxConf({ dir, port, workers }) {
-    const temps = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-        .map(name => `    ${name}_temp_path ${dir}/nginx;`).join('\n');
+/* where nginx keeps what does not fit: lines of "http" */
+
+export const nginxTemps = dir =>
+    ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+        .map(what => `    ${what}_temp_path ${dir};`).join('\n');
+
+/* all that a configuration has before its "http" */
+
+export function nginxHead({ dir, name = 'nginx', workers = 1,
+                            modules = [MODULE], level = 'notice',
+                            connections = 512 }) {
+    const loaded = modules.map(module => `load_module ${module};`).join('\n');
 
     /* the directory is open to one user: the workers have to be that user */
     const user = process.getuid() === 0 ? 'user root;\n' : '';
 
-    return `load_module ${MODULE};
-load_module ${API_MODULE};
+    return `${loaded}
 
 ${user}worker_processes ${workers};
 daemon off;
-pid ${dir}/nginx.pid;
-error_log ${dir}/nginx.log notice;
+pid ${dir}/${name}.pid;
+error_log ${dir}/${name}.log ${level};
 
 events {
-    worker_connections 512;
+    worker_connections ${connections};
+}
+`;
 }
 
+
+function nginxConf({ dir, port, workers }) {
+    return `${nginxHead({ dir, workers, modules: [MODULE, API_MODULE] })}
 http {
     access_log ${dir}/access.log;
 
-${temps}
+${nginxTemps(`${dir}/nginx`)}
 
     npmtoken_store main {
         redis unix:${dir}/redis.sock;

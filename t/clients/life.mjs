@@ -14,7 +14,8 @@
 
 import { readFile } from 'node:fs/promises';
 
-import { API_MODULE, freePort, MODULE, runMain, startServers }
+import { API_MODULE, freePort, MODULE, nginxHead, nginxTemps, runMain,
+         startServers }
     from '../../demo/lib/servers.mjs';
 import { install } from './install.mjs';
 import { DIALECTS, Life } from './life/person.mjs';
@@ -29,27 +30,12 @@ const SHORT = ['npm-12', 'npm-6'];
 
 
 /* two nodes: each has a cache and a feed of its own */
-const conf = ({ dir, name, port }) => {
-    const temps = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-        .map(temp => `    ${temp}_temp_path ${dir}/${name};`).join('\n');
-    const user = process.getuid() === 0 ? 'user root;\n' : '';
-
-    return `load_module ${MODULE};
-load_module ${API_MODULE};
-
-${user}worker_processes 2;
-daemon off;
-pid ${dir}/${name}.pid;
-error_log ${dir}/${name}.log notice;
-
-events {
-    worker_connections 512;
-}
-
+const conf = ({ dir, name, port }) =>
+    `${nginxHead({ dir, name, workers: 2, modules: [MODULE, API_MODULE] })}
 http {
     access_log ${dir}/${name}.access.log;
 
-${temps}
+${nginxTemps(`${dir}/${name}`)}
 
     npmtoken_store main {
         redis unix:${dir}/redis.sock;
@@ -86,7 +72,6 @@ ${temps}
     }
 }
 `;
-};
 
 
 class Report {

@@ -7,7 +7,8 @@
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { freePort, MODULE, request } from '../../demo/lib/servers.mjs';
+import { freePort, nginxHead, nginxTemps, request }
+    from '../../demo/lib/servers.mjs';
 
 const FENCE_MS = 60000;
 
@@ -31,21 +32,8 @@ export async function lanePorts(lanes) {
 export const site = ports => ({ dir, port }) => {
     const listen = [port, ...ports]
         .map(each => `        listen 127.0.0.1:${each};`).join('\n');
-    const temps = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-        .map(name => `    ${name}_temp_path ${dir}/nginx;`).join('\n');
-    const user = process.getuid() === 0 ? 'user root;\n' : '';
 
-    return `load_module ${MODULE};
-
-${user}worker_processes 1;
-daemon off;
-pid ${dir}/nginx.pid;
-error_log ${dir}/nginx.log notice;
-
-events {
-    worker_connections 512;
-}
-
+    return `${nginxHead({ dir })}
 http {
     log_format lanes escape=json
         '{"port":"$server_port","method":"$request_method",'
@@ -55,7 +43,7 @@ http {
     access_log ${dir}/access.log;
     access_log ${dir}/lanes.log lanes;
 
-${temps}
+${nginxTemps(`${dir}/nginx`)}
 
     npmtoken_store main {
         redis unix:${dir}/redis.sock;

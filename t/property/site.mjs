@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { check, MODULE, request, ROOT, Servers }
+import { check, nginxHead, nginxTemps, request, ROOT, Servers }
     from '../../demo/lib/servers.mjs';
 import { hset, newToken } from '../../demo/lib/tokens.mjs';
 import { inPath, PACKAGES, PASSWORD, publication, USER }
@@ -147,22 +147,8 @@ const server = (dir, variant, registry) => `
 
 /* one worker: lines are logged in the order of the requests */
 
-const nginxConf = ({ dir, port }) => {
-    const temps = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-        .map(name => `    ${name}_temp_path ${dir}/nginx;`).join('\n');
-    const user = process.getuid() === 0 ? 'user root;\n' : '';
-
-    return `load_module ${MODULE};
-
-${user}worker_processes 1;
-daemon off;
-pid ${dir}/nginx.pid;
-error_log ${dir}/nginx.log warn;
-
-events {
-    worker_connections 1024;
-}
-
+const nginxConf = ({ dir, port }) =>
+    `${nginxHead({ dir, level: 'warn', connections: 1024 })}
 http {
     log_format cases escape=json
         '{"case":"$proxy_protocol_addr:$proxy_protocol_port",'
@@ -172,7 +158,7 @@ http {
 
     access_log ${dir}/cases.log cases;
 
-${temps}
+${nginxTemps(`${dir}/nginx`)}
 
     npmtoken_log_level info;
 
@@ -210,7 +196,6 @@ ${VARIANTS.map(variant => server(dir, variant, 'subject')
 ${HOLES.map(variant => server(dir, variant, 'control')).join('')}
 }
 `;
-};
 
 
 const yaml = dir => `
