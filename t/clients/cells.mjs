@@ -293,12 +293,12 @@ export function projectFiles(client, command, name, locked) {
 }
 
 
-/* two slashes in a row are no canonical path, so that would be no logout */
+/* an empty segment is no canonical path, so that would be no logout */
 export function base64Token() {
     const token = `${randomBytes(15).toString('base64')}/+${randomBytes(16)
         .toString('base64')}`;
 
-    return token.includes('//') ? base64Token() : token;
+    return `/${token}/`.includes('//') ? base64Token() : token;
 }
 
 const CLASSES = [
