@@ -570,8 +570,8 @@ def again(bench, nginx, tokens):
 
 
 def counters_of(cache):
-    """An eighth of the zone, four bytes each, a power of two."""
-    return (int(cache[:-1]) << 20) // 8 // 4
+    """A sixteenth of the zone, four bytes each, a power of two."""
+    return (int(cache[:-1]) << 20) // 16 // 4
 
 
 # the table by itself

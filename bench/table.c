@@ -27,7 +27,8 @@
 
 
 typedef struct {
-    size_t        zone;      /* megabytes; an eighth of it is for counters */
+    size_t        zone;      /* megabytes; a sixteenth of it is for
+                              counters */
     ngx_uint_t    entries;
 } bench_case_t;
 
@@ -82,7 +83,7 @@ bench_fill(size_t zone, ngx_uint_t entries, size_t *size)
     ngx_http_npmtoken_entry_t   entry;
     ngx_http_npmtoken_table_t  *table;
 
-    *size = (zone << 20) / 8 * 7;
+    *size = (zone << 20) / 16 * 15;
     table = ngx_http_npmtoken_table_init(bench_memory(*size), *size);
 
     if (table == NULL) {

@@ -4,7 +4,7 @@
 
 
 /* one part in so many of a zone is counters */
-#define NGX_HTTP_NPMTOKEN_COUNTERS_PART  8
+#define NGX_HTTP_NPMTOKEN_COUNTERS_PART  16
 
 
 static ngx_int_t ngx_http_npmtoken_cache_init(ngx_shm_zone_t *shm_zone,

@@ -21,7 +21,7 @@
 
 static uint32_t ngx_http_npmtoken_counter(ngx_http_npmtoken_proof_t *proof,
     u_char *key);
-static uint64_t ngx_http_npmtoken_count(ngx_http_npmtoken_proof_t *proof,
+static uint32_t ngx_http_npmtoken_count(ngx_http_npmtoken_proof_t *proof,
     uint32_t counter);
 static uint32_t ngx_http_npmtoken_peer_crc(ngx_sockaddr_t *sockaddr,
     uint32_t len, uint64_t epoch);
@@ -73,12 +73,15 @@ ngx_http_npmtoken_counter(ngx_http_npmtoken_proof_t *proof, u_char *key)
 }
 
 
-/* both only grow, so their sum stands only while both do */
+/*
+ * Both only grow, so their sum stands only while both do: but for 2^32
+ * changes within the life of an entry.
+ */
 
-static uint64_t
+static uint32_t
 ngx_http_npmtoken_count(ngx_http_npmtoken_proof_t *proof, uint32_t counter)
 {
-    return (uint64_t) ngx_http_npmtoken_load(&proof->counters[counter])
+    return ngx_http_npmtoken_load(&proof->counters[counter])
            + ngx_http_npmtoken_load(&proof->all);
 }
 

@@ -42,7 +42,7 @@
 
 typedef struct {
     uint64_t              word;      /* the epoch, and the time of taking */
-    uint64_t              count;     /* of the key's counter and of all */
+    uint32_t              count;     /* of the key's counter and of all */
     uint32_t              counter;   /* which one is the key's */
 } ngx_http_npmtoken_stamp_t;
 

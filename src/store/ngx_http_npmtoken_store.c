@@ -710,13 +710,21 @@ ngx_http_npmtoken_store_cached(ngx_http_npmtoken_store_t *store,
 
     cache = store->lookup.cache;
 
-    if (cache == NULL
-        || ngx_http_npmtoken_cache_get(cache, tag, entry) != NGX_OK)
-    {
+    if (cache == NULL) {
         return NGX_DECLINED;
     }
 
+    /*
+     * The time is that of the request, so it may be told before the entry is
+     * read, which is still on its way from memory.
+     */
+
     now = ngx_http_npmtoken_clock() + 1;
+
+    if (ngx_http_npmtoken_cache_get(cache, tag, entry) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
     ttl = entry->u.record.size ? store->cache_ttl : store->negative_ttl;
 
     /* rule: deadline-at-hit.  Expiry never waits for a push. */

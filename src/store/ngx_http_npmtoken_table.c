@@ -3,9 +3,11 @@
  * The table of records in shared memory: buckets of slots and nothing else,
  * so that a writer killed at any instruction has spoilt one slot at most.
  *
- * A tag has two candidate buckets, each named by bits of its own.  The header
- * of a bucket is one cache line: a look-up touches one or two of these and
- * then the slot that it wants.
+ * A tag has two candidate buckets, each named by bits of its own, and in both
+ * a slot that is its home.  What a hit costs is above all the cache lines
+ * that it brings near, and an entry in the home slot of its first bucket is
+ * found without another: so that is where it goes if there is room.  Elsewhere
+ * it is found by the header of the bucket, one line of hints.
  *
  * A sequence number guards each slot.  It is 0 in a slot never used, odd
  * while the slot is written, and stays odd if the writer dies: both are
@@ -75,9 +77,18 @@ typedef uintptr_t __attribute__((may_alias))  ngx_http_npmtoken_table_word_t;
 
 
 typedef struct {
-    uint32_t                          sequences[NGX_HTTP_NPMTOKEN_TABLE_SLOTS];
+    uint32_t                          sequence;
+    uint32_t                          unused;
+    ngx_http_npmtoken_entry_t         entry;
+} ngx_http_npmtoken_table_slot_t;
+
+
+typedef struct {
     uint32_t                          hints[NGX_HTTP_NPMTOKEN_TABLE_SLOTS];
-    ngx_http_npmtoken_entry_t         slots[NGX_HTTP_NPMTOKEN_TABLE_SLOTS];
+    u_char                            pad[NGX_HTTP_NPMTOKEN_TABLE_LINE
+                                          - NGX_HTTP_NPMTOKEN_TABLE_SLOTS
+                                            * sizeof(uint32_t)];
+    ngx_http_npmtoken_table_slot_t    slots[NGX_HTTP_NPMTOKEN_TABLE_SLOTS];
 } ngx_http_npmtoken_table_bucket_t;
 
 
@@ -95,7 +106,7 @@ typedef struct {
     uint32_t                          first;
     uint32_t                          second;
     uint32_t                          hint;
-    uint32_t                          rest;
+    uint32_t                          home;
 } ngx_http_npmtoken_table_tag_t;
 
 
@@ -111,9 +122,9 @@ _Static_assert(offsetof(ngx_http_npmtoken_table_bucket_t, slots)
                == NGX_HTTP_NPMTOKEN_TABLE_LINE,
                "the header of a bucket is not one cache line");
 
-_Static_assert(sizeof(ngx_http_npmtoken_table_bucket_t)
+_Static_assert(sizeof(ngx_http_npmtoken_table_slot_t)
                % NGX_HTTP_NPMTOKEN_TABLE_LINE == 0,
-               "the headers of buckets are not aligned");
+               "slots share cache lines");
 
 _Static_assert(offsetof(ngx_http_npmtoken_table_t, buckets)
                == NGX_HTTP_NPMTOKEN_TABLE_LINE,
@@ -134,21 +145,21 @@ static ngx_int_t ngx_http_npmtoken_table_search(
     ngx_http_npmtoken_table_bucket_t *bucket, uint32_t hint, u_char *tag,
     ngx_http_npmtoken_entry_t *entry);
 static ngx_int_t ngx_http_npmtoken_table_read(
-    ngx_http_npmtoken_table_bucket_t *bucket, ngx_uint_t slot, u_char *tag,
+    ngx_http_npmtoken_table_slot_t *slot, u_char *tag,
     ngx_http_npmtoken_entry_t *entry);
 static ngx_uint_t ngx_http_npmtoken_table_find(
     ngx_http_npmtoken_table_bucket_t *bucket, uint32_t hint, u_char *tag);
 static void ngx_http_npmtoken_table_choose(
-    ngx_http_npmtoken_table_bucket_t *bucket,
+    ngx_http_npmtoken_table_bucket_t *bucket, ngx_uint_t home,
     ngx_http_npmtoken_entry_t *entry, ngx_http_npmtoken_table_place_t *best);
 static void ngx_http_npmtoken_table_consider(
     ngx_http_npmtoken_entry_t *entry, ngx_uint_t negatives,
     ngx_http_npmtoken_table_place_t *place,
     ngx_http_npmtoken_table_place_t *best);
 static void ngx_http_npmtoken_table_vacate(
-    ngx_http_npmtoken_table_bucket_t *bucket, ngx_uint_t slot);
+    ngx_http_npmtoken_table_slot_t *slot);
 static void ngx_http_npmtoken_table_write(
-    ngx_http_npmtoken_table_bucket_t *bucket, ngx_uint_t slot, uint32_t hint,
+    ngx_http_npmtoken_table_bucket_t *bucket, ngx_uint_t n, uint32_t hint,
     ngx_http_npmtoken_entry_t *entry);
 
 
@@ -156,6 +167,13 @@ static ngx_inline ngx_http_npmtoken_table_bucket_t *
 ngx_http_npmtoken_table_bucket(ngx_http_npmtoken_table_t *table, uint32_t bits)
 {
     return &table->buckets[((uint64_t) bits * table->nbuckets) >> 32];
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_http_npmtoken_table_home(ngx_http_npmtoken_table_tag_t *bits)
+{
+    return bits->home % NGX_HTTP_NPMTOKEN_TABLE_SLOTS;
 }
 
 
@@ -178,18 +196,23 @@ ngx_http_npmtoken_table_init(void *mem, size_t size)
 }
 
 
-/* among a million both buckets are far away */
+/* an entry of an account name and little else ends in the second line */
 
 void
 ngx_http_npmtoken_table_prefetch(ngx_http_npmtoken_table_t *table,
     u_char *tag)
 {
-    ngx_http_npmtoken_table_tag_t  bits;
+    u_char                            *slot;
+    ngx_http_npmtoken_table_tag_t      bits;
+    ngx_http_npmtoken_table_bucket_t  *first;
 
     ngx_memcpy(&bits, tag, NPMTOKEN_TAG_LEN);
 
-    __builtin_prefetch(ngx_http_npmtoken_table_bucket(table, bits.first));
-    __builtin_prefetch(ngx_http_npmtoken_table_bucket(table, bits.second));
+    first = ngx_http_npmtoken_table_bucket(table, bits.first);
+    slot = (u_char *) &first->slots[ngx_http_npmtoken_table_home(&bits)];
+
+    __builtin_prefetch(slot);
+    __builtin_prefetch(slot + NGX_HTTP_NPMTOKEN_TABLE_LINE);
 }
 
 
@@ -197,13 +220,24 @@ ngx_int_t
 ngx_http_npmtoken_table_get(ngx_http_npmtoken_table_t *table, u_char *tag,
     ngx_http_npmtoken_entry_t *entry)
 {
+    ngx_uint_t                         home;
     ngx_http_npmtoken_table_tag_t      bits;
     ngx_http_npmtoken_table_bucket_t  *first, *second;
 
     ngx_memcpy(&bits, tag, NPMTOKEN_TAG_LEN);
 
     first = ngx_http_npmtoken_table_bucket(table, bits.first);
+    home = ngx_http_npmtoken_table_home(&bits);
+
+    if (ngx_http_npmtoken_table_read(&first->slots[home], tag, entry)
+        == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
     second = ngx_http_npmtoken_table_bucket(table, bits.second);
+
+    __builtin_prefetch(second);
 
     if (ngx_http_npmtoken_table_search(first, bits.hint, tag, entry)
         == NGX_OK)
@@ -221,11 +255,11 @@ ngx_http_npmtoken_table_search(ngx_http_npmtoken_table_bucket_t *bucket,
 {
     ngx_uint_t  i;
 
-    ngx_http_npmtoken_table_unroll
     for (i = 0; i < NGX_HTTP_NPMTOKEN_TABLE_SLOTS; i++) {
 
         if (__atomic_load_n(&bucket->hints[i], __ATOMIC_RELAXED) == hint
-            && ngx_http_npmtoken_table_read(bucket, i, tag, entry) == NGX_OK)
+            && ngx_http_npmtoken_table_read(&bucket->slots[i], tag, entry)
+               == NGX_OK)
         {
             return NGX_OK;
         }
@@ -250,12 +284,12 @@ ngx_http_npmtoken_table_load(void *to, void *from, ngx_uint_t begin,
 
 
 static ngx_int_t
-ngx_http_npmtoken_table_read(ngx_http_npmtoken_table_bucket_t *bucket,
-    ngx_uint_t slot, u_char *tag, ngx_http_npmtoken_entry_t *entry)
+ngx_http_npmtoken_table_read(ngx_http_npmtoken_table_slot_t *slot, u_char *tag,
+    ngx_http_npmtoken_entry_t *entry)
 {
     uint32_t  sequence, size;
 
-    sequence = __atomic_load_n(&bucket->sequences[slot], __ATOMIC_ACQUIRE);
+    sequence = __atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE);
 
     /* rule: slot-even-check */
 
@@ -263,7 +297,17 @@ ngx_http_npmtoken_table_read(ngx_http_npmtoken_table_bucket_t *bucket,
         return NGX_DECLINED;
     }
 
-    ngx_http_npmtoken_table_load(entry, &bucket->slots[slot], 0,
+    ngx_http_npmtoken_table_load(entry, &slot->entry, 0,
+        ngx_http_npmtoken_table_words(NPMTOKEN_TAG_LEN));
+
+    /* rule: whole-tag, of the copy; the hint is but a hint */
+
+    if (ngx_memcmp(entry->tag, tag, NPMTOKEN_TAG_LEN) != 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_npmtoken_table_load(entry, &slot->entry,
+        ngx_http_npmtoken_table_words(NPMTOKEN_TAG_LEN),
         ngx_http_npmtoken_table_words(NGX_HTTP_NPMTOKEN_TABLE_FIXED));
 
     /*
@@ -277,7 +321,7 @@ ngx_http_npmtoken_table_read(ngx_http_npmtoken_table_bucket_t *bucket,
         return NGX_DECLINED;
     }
 
-    ngx_http_npmtoken_table_load(entry, &bucket->slots[slot],
+    ngx_http_npmtoken_table_load(entry, &slot->entry,
         ngx_http_npmtoken_table_words(NGX_HTTP_NPMTOKEN_TABLE_FIXED),
         ngx_http_npmtoken_table_words(
             offsetof(ngx_http_npmtoken_entry_t, u) + size));
@@ -289,15 +333,7 @@ ngx_http_npmtoken_table_read(ngx_http_npmtoken_table_bucket_t *bucket,
 
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
 
-    if (__atomic_load_n(&bucket->sequences[slot], __ATOMIC_RELAXED)
-        != sequence)
-    {
-        return NGX_DECLINED;
-    }
-
-    /* rule: whole-tag, of the copy; the hint is but a hint */
-
-    if (ngx_memcmp(entry->tag, tag, NPMTOKEN_TAG_LEN) != 0) {
+    if (__atomic_load_n(&slot->sequence, __ATOMIC_RELAXED) != sequence) {
         return NGX_DECLINED;
     }
 
@@ -309,7 +345,7 @@ ngx_int_t
 ngx_http_npmtoken_table_put_locked(ngx_http_npmtoken_table_t *table,
     ngx_http_npmtoken_entry_t *entry)
 {
-    ngx_uint_t                         i, slot;
+    ngx_uint_t                         i, slot, home;
     ngx_http_npmtoken_table_tag_t      bits;
     ngx_http_npmtoken_table_place_t    place;
     ngx_http_npmtoken_table_bucket_t  *buckets[2];
@@ -333,13 +369,14 @@ ngx_http_npmtoken_table_put_locked(ngx_http_npmtoken_table_t *table,
 
         /* rule: younger-stays */
 
-        if (ngx_http_npmtoken_table_order(&buckets[i]->slots[slot], entry)
+        if (ngx_http_npmtoken_table_order(&buckets[i]->slots[slot].entry,
+                                          entry)
             > 0)
         {
             return NGX_DECLINED;
         }
 
-        ngx_http_npmtoken_table_vacate(buckets[i], slot);
+        ngx_http_npmtoken_table_vacate(&buckets[i]->slots[slot]);
     }
 
     if (entry->u.record.size > NGX_HTTP_NPMTOKEN_RECORD_MAX) {
@@ -348,8 +385,10 @@ ngx_http_npmtoken_table_put_locked(ngx_http_npmtoken_table_t *table,
 
     place.kind = NGX_HTTP_NPMTOKEN_TABLE_NOTHING;
 
-    ngx_http_npmtoken_table_choose(buckets[0], entry, &place);
-    ngx_http_npmtoken_table_choose(buckets[1], entry, &place);
+    home = ngx_http_npmtoken_table_home(&bits);
+
+    ngx_http_npmtoken_table_choose(buckets[0], home, entry, &place);
+    ngx_http_npmtoken_table_choose(buckets[1], home, entry, &place);
 
     if (place.kind == NGX_HTTP_NPMTOKEN_TABLE_NOTHING) {
         return NGX_DECLINED;
@@ -372,9 +411,8 @@ ngx_http_npmtoken_table_find(ngx_http_npmtoken_table_bucket_t *bucket,
     for (i = 0; i < NGX_HTTP_NPMTOKEN_TABLE_SLOTS; i++) {
 
         if (bucket->hints[i] == hint
-            && !ngx_http_npmtoken_table_vacant(bucket->sequences[i])
-            && ngx_memcmp(bucket->slots[i].tag, tag,
-                          NPMTOKEN_TAG_LEN)
+            && !ngx_http_npmtoken_table_vacant(bucket->slots[i].sequence)
+            && ngx_memcmp(bucket->slots[i].entry.tag, tag, NPMTOKEN_TAG_LEN)
                == 0)
         {
             break;
@@ -387,7 +425,8 @@ ngx_http_npmtoken_table_find(ngx_http_npmtoken_table_bucket_t *bucket,
 
 static void
 ngx_http_npmtoken_table_choose(ngx_http_npmtoken_table_bucket_t *bucket,
-    ngx_http_npmtoken_entry_t *entry, ngx_http_npmtoken_table_place_t *best)
+    ngx_uint_t home, ngx_http_npmtoken_entry_t *entry,
+    ngx_http_npmtoken_table_place_t *best)
 {
     ngx_uint_t                       i, used, negatives;
     ngx_uint_t                       kinds[NGX_HTTP_NPMTOKEN_TABLE_SLOTS];
@@ -398,12 +437,12 @@ ngx_http_npmtoken_table_choose(ngx_http_npmtoken_table_bucket_t *bucket,
 
     for (i = 0; i < NGX_HTTP_NPMTOKEN_TABLE_SLOTS; i++) {
 
-        if (ngx_http_npmtoken_table_vacant(bucket->sequences[i])) {
+        if (ngx_http_npmtoken_table_vacant(bucket->slots[i].sequence)) {
             kinds[i] = NGX_HTTP_NPMTOKEN_TABLE_VACANT;
             continue;
         }
 
-        kinds[i] = ngx_http_npmtoken_table_kind(&bucket->slots[i]);
+        kinds[i] = ngx_http_npmtoken_table_kind(&bucket->slots[i].entry);
 
         used++;
         negatives += (kinds[i] == NGX_HTTP_NPMTOKEN_TABLE_NEGATIVE);
@@ -411,16 +450,23 @@ ngx_http_npmtoken_table_choose(ngx_http_npmtoken_table_bucket_t *bucket,
 
     place.bucket = bucket;
 
+    if (used < NGX_HTTP_NPMTOKEN_TABLE_SLOTS / 2) {
+        used = 0;
+    }
+
     for (i = 0; i < NGX_HTTP_NPMTOKEN_TABLE_SLOTS; i++) {
-        place.slot = i;
-        place.kind = kinds[i];
+        place.slot = (home + i) % NGX_HTTP_NPMTOKEN_TABLE_SLOTS;
+        place.kind = kinds[place.slot];
 
-        /* of vacant slots the one in the emptier bucket, else the oldest */
+        /*
+         * Of vacant slots the home in the first bucket, but that one in the
+         * emptier bucket when the first begins to fill; else the oldest.
+         */
 
-        place.order = (kinds[i] == NGX_HTTP_NPMTOKEN_TABLE_VACANT)
+        place.order = (place.kind == NGX_HTTP_NPMTOKEN_TABLE_VACANT)
                       ? (int64_t) used
-                      : ngx_http_npmtoken_table_order(&bucket->slots[i],
-                                                      entry);
+                      : ngx_http_npmtoken_table_order(
+                            &bucket->slots[place.slot].entry, entry);
 
         ngx_http_npmtoken_table_consider(entry, negatives, &place, best);
     }
@@ -472,20 +518,21 @@ ngx_http_npmtoken_table_consider(ngx_http_npmtoken_entry_t *entry,
 
 
 static void
-ngx_http_npmtoken_table_vacate(ngx_http_npmtoken_table_bucket_t *bucket,
-    ngx_uint_t slot)
+ngx_http_npmtoken_table_vacate(ngx_http_npmtoken_table_slot_t *slot)
 {
-    __atomic_store_n(&bucket->sequences[slot], bucket->sequences[slot] | 1,
-                     __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->sequence, slot->sequence | 1, __ATOMIC_RELAXED);
 }
 
 
 static void
 ngx_http_npmtoken_table_write(ngx_http_npmtoken_table_bucket_t *bucket,
-    ngx_uint_t slot, uint32_t hint, ngx_http_npmtoken_entry_t *entry)
+    ngx_uint_t n, uint32_t hint, ngx_http_npmtoken_entry_t *entry)
 {
-    ngx_uint_t                       i, n;
+    ngx_uint_t                       i, words;
+    ngx_http_npmtoken_table_slot_t  *slot;
     ngx_http_npmtoken_table_word_t  *dst, *src;
+
+    slot = &bucket->slots[n];
 
     /*
      * rule: slot-odd-first, slot-stays-odd.  Whoever reads a word written
@@ -493,21 +540,21 @@ ngx_http_npmtoken_table_write(ngx_http_npmtoken_table_bucket_t *bucket,
      * or a later one.  Of a slot whose writer died it is odd already.
      */
 
-    ngx_http_npmtoken_table_vacate(bucket, slot);
+    ngx_http_npmtoken_table_vacate(slot);
 
     __atomic_thread_fence(__ATOMIC_RELEASE);
 
-    __atomic_store_n(&bucket->hints[slot], hint, __ATOMIC_RELAXED);
+    __atomic_store_n(&bucket->hints[n], hint, __ATOMIC_RELAXED);
 
-    dst = (ngx_http_npmtoken_table_word_t *) &bucket->slots[slot];
+    dst = (ngx_http_npmtoken_table_word_t *) &slot->entry;
     src = (ngx_http_npmtoken_table_word_t *) entry;
 
-    n = ngx_http_npmtoken_table_words(
+    words = ngx_http_npmtoken_table_words(
             ngx_max(NGX_HTTP_NPMTOKEN_TABLE_FIXED,
                     offsetof(ngx_http_npmtoken_entry_t, u)
                     + entry->u.record.size));
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < words; i++) {
         __atomic_store_n(&dst[i], src[i], __ATOMIC_RELAXED);
     }
 
@@ -517,6 +564,5 @@ ngx_http_npmtoken_table_write(ngx_http_npmtoken_table_bucket_t *bucket,
      * written 2^31 times.
      */
 
-    __atomic_store_n(&bucket->sequences[slot], bucket->sequences[slot] + 1,
-                     __ATOMIC_RELEASE);
+    __atomic_store_n(&slot->sequence, slot->sequence + 1, __ATOMIC_RELEASE);
 }

@@ -20,7 +20,7 @@
 
 
 /* the largest record that is cached, in bytes */
-#define NGX_HTTP_NPMTOKEN_RECORD_MAX   136
+#define NGX_HTTP_NPMTOKEN_RECORD_MAX   144
 
 
 typedef struct {

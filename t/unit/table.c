@@ -26,7 +26,7 @@ table_tag(uint64_t token, u_char *tag)
     }
 
     words[0] = table_mix(token / 4);
-    words[1] = (table_mix(~(token / 4)) & 0xffffffff) | (token % 4) << 62;
+    words[1] = table_mix(~(token / 4)) >> 2 | (token % 4) << 62;
 
     memcpy(tag, words, NPMTOKEN_TAG_LEN);
 }

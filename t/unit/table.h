@@ -14,9 +14,11 @@
 #include "ngx_http_npmtoken_table.h"
 
 
+/* bytes of a slot: a sequence number and an entry */
+#define TABLE_SLOT  (8 + sizeof(ngx_http_npmtoken_entry_t))
+
 /* bytes of a table of that many buckets */
-#define TABLE_SIZE(buckets)                                                   \
-    (64 + (buckets) * (64 + 8 * sizeof(ngx_http_npmtoken_entry_t)))
+#define TABLE_SIZE(buckets)  (64 + (buckets) * (64 + 8 * TABLE_SLOT))
 
 
 #define TABLE_MISS   0
@@ -27,8 +29,9 @@
 uint64_t table_random(void);
 
 /*
- * The tag of a token.  Four tokens in a row differ in the last bytes alone:
- * they have their buckets and hints in common.  That of token 0 is zeroes.
+ * The tag of a token.  Four tokens in a row differ in the last bits alone:
+ * they have their buckets, hints and home slots in common.  That of token 0
+ * is zeroes.
  */
 void table_tag(uint64_t token, u_char *tag);
 

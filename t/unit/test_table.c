@@ -166,7 +166,7 @@ test_sizes(void **state)
 }
 
 
-/* a hundredth of a million in a hundredth of 256 MB less an eighth */
+/* a hundredth of a million in a hundredth of 256 MB less a sixteenth */
 
 static void
 test_capacity(void **state)
@@ -176,7 +176,7 @@ test_capacity(void **state)
 
     (void) state;
 
-    table = table_make((((size_t) 256 << 20) / 8 * 7 / 100) & ~63);
+    table = table_make((((size_t) 256 << 20) / 16 * 15 / 100) & ~63);
 
     for (i = 0; i < 10000; i++) {
         assert_int_equal(table_put(table, i * 4, i + 1, 1), NGX_OK);
@@ -465,17 +465,17 @@ test_guessing(void **state)
 {
     (void) state;
 
-    /* 8 MB less an eighth, the default: 3.8 slots for each token */
+    /* 8 MB less a sixteenth, the default: 3.9 slots for each token */
 
-    assert_int_equal(guess(3.8, 0, 0, 1000000), 10000);
-    assert_int_equal(guess(3.8, 1000000, 0, 0), 10000);
-    assert_int_equal(guess(3.8, 0, 1000000, 0), 10000);
+    assert_int_equal(guess(3.9, 0, 0, 1000000), 10000);
+    assert_int_equal(guess(3.9, 1000000, 0, 0), 10000);
+    assert_int_equal(guess(3.9, 0, 1000000, 0), 10000);
 
     /* as full as with a million in 256 MB */
 
-    assert_in_range(guess(1.22, 0, 0, 1000000), 9990, 10000);
-    assert_in_range(guess(1.22, 1000000, 0, 0), 9980, 10000);
-    assert_in_range(guess(1.22, 0, 1000000, 0), 9980, 10000);
+    assert_in_range(guess(1.25, 0, 0, 1000000), 9990, 10000);
+    assert_in_range(guess(1.25, 1000000, 0, 0), 9980, 10000);
+    assert_in_range(guess(1.25, 0, 1000000, 0), 9980, 10000);
 }
 
 

@@ -113,9 +113,9 @@ faults_has(faults_t *f, uint64_t token)
 static void
 prepare(faults_t *f)
 {
-    uint64_t    i;
-    uint32_t   *sequences;
-    ngx_uint_t  used;
+    u_char      *slot;
+    uint64_t     i;
+    ngx_uint_t   odd, used;
 
     memset(table, 0, TABLE_SIZE(1));
     (void) ngx_http_npmtoken_table_init(table, TABLE_SIZE(1));
@@ -128,10 +128,15 @@ prepare(faults_t *f)
                          NGX_OK);
     }
 
-    sequences = (uint32_t *) ((u_char *) table + 64);
+    /* of those never used, behind the headers of table and bucket */
 
-    for (i = used; i < used + f->odd; i++) {
-        sequences[i] = 1;
+    slot = (u_char *) table + 128;
+
+    for (odd = 0; odd < f->odd; slot += TABLE_SLOT) {
+        if (*(uint32_t *) slot == 0) {
+            *(uint32_t *) slot = 1;
+            odd++;
+        }
     }
 
     table_entry(f->token, version_after, f->positive, &given);
