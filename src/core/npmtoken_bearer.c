@@ -21,12 +21,12 @@
      & NPMTOKEN_BEARER_TOKEN68)
 
 
-/* (c | 0x20) is 'b' for no other than 'B' and 'b': so for each letter */
+/* four at a time; (c | 0x20) is 'b' for no other than 'B' and 'b' */
 
 #define npmtoken_bearer_scheme(p)                                             \
-    (((p)[0] | 0x20) == 'b' && ((p)[1] | 0x20) == 'e'                         \
-     && ((p)[2] | 0x20) == 'a' && ((p)[3] | 0x20) == 'r'                      \
-     && ((p)[4] | 0x20) == 'e' && ((p)[5] | 0x20) == 'r')
+    ((npmtoken_bearer_word(p) | 0x20202020) == npmtoken_bearer_word("bear")   \
+     && (npmtoken_bearer_word((p) + 2) | 0x20202020)                          \
+        == npmtoken_bearer_word("arer"))
 
 
 /* what token68 has before its padding: A-Za-z0-9-._~+/ */
@@ -56,6 +56,17 @@ static const u_char  npmtoken_bearer_chars[256] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 };
+
+
+static ngx_inline uint32_t
+npmtoken_bearer_word(const void *p)
+{
+    uint32_t  word;
+
+    ngx_memcpy(&word, p, sizeof(uint32_t));
+
+    return word;
+}
 
 
 npmtoken_bearer_e

@@ -51,6 +51,7 @@ typedef struct {
 
 
 static ngx_uint_t npmtoken_operation_reads(ngx_str_t *method);
+static ngx_uint_t npmtoken_operation_special(u_char *p, size_t len);
 static ngx_int_t npmtoken_operation_target(npmtoken_request_t *req,
     npmtoken_path_t *path);
 static void npmtoken_operation_uri(npmtoken_request_t *req,
@@ -199,7 +200,13 @@ npmtoken_operation_class(npmtoken_request_t *req)
     op = npmtoken_operation_reads(&req->method) ? NPMTOKEN_OP_READ
                                                 : NPMTOKEN_OP_WRITE;
 
-    if (npmtoken_operation_target(req, &path) != NGX_OK) {
+    /* most requests are about packages and end here */
+
+    if (req->target.len < req->base.len
+        || !npmtoken_operation_special(req->target.data + req->base.len,
+                                       req->target.len - req->base.len)
+        || npmtoken_operation_target(req, &path) != NGX_OK)
+    {
         return op;
     }
 
@@ -232,6 +239,15 @@ npmtoken_operation_reads(ngx_str_t *method)
     return npmtoken_operation_is(method->data, method->len, "GET")
            || npmtoken_operation_is(method->data, method->len, "HEAD")
            || npmtoken_operation_is(method->data, method->len, "OPTIONS");
+}
+
+
+/* whether it stands where the registry has its own: so do all exceptions */
+
+static ngx_uint_t
+npmtoken_operation_special(u_char *p, size_t len)
+{
+    return len >= 2 && p[0] == '-' && p[1] == '/';
 }
 
 
@@ -283,9 +299,7 @@ npmtoken_operation_path(npmtoken_request_t *req, npmtoken_path_t *path,
 {
     npmtoken_exception_t  *exception;
 
-    if (path->last - path->start < 2
-        || path->start[0] != '-' || path->start[1] != '/')
-    {
+    if (!npmtoken_operation_special(path->start, path->last - path->start)) {
         return op;
     }
 

@@ -52,6 +52,11 @@ typedef struct {
 } npmtoken_record_t;
 
 
+/* whether there is a day on which it expires or vanishes */
+#define npmtoken_record_ends(record)                                          \
+    ((record)->expires_at != NPMTOKEN_NEVER                                   \
+     || (record)->vanishes_at != NPMTOKEN_NEVER)
+
 #define npmtoken_record_user(record)   ((u_char *) ((record) + 1))
 
 #define npmtoken_record_ranges(record)                                        \

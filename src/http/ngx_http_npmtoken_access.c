@@ -27,8 +27,6 @@ static npmtoken_reason_e ngx_http_npmtoken_judge_unfounded(
     ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
 static npmtoken_reason_e ngx_http_npmtoken_judge_record(
     ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
-static npmtoken_reason_e ngx_http_npmtoken_judge_package(
-    ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_find(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_find_in(ngx_http_request_t *r,
@@ -43,6 +41,10 @@ static ngx_int_t ngx_http_npmtoken_conclude(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_allow(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run);
+static ngx_int_t ngx_http_npmtoken_allow_token(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
+static ngx_int_t ngx_http_npmtoken_allow_anonymous(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
 static void ngx_http_npmtoken_log_denial(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run);
 
@@ -258,7 +260,7 @@ ngx_http_npmtoken_judge_record(ngx_http_request_t *r,
 
     if (reason != NPMTOKEN_ALLOW
         && (reason != NPMTOKEN_PACKAGE
-            || ngx_http_npmtoken_judge_package(r, ctx) != NPMTOKEN_ALLOW))
+            || ngx_http_npmtoken_confined(r, ctx->record) != NPMTOKEN_ALLOW))
     {
         return reason;
     }
@@ -274,21 +276,6 @@ ngx_http_npmtoken_judge_record(ngx_http_request_t *r,
                         == NPMTOKEN_ALLOW);
 
     return NPMTOKEN_ALLOW;
-}
-
-
-static npmtoken_reason_e
-ngx_http_npmtoken_judge_package(ngx_http_request_t *r,
-    ngx_http_npmtoken_ctx_t *ctx)
-{
-    u_char     buf[NPMTOKEN_PACKAGE_MAX];
-    ngx_str_t  package;
-
-    if (ngx_http_npmtoken_subject(r, buf, &package) != NGX_OK) {
-        return NPMTOKEN_PACKAGE;
-    }
-
-    return npmtoken_verdict_package(ctx->record, &package);
 }
 
 
@@ -485,7 +472,9 @@ ngx_http_npmtoken_conclude(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
 
     ctx->judged = 1;
 
-    ngx_http_npmtoken_answer_undo(r, ctx);
+    if (ctx->npushed) {
+        ngx_http_npmtoken_answer_undo(r, ctx);
+    }
 
     dry_run = ngx_http_npmtoken_switch(r, &nlcf->dry_run);
 
@@ -516,13 +505,13 @@ ngx_http_npmtoken_allow(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
     }
 
     if (ctx->verified) {
-        rc = ngx_http_npmtoken_identity_set(r, ctx);
+        rc = ngx_http_npmtoken_allow_token(r, ctx);
 
     } else if (ctx->anonymous) {
-        rc = ngx_http_npmtoken_identity_drop(r, ctx);
+        rc = ngx_http_npmtoken_allow_anonymous(r, ctx);
     }
 
-    if (rc != NGX_OK || ngx_http_npmtoken_answer_notice(r, ctx) != NGX_OK) {
+    if (rc != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -535,27 +524,54 @@ ngx_http_npmtoken_allow(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
 }
 
 
-static void
-ngx_http_npmtoken_log_denial(ngx_http_request_t *r,
-    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run)
+static ngx_int_t
+ngx_http_npmtoken_allow_token(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
 {
-    ngx_str_t                      key;
     ngx_http_npmtoken_loc_conf_t  *nlcf;
 
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
 
-    if (ctx->key) {
-        key.data = ctx->key;
-        key.len = NPMTOKEN_SHORT_KEY_LEN;
-
-    } else {
-        ngx_str_set(&key, "-");
+    if (nlcf->identity->name.len
+        && ngx_http_npmtoken_identity_set(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
+    if (npmtoken_record_ends(ctx->record)) {
+        return ngx_http_npmtoken_answer_expires(r, ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_allow_anonymous(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
+{
+    if (ngx_http_npmtoken_identity_drop(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_npmtoken_answer_unknown(r, ctx);
+}
+
+
+static void
+ngx_http_npmtoken_log_denial(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run)
+{
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
     ngx_log_error(nlcf->log_level, r->connection->log, 0,
-                  "npmtoken denied%s: %V, key: %V, operation: %V",
+                  "npmtoken denied%s: %V, key: %*s, operation: %V",
                   dry_run ? ", dry run" : "",
-                  &npmtoken_verdict_reason(ctx->reason)->name, &key,
+                  &npmtoken_verdict_reason(ctx->reason)->name,
+                  ctx->key ? (size_t) NPMTOKEN_SHORT_KEY_LEN : 1,
+                  ctx->key ? ctx->key : (u_char *) "-",
                   npmtoken_operation_name(ctx->operation));
 }
 

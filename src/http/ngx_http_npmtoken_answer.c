@@ -12,8 +12,6 @@ static ngx_int_t ngx_http_npmtoken_answer_json(ngx_http_request_t *r,
 static ngx_int_t ngx_http_npmtoken_answer_sentence(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, npmtoken_reason_e reason,
     ngx_str_t *sentence);
-static ngx_int_t ngx_http_npmtoken_answer_expires(ngx_http_request_t *r,
-    ngx_http_npmtoken_ctx_t *ctx);
 static void ngx_http_npmtoken_answer_facts(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, npmtoken_facts_t *facts, u_char *date);
 static u_char *ngx_http_npmtoken_answer_date(u_char *buf, int64_t sec);
@@ -175,18 +173,10 @@ ngx_http_npmtoken_answer_json(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_npmtoken_answer_notice(ngx_http_request_t *r,
+ngx_http_npmtoken_answer_unknown(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
     ngx_str_t  sentence;
-
-    if (ctx->verified) {
-        return ngx_http_npmtoken_answer_expires(r, ctx);
-    }
-
-    if (!ctx->anonymous) {
-        return NGX_OK;
-    }
 
     /* the short key is told, which may not have been needed so far */
 
@@ -203,7 +193,7 @@ ngx_http_npmtoken_answer_notice(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_npmtoken_answer_expires(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
@@ -216,8 +206,7 @@ ngx_http_npmtoken_answer_expires(ngx_http_request_t *r,
 
     end = ngx_min(ctx->record->expires_at, ctx->record->vanishes_at);
 
-    if (end == NPMTOKEN_NEVER
-        || nlcf->expiry_notice == 0
+    if (nlcf->expiry_notice == 0
         || end - ngx_time() > nlcf->expiry_notice
         || ngx_http_npmtoken_key(r, ctx) == NULL)
     {

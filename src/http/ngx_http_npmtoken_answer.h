@@ -20,11 +20,13 @@ ngx_int_t ngx_http_npmtoken_answer(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 
 /*
- * What an allowed request is told beside its answer: that its credentials
- * are not known and were left aside, or that its token expires soon.
- * Returns NGX_OK or NGX_ERROR.
+ * What an allowed request is told beside its answer: that its token, which
+ * has a record, expires soon, if it does; or that its credentials are not
+ * known and were left aside.  Both return NGX_OK or NGX_ERROR.
  */
-ngx_int_t ngx_http_npmtoken_answer_notice(ngx_http_request_t *r,
+ngx_int_t ngx_http_npmtoken_answer_expires(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
+ngx_int_t ngx_http_npmtoken_answer_unknown(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 
 /* Takes the header lines back that were added for an earlier verdict. */

@@ -124,10 +124,6 @@ ngx_http_npmtoken_identity_set(ngx_http_request_t *r,
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
     conf = nlcf->identity;
 
-    if (conf->name.len == 0) {
-        return NGX_OK;
-    }
-
     if (ngx_http_complex_value(r, &conf->value, &value) != NGX_OK) {
         return NGX_ERROR;
     }

@@ -19,8 +19,9 @@
 ngx_int_t ngx_http_npmtoken_identity_handler(ngx_http_request_t *r);
 
 /*
- * For a request that its record allows: Authorization out, identity in, if
- * the location has npmtoken_identity.  Returns NGX_OK or NGX_ERROR.
+ * For a request that its record allows, where the location has
+ * npmtoken_identity: Authorization out, identity in.  Returns NGX_OK or
+ * NGX_ERROR.
  */
 ngx_int_t ngx_http_npmtoken_identity_set(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);

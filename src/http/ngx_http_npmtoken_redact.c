@@ -2,6 +2,7 @@
 #include "ngx_http_npmtoken_redact.h"
 
 
+static ngx_int_t ngx_http_npmtoken_redact_line(ngx_http_request_t *r);
 static ngx_int_t ngx_http_npmtoken_redact_referer(ngx_http_request_t *r);
 static ngx_int_t ngx_http_npmtoken_redact_key(ngx_http_request_t *r,
     ngx_str_t *secret, u_char *key);
@@ -10,26 +11,37 @@ static ngx_int_t ngx_http_npmtoken_redact_key(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_npmtoken_redact_handler(ngx_http_request_t *r)
 {
+    if (r->headers_in.referer
+        && ngx_http_npmtoken_redact_referer(r) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+        && ngx_http_npmtoken_redact_line(r) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_redact_line(ngx_http_request_t *r)
+{
     u_char     *p;
     u_char      key[NPMTOKEN_KEY_LEN];
     ngx_str_t   line, secret, redacted;
 
-    if (ngx_http_npmtoken_redact_referer(r) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
-        return NGX_DECLINED;
-    }
-
     line = r->request_line;
 
     if (npmtoken_operation_secret(&line, &secret) != NGX_OK) {
-        return NGX_DECLINED;
+        return NGX_OK;
     }
 
     if (ngx_http_npmtoken_redact_key(r, &secret, key) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
     redacted.len = line.len - secret.len + NPMTOKEN_SHORT_KEY_LEN;
@@ -37,7 +49,7 @@ ngx_http_npmtoken_redact_handler(ngx_http_request_t *r)
 
     if (redacted.data == NULL) {
         ngx_str_null(&r->request_line);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
     p = ngx_cpymem(redacted.data, line.data, secret.data - line.data);
@@ -47,7 +59,7 @@ ngx_http_npmtoken_redact_handler(ngx_http_request_t *r)
 
     r->request_line = redacted;
 
-    return NGX_DECLINED;
+    return NGX_OK;
 }
 
 
@@ -65,8 +77,7 @@ ngx_http_npmtoken_redact_referer(ngx_http_request_t *r)
 
     h = r->headers_in.referer;
 
-    if (h == NULL
-        || h->value.len <= sizeof("token ") - 1
+    if (h->value.len <= sizeof("token ") - 1
         || ngx_strncmp(h->value.data, "token ", sizeof("token ") - 1) != 0)
     {
         return NGX_OK;

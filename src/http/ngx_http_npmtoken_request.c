@@ -58,7 +58,8 @@ ngx_http_npmtoken_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
     }
 
     ctx = cln->data;
-    ngx_memzero(ctx, offsetof(ngx_http_npmtoken_ctx_t, pushed));
+    ngx_memzero(ctx, offsetof(ngx_http_npmtoken_ctx_t, value));
+    ctx->waiter.lookup = NULL;
 
     cln->handler = ngx_http_npmtoken_ctx_cleanup;
 
@@ -175,17 +176,22 @@ ngx_http_npmtoken_package(ngx_http_request_t *r, ngx_str_t *package)
 }
 
 
-ngx_int_t
-ngx_http_npmtoken_subject(ngx_http_request_t *r, u_char *buf,
-    ngx_str_t *package)
+npmtoken_reason_e
+ngx_http_npmtoken_confined(ngx_http_request_t *r, npmtoken_record_t *record)
 {
+    u_char              buf[NPMTOKEN_PACKAGE_MAX];
+    ngx_str_t           package;
     npmtoken_request_t  req;
 
     ngx_http_npmtoken_describe(r, &req);
 
     req.override = ngx_http_npmtoken_overridden(r);
 
-    return npmtoken_operation_subject(&req, buf, package);
+    if (npmtoken_operation_subject(&req, buf, &package) != NGX_OK) {
+        return NPMTOKEN_PACKAGE;
+    }
+
+    return npmtoken_verdict_package(record, &package);
 }
 
 
@@ -208,7 +214,7 @@ ngx_http_npmtoken_describe(ngx_http_request_t *r, npmtoken_request_t *req)
 
     last = req->target.data + req->target.len;
 
-    p = ngx_strlchr(req->target.data, last, '?');
+    p = memchr(req->target.data, '?', req->target.len);
 
     if (p) {
         req->target.len = p - req->target.data;

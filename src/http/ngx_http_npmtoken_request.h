@@ -82,46 +82,48 @@ typedef enum {
  */
 
 typedef struct {
-    /* header lines were changed: what they were stands below */
-    unsigned                      rewritten:1;
-    ngx_table_elt_t              *authorization;
-
-    /* token, and the value that it was read from */
-    unsigned                      parsed:1;
-    ngx_str_t                     value;
-    npmtoken_bearer_e             credentials;
-    ngx_str_t                     token;
-    u_char                       *key;         /* NULL: not computed */
-
-    /* record, and the store that it is from */
-    ngx_http_npmtoken_store_t    *store;       /* NULL: not asked */
-    ngx_int_t                     found;       /* NGX_OK: the record;
-                                                  NGX_DECLINED: there is none;
-                                                  NGX_ERROR: not known */
-    npmtoken_record_t            *record;      /* NULL: none */
-    ngx_http_npmtoken_cached_e    cached;
-    u_char                        tag[NPMTOKEN_TAG_LEN];
-    ngx_http_npmtoken_waiter_t    waiter;
-    unsigned                      cleanup:1;   /* is registered */
-
-    /* verdict of the last location that judged */
-    unsigned                      judged:1;
-    npmtoken_op_e                 operation;
-    npmtoken_reason_e             reason;
+    unsigned                      parsed:1;    /* the credentials are below */
+    unsigned                      judged:1;    /* so is the verdict */
     unsigned                      verified:1;  /* a record allowed it */
     unsigned                      anonymous:1; /* as if without its unknown
                                                   credentials */
     unsigned                      passed:1;    /* left to the registry */
+    unsigned                      rewritten:1; /* header lines were changed */
+    unsigned                      cleanup:1;   /* is registered */
 
-    /* answer: the header lines that we added, and what they said, below */
+    u_char                       *key;         /* NULL: not computed */
+    ngx_http_npmtoken_store_t    *store;       /* NULL: not asked */
+    npmtoken_record_t            *record;      /* NULL: none */
     ngx_uint_t                    npushed;
 
-    /* from here on nothing is zeroed */
-    ngx_table_elt_t              *pushed[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
-    u_char                       *said[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
-    ngx_list_t                    headers;
+    /* from here on nothing is zeroed but waiter.lookup */
+
+    /* token, and the value that it was read from */
+    ngx_str_t                     value;
+    ngx_str_t                     token;
+    npmtoken_bearer_e             credentials;
+
+    /* what the store has said */
+    ngx_int_t                     found;       /* NGX_OK: the record;
+                                                  NGX_DECLINED: there is none;
+                                                  NGX_ERROR: not known */
+    ngx_http_npmtoken_cached_e    cached;
+    u_char                        tag[NPMTOKEN_TAG_LEN];
+    ngx_http_npmtoken_waiter_t    waiter;
     ngx_http_npmtoken_entry_t     entry;       /* a copy of what the cache
                                                   has */
+
+    /* verdict of the last location that judged */
+    npmtoken_op_e                 operation;
+    npmtoken_reason_e             reason;
+
+    /* answer: the header lines that we added, and what they said */
+    ngx_table_elt_t              *pushed[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
+    u_char                       *said[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
+
+    /* of the request, what the client sent */
+    ngx_table_elt_t              *authorization;
+    ngx_list_t                    headers;
 } ngx_http_npmtoken_ctx_t;
 
 
@@ -164,11 +166,11 @@ ngx_int_t ngx_http_npmtoken_package(ngx_http_request_t *r,
     ngx_str_t *package);
 
 /*
- * The package that a write is about, by npmtoken_operation_subject(), in
- * "buf" of NPMTOKEN_PACKAGE_MAX bytes.
+ * NPMTOKEN_ALLOW, or NPMTOKEN_PACKAGE unless the request is a write about one
+ * package, by npmtoken_operation_subject(), that the record names.
  */
-ngx_int_t ngx_http_npmtoken_subject(ngx_http_request_t *r, u_char *buf,
-    ngx_str_t *package);
+npmtoken_reason_e ngx_http_npmtoken_confined(ngx_http_request_t *r,
+    npmtoken_record_t *record);
 
 /* The value, now, of a directive that may be a variable. */
 #define ngx_http_npmtoken_switch(r, sw)                                       \
