@@ -70,12 +70,12 @@ def percentile(values, part):
 def callgrind(bench, name, tokens, expected, method, path, options):
     """What one request costs: the difference of two runs."""
     few, many = 500, 2500
-    runs = []
+    runs, lines = [], []
 
     for number in few, many:
         for _ in range(5):
-            total, lookups = callgrind_run(bench, name, number, tokens,
-                                           expected, method, path, options)
+            total, code, lookups = callgrind_run(
+                bench, name, number, tokens, expected, method, path, options)
 
             # with one more or less the difference would be of more than hits
 
@@ -85,9 +85,18 @@ def callgrind(bench, name, tokens, expected, method, path, options):
             raise RuntimeError('%s: %d look-ups' % (name, lookups))
 
         runs.append(total)
+        lines.append(code)
 
-    return {what: (value - runs[0].get(what, 0)) / (many - few)
-            for what, value in runs[1].items()}
+    found = {what: (value - runs[0].get(what, 0)) / (many - few)
+             for what, value in runs[1].items()}
+
+    # what each request comes by, but not what is done once in a while
+
+    found['lines'] = sum(
+        number - lines[0].get(line, 0) > 0.9 * (many - few)
+        for line, number in lines[1].items())
+
+    return found
 
 
 def callgrind_run(bench, name, number, tokens, expected, method, path,
@@ -96,8 +105,9 @@ def callgrind_run(bench, name, number, tokens, expected, method, path,
 
     nginx = bench.nginx(
         name, single=True, pin=False,
-        wrapper=['valgrind', '--tool=callgrind', '--log-file=/dev/null',
-                 '--callgrind-out-file=' + out], **options)
+        wrapper=['valgrind', '--tool=callgrind', '--dump-instr=yes',
+                 '--log-file=/dev/null', '--callgrind-out-file=' + out],
+        **options)
 
     # where there is a feed, its epoch begins before the first look-up
 
@@ -113,7 +123,7 @@ def callgrind_run(bench, name, number, tokens, expected, method, path,
     lookups = bench.redis.lookups() - before
     nginx.stop()
 
-    return read_callgrind(out), lookups
+    return read_callgrind(out) + (lookups,)
 
 
 # What the C library does within malloc() depends on what lies on the heap by
@@ -131,17 +141,25 @@ ALLOCATIONS = {'malloc', 'calloc', 'realloc', 'posix_memalign', 'memalign',
 
 
 def read_callgrind(path):
-    """Instructions by function and in all; calls for locks and memory."""
+    """
+    Instructions by function and in all, calls for locks and memory; and how
+    often each cache line of code is come by.
+    """
     names = {}
     counts = dict(total=0, locks=0, allocations=0, allocator=0)
-    function = callee = None
+    lines = {}
+    object = function = callee = None
     called = False
+    address = 0
 
     with open(path) as f:
         for line in f:
             match = re.match(r'(c?fn)=\((\d+)\)(?: (.*))?$', line)
 
-            if match:
+            if line.startswith('ob='):
+                object = line.split(')')[0]
+
+            elif match:
                 if match[3]:
                     names[match[2]] = re.sub("[@'].*", '', match[3])
 
@@ -158,11 +176,16 @@ def read_callgrind(path):
                 called = True
 
             elif line[0] in '0123456789+-*':
+                where, _, cost = line.split()
+                address = (int(where, 16) if where[0] == '0' else
+                           address + int(where.replace('*', '0'), 0))
 
                 # what stands below a call is the cost of what is called
 
                 if not called:
-                    cost = int(line.split()[1])
+                    cost = int(cost)
+                    place = object, address // 64
+                    lines[place] = max(lines.get(place, 0), cost)
                     counts[function] = counts.get(function, 0) + cost
                     counts['total'] += cost
                     counts['allocator'] += (cost if ALLOCATOR.match(function)
@@ -170,7 +193,7 @@ def read_callgrind(path):
 
                 called = False
 
-    return counts
+    return counts, lines
 
 
 def instructions(bench):
@@ -341,38 +364,61 @@ def summary(samples):
 def pair(bench):
     """The closest comparison: one after the other in short turns."""
     tokens = bench.tokens('pair', 10000)
+    starts = [pair_rounds(bench, tokens, number)
+              for number in range(bench.starts)]
 
-    found = [Row('bare', bench.nginx('pair-bare'), tokens, 10000),
-             Row('hit', bench.nginx('pair-hit', **bench.store()), tokens,
-                 10000)]
+    def mean(figure):
+        values = [statistics.median(map(figure, rounds)) for rounds in starts]
+        error = statistics.stdev(values) / len(values)**0.5
 
-    for name, peer in PEERS:
-        if peer(bench):
-            found.append(Row(name, bench.nginx('pair-' + name,
-                                               **peer(bench)),
-                             tokens, 10000))
+        return statistics.mean(values), error
+
+    return {name: dict(zip(
+        ('cpu', 'share', 'ratio', 'ahead', 'error'),
+        (mean(lambda r: r[name]['cpu'])[0],
+         mean(lambda r: r[name]['cpu'] / r['bare']['cpu'])[0],
+         mean(lambda r: r[name]['rate'] / r['bare']['rate'])[0],
+         mean(lambda r: r['hit']['rate'] / r[name]['rate'])[0],
+         mean(lambda r: r[name]['cpu'] / r['bare']['cpu'])[1])))
+        for name in [case[0] for case in pair_cases(bench)]}
+
+
+def pair_cases(bench):
+    return [('bare', {}, 10000), ('hit', bench.store(), 10000),
+            ('hit, 1 token', bench.store(), 1)] + [
+        (name, peer(bench), 10000) for name, peer in PEERS if peer(bench)]
+
+
+def pair_rounds(bench, tokens, number):
+    """
+    By new processes: where the memory of one happens to lie makes a
+    difference of one or two in a hundred, as long as it runs.
+    """
+    found = [Row(name, bench.nginx('pair-%d-%d' % (number, i), **options),
+                 tokens, many)
+             for i, (name, options, many) in enumerate(pair_cases(bench))]
 
     warm(bench, found)
 
     rounds = []
 
-    for number in range(bench.pairs):
-        turn = found if number % 2 else found[::-1]
-        rounds.append({row.name: short_round(bench, row) for row in turn})
+    for turn in range(bench.pairs):
+        order = found[turn % len(found):] + found[:turn % len(found)]
+        rounds.append({row.name: short_round(bench, row) for row in (
+            order if turn % 2 else order[::-1])})
 
-    return {row.name: dict(
-        cpu=statistics.median(r[row.name]['cpu'] for r in rounds),
-        share=statistics.median(r[row.name]['cpu'] / r['bare']['cpu']
-                                for r in rounds),
-        ratio=statistics.median(r[row.name]['rate'] / r['bare']['rate']
-                                for r in rounds),
-        ahead=statistics.median(r['hit']['rate'] / r[row.name]['rate']
-                                for r in rounds)) for row in found}
+    for row in found:
+        row.nginx.stop()
+
+    return rounds
 
 
 def short_round(bench, row):
+    """Each token twice, after it has been there once in this turn."""
+    bench.load(row.nginx, row.tokens, 200, c=64, n=10000, l=row.number)
+
     before = row.nginx.cpu()
-    load = bench.load(row.nginx, row.tokens, 200, c=64, n=5000, l=row.number)
+    load = bench.load(row.nginx, row.tokens, 200, c=64, n=20000, l=row.number)
 
     return dict(cpu=(row.nginx.cpu() - before) / load['requests'] / 1000,
                 rate=load['requests'] / load['seconds'])

@@ -30,17 +30,19 @@ def instructions(found):
             name, number(counts['total']),
             '{:+,.0f}'.format(counts['total'] - bare['total']),
             '{:+,.0f}'.format(own - other),
+            '{:+,.0f}'.format(counts['lines'] - bare['lines']),
             number(counts['locks'], 1),
             '{:+.1f}'.format(counts['allocations'] - bare['allocations'])])
 
     return table(['', 'instructions', 'more than bare',
-                  'of these outside malloc', 'locks', 'allocations'], rows)
+                  'of these outside malloc', 'lines of code', 'locks',
+                  'allocations'], rows)
 
 
 def profile(found, least=20):
     """Where a hit goes."""
     hit, bare = found['hit'], found['bare']
-    skip = ('total', 'locks', 'allocations', 'allocator')
+    skip = ('total', 'lines', 'locks', 'allocations', 'allocator')
 
     more = sorted(((hit.get(name, 0) - bare.get(name, 0), name)
                    for name in set(hit) | set(bare) if name not in skip),
@@ -85,10 +87,11 @@ def kept(found):
 
 
 def pair(found):
-    return table(['in short turns', 'CPU, µs', '/ bare', 'requests/s / bare',
-                  'requests/s of a hit / of this'],
+    return table(['in short turns', 'CPU, µs', '/ bare', '±',
+                  'requests/s / bare', 'requests/s of a hit / of this'],
                  [[name, number(row['cpu'], 2), number(row['share'], 3),
-                   number(row['ratio'], 3), number(row['ahead'], 3)]
+                   number(row['error'], 3), number(row['ratio'], 3),
+                   number(row['ahead'], 3)]
                   for name, row in found.items()])
 
 
@@ -272,7 +275,7 @@ SECTIONS = [
      'for the cost of a system call there, so reading a clock is not in it. '
      'What malloc does within depends on what lies on the heap by chance, '
      'where as much is allocated as without us, too: a budget has to be met '
-     'with it and without.',
+     'with it and without. Lines of code are cache lines, of 64 bytes.',
      lambda r: instructions(r['instructions']) + '\nWhere a hit goes, what '
                'loading the module costs included:\n\n'
                + profile(r['instructions'])),

@@ -322,7 +322,8 @@ class Bench:
     def __init__(self, dir, quick=False):
         self.million = 50000 if quick else 1000000
         self.rounds = 2 if quick else 10
-        self.pairs = 4 if quick else 40
+        self.starts = 2 if quick else 12
+        self.pairs = 2 if quick else 6
         self.seconds = 0.3 if quick else 0.5
         self.revocations = 200 if quick else 3000
 
