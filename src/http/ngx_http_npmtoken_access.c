@@ -31,6 +31,8 @@ static ngx_int_t ngx_http_npmtoken_find(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_find_in(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_http_npmtoken_store_t *store);
+static ngx_int_t ngx_http_npmtoken_ask(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_http_npmtoken_store_t *store);
 static ngx_int_t ngx_http_npmtoken_find_stale(ngx_http_npmtoken_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_park(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
@@ -45,7 +47,7 @@ static ngx_int_t ngx_http_npmtoken_allow_token(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_allow_anonymous(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
-static void ngx_http_npmtoken_log_denial(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_deny(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run);
 
 
@@ -111,6 +113,9 @@ ngx_http_npmtoken_judge(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
 
     switch (ctx->credentials) {
 
+    case NPMTOKEN_BEARER_TOKEN:
+        return ngx_http_npmtoken_judge_token(r, ctx);
+
     case NPMTOKEN_BEARER_NONE:
         ctx->reason = ngx_http_npmtoken_judge_anonymous(r, ctx,
                                                         NPMTOKEN_NO_TOKEN);
@@ -120,12 +125,9 @@ ngx_http_npmtoken_judge(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
         ctx->reason = ngx_http_npmtoken_judge_unknown(r, ctx);
         return NGX_OK;
 
-    case NPMTOKEN_BEARER_BAD:
+    default: /* NPMTOKEN_BEARER_BAD */
         ctx->reason = NPMTOKEN_BAD_TOKEN;
         return NGX_OK;
-
-    default: /* NPMTOKEN_BEARER_TOKEN */
-        return ngx_http_npmtoken_judge_token(r, ctx);
     }
 }
 
@@ -309,21 +311,29 @@ static ngx_int_t
 ngx_http_npmtoken_find_in(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_http_npmtoken_store_t *store)
 {
-    u_char  *key;
-
     if (ngx_http_npmtoken_store_cached(store, ctx->tag, &ctx->entry)
-        == NGX_OK)
+        != NGX_OK)
     {
-        ctx->cached = NGX_HTTP_NPMTOKEN_CACHE_HIT;
-
-        if (ctx->entry.u.record.size == 0) {
-            return NGX_DECLINED;
-        }
-
-        ctx->record = &ctx->entry.u.record;
-
-        return NGX_OK;
+        return ngx_http_npmtoken_ask(r, ctx, store);
     }
+
+    ctx->cached = NGX_HTTP_NPMTOKEN_CACHE_HIT;
+
+    if (ctx->entry.u.record.size == 0) {
+        return NGX_DECLINED;
+    }
+
+    ctx->record = &ctx->entry.u.record;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_ask(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_http_npmtoken_store_t *store)
+{
+    u_char  *key;
 
     ctx->cached = store->lookup.cache ? NGX_HTTP_NPMTOKEN_CACHE_MISS
                                       : NGX_HTTP_NPMTOKEN_CACHE_OFF;
@@ -482,13 +492,7 @@ ngx_http_npmtoken_conclude(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
         return ngx_http_npmtoken_allow(r, ctx, dry_run);
     }
 
-    /* the short key is told, which a hit has not needed */
-
-    (void) ngx_http_npmtoken_key(r, ctx);
-
-    ngx_http_npmtoken_log_denial(r, ctx, dry_run);
-
-    return dry_run ? NGX_DECLINED : ngx_http_npmtoken_answer(r, ctx);
+    return ngx_http_npmtoken_deny(r, ctx, dry_run);
 }
 
 
@@ -558,13 +562,17 @@ ngx_http_npmtoken_allow_anonymous(ngx_http_request_t *r,
 }
 
 
-static void
-ngx_http_npmtoken_log_denial(ngx_http_request_t *r,
-    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run)
+static ngx_int_t
+ngx_http_npmtoken_deny(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
+    ngx_uint_t dry_run)
 {
     ngx_http_npmtoken_loc_conf_t  *nlcf;
 
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
+    /* the short key is told, which a hit has not needed */
+
+    (void) ngx_http_npmtoken_key(r, ctx);
 
     ngx_log_error(nlcf->log_level, r->connection->log, 0,
                   "npmtoken denied%s: %V, key: %*s, operation: %V",
@@ -573,6 +581,8 @@ ngx_http_npmtoken_log_denial(ngx_http_request_t *r,
                   ctx->key ? (size_t) NPMTOKEN_SHORT_KEY_LEN : 1,
                   ctx->key ? ctx->key : (u_char *) "-",
                   npmtoken_operation_name(ctx->operation));
+
+    return dry_run ? NGX_DECLINED : ngx_http_npmtoken_answer(r, ctx);
 }
 
 
