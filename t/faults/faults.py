@@ -532,6 +532,9 @@ def busy_script(run):
         if not todo or run.admin('PING') is None:
             return
 
+        # a new connection: an earlier fault may have cut the old one
+
+        world.fault_client.close()
         world.fault_client('PING')
 
         # both are there to be read when Redis goes on
