@@ -148,7 +148,7 @@ def read_callgrind(path):
     names = {}
     counts = dict(total=0, locks=0, allocations=0, allocator=0)
     lines = {}
-    object = function = callee = None
+    binary = function = callee = None
     called = False
     address = 0
 
@@ -157,7 +157,7 @@ def read_callgrind(path):
             match = re.match(r'(c?fn)=\((\d+)\)(?: (.*))?$', line)
 
             if line.startswith('ob='):
-                object = line.split(')')[0]
+                binary = line.split(')')[0]
 
             elif match:
                 if match[3]:
@@ -184,7 +184,7 @@ def read_callgrind(path):
 
                 if not called:
                     cost = int(cost)
-                    place = object, address // 64
+                    place = binary, address // 64
                     lines[place] = max(lines.get(place, 0), cost)
                     counts[function] = counts.get(function, 0) + cost
                     counts['total'] += cost
@@ -414,7 +414,7 @@ def pair_rounds(bench, tokens, number):
 
 
 def short_round(bench, row):
-    """Each token twice, after it has been there once in this turn."""
+    """Each of 10,000 twice, after it has been there once in this turn."""
     bench.load(row.nginx, row.tokens, 200, c=64, n=10000, l=row.number)
 
     before = row.nginx.cpu()

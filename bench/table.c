@@ -28,7 +28,7 @@
 
 typedef struct {
     size_t        zone;      /* megabytes; a sixteenth of it is for
-                              counters */
+                               counters */
     ngx_uint_t    entries;
 } bench_case_t;
 

@@ -323,7 +323,7 @@ subtest 'expires_at' => sub {
 };
 
 
-# A slot has 136 bytes of a record, 32 of them fixed: the name, and 5 or 17
+# A slot has 144 bytes of a record, 32 of them fixed: the name, and 6 or 18
 # for each range.
 
 subtest 'a record too large for a slot' => sub {

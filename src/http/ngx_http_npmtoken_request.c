@@ -214,7 +214,8 @@ ngx_http_npmtoken_describe(ngx_http_request_t *r, npmtoken_request_t *req)
 
     last = req->target.data + req->target.len;
 
-    p = memchr(req->target.data, '?', req->target.len);
+    p = req->target.len ? memchr(req->target.data, '?', req->target.len)
+                        : NULL;
 
     if (p) {
         req->target.len = p - req->target.data;

@@ -2,7 +2,7 @@
 /*
  * What makes a record that was read a while ago still good: the stamp that
  * was taken before it was asked for, and the state that all workers of a node
- * share.  src/README.md has the argument; t/model checks it.
+ * share.  t/model/README.md has the argument, and checks it.
  */
 
 

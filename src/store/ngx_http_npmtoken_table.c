@@ -3,11 +3,11 @@
  * The table of records in shared memory: buckets of slots and nothing else,
  * so that a writer killed at any instruction has spoilt one slot at most.
  *
- * A tag has two candidate buckets, each named by bits of its own, and in both
- * a slot that is its home.  What a hit costs is above all the cache lines
- * that it brings near, and an entry in the home slot of its first bucket is
- * found without another: so that is where it goes if there is room.  Elsewhere
- * it is found by the header of the bucket, one line of hints.
+ * A tag has two candidate buckets, each named by bits of its own, and in the
+ * first a slot that is its home.  What a hit costs is above all the cache
+ * lines that it brings near, and an entry at home is found without another: so
+ * that is where it goes if there is room.  Elsewhere it is found by the header
+ * of the bucket, one line of hints.
  *
  * A sequence number guards each slot.  It is 0 in a slot never used, odd
  * while the slot is written, and stays odd if the writer dies: both are
@@ -100,7 +100,7 @@ struct ngx_http_npmtoken_table_s {
 };
 
 
-/* bits of a tag: those that name the buckets, and those kept beside */
+/* bits of a tag: what names the buckets, is kept beside, names the home */
 
 typedef struct {
     uint32_t                          first;
