@@ -229,6 +229,7 @@ ngx_http_npmtoken_judge_unfounded(ngx_http_request_t *r,
 
     ctx->store = NULL;
     ctx->record = NULL;
+    ctx->verified = 0;
 
     /* there might be a record that says revoked */
 
