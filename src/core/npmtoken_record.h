@@ -15,6 +15,14 @@
 /* the longest account name, in bytes */
 #define NPMTOKEN_USER_MAX  214
 
+/*
+ * The largest record that is read: the bytes of the reply to HGETALL in RESP2,
+ * and its elements, names and values each counted.  A larger one is bad.  A
+ * record has 12 known fields, the rest is for x_ ones.
+ */
+#define NPMTOKEN_RECORD_MAX           65536
+#define NPMTOKEN_RECORD_MAX_ELEMENTS  1024
+
 /* expires_at and vanishes_at of a token that does not */
 #define NPMTOKEN_NEVER     INT64_MAX
 

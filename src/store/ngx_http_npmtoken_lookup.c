@@ -15,13 +15,6 @@
 #include "ngx_http_npmtoken_lookup.h"
 
 
-/* bytes of a reply to HGETALL */
-#define NGX_HTTP_NPMTOKEN_MAX_RECORD    65536
-
-/* names and values: a record has 12 known fields, the rest is for x_ ones */
-#define NGX_HTTP_NPMTOKEN_MAX_ELEMENTS  1024
-
-
 #define ngx_http_npmtoken_proof(conf)                                         \
     ((conf)->cache ? (conf)->cache->sh->proof : NULL)
 
@@ -140,8 +133,8 @@ ngx_http_npmtoken_lookups_create(ngx_http_npmtoken_lookup_conf_t *conf)
     conn->owner = &ngx_http_npmtoken_lookup_owner;
     conn->data = lookups;
     conn->connect_timeout = conf->connect_timeout;
-    conn->max_reply = NGX_HTTP_NPMTOKEN_MAX_RECORD;
-    conn->max_elements = NGX_HTTP_NPMTOKEN_MAX_ELEMENTS;
+    conn->max_reply = NPMTOKEN_RECORD_MAX;
+    conn->max_elements = NPMTOKEN_RECORD_MAX_ELEMENTS;
     ngx_str_set(&conn->label, "npmtoken-lookup");
 
     ngx_http_npmtoken_connection_init(conn);
