@@ -8,8 +8,8 @@ MODULE := build/ngx_http_npmtoken_module.so
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: all deps demo run ctl test unit t examples docs clients lint soak
-.PHONY: promise property model faults mutants bench clean help
+.PHONY: all deps demo run ctl test unit builds t examples docs clients lint
+.PHONY: soak promise property model faults mutants bench clean help
 .PHONY: $(MODULE)
 
 
@@ -36,10 +36,10 @@ ctl:
 	@tools/build-ctl
 
 test:
-	@tools/test lint unit t ctl examples docs clients-short life-short \
+	@tools/test lint unit builds t ctl examples docs clients-short life-short \
 	    property-short promise
 
-unit t examples docs promise lint soak:
+unit builds t examples docs promise lint soak:
 	@tools/test $@
 
 clients:

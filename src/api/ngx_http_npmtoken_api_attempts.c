@@ -17,6 +17,8 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
 #include <openssl/rand.h>
 #include "ngx_http_npmtoken_api_attempts.h"
 

@@ -60,6 +60,7 @@ ngx_http_npmtoken_api_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t         n;
     npmtoken_field_t  *fields, *bad;
 
+    n = 0;
     fields = reply ? ngx_http_npmtoken_api_fields(ctx, reply, &n) : NULL;
 
     if (fields == NULL) {

@@ -4,6 +4,8 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
 #include <ngx_event.h>
 #include "ngx_http_npmtoken_api_attempts.h"
 #include "ngx_http_npmtoken_api_db.h"

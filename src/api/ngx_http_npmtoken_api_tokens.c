@@ -371,6 +371,7 @@ ngx_http_npmtoken_api_parent(ngx_http_npmtoken_api_ctx_t *ctx,
     npmtoken_field_t   *fields;
     npmtoken_record_t  *record;
 
+    n = 0;
     fields = reply ? ngx_http_npmtoken_api_fields(ctx, reply, &n) : NULL;
 
     if (fields == NULL) {

@@ -4,6 +4,8 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
 #include <getopt.h>
 #include "npmtokenctl.h"
 #include "npmtoken_otp.h"

@@ -4,6 +4,8 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
 #include <qrencode.h>
 #include "npmtokenctl.h"
 

@@ -5,6 +5,8 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
 #include <termios.h>
 #include "npmtokenctl.h"
 #include "npmtoken_password.h"

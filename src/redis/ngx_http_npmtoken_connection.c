@@ -87,9 +87,13 @@ static u_char *ngx_http_npmtoken_connection_log_error(ngx_log_t *log,
     u_char *buf, size_t len);
 
 
+#if (NGX_DEBUG)
+
 static char  *ngx_http_npmtoken_states[] = {
     "idle", "back-off", "resolving", "connecting", "greeting", "ready"
 };
+
+#endif
 
 
 void

@@ -253,7 +253,7 @@ look(ngx_http_npmtoken_table_t *t, faults_t *f)
     }
 
     /* it costs one other entry at most */
-    assert_in_range(lost, 0, 1);
+    unit_assert_in_range(lost, 0, 1);
 
     return after;
 }

@@ -107,3 +107,15 @@ unit_assert_str(ngx_str_t *got, const char *wanted)
 
     assert_string_equal(text, wanted);
 }
+
+
+void
+unit_in_range(ngx_uint_t value, ngx_uint_t min, ngx_uint_t max,
+    const char *file, int line)
+{
+    if (value < min || value > max) {
+        print_error("%lu is not in %lu to %lu\n", (unsigned long) value,
+                    (unsigned long) min, (unsigned long) max);
+        _fail(file, line);
+    }
+}

@@ -43,5 +43,12 @@ int unit_run(const char *group, CMUnitTestFunction test, const void *rows,
 
 void unit_assert_str(ngx_str_t *got, const char *wanted);
 
+/* cmocka has changed the name of its own from one release to the next */
+#define unit_assert_in_range(value, min, max)                                 \
+    unit_in_range(value, min, max, __FILE__, __LINE__)
+
+void unit_in_range(ngx_uint_t value, ngx_uint_t min, ngx_uint_t max,
+    const char *file, int line);
+
 
 #endif /* _UNIT_H_INCLUDED_ */
