@@ -9,6 +9,7 @@
 #include "ngx_http_npmtoken_identity.h"
 #include "ngx_http_npmtoken_redact.h"
 #include "ngx_http_npmtoken_variables.h"
+#include "npmtoken_version.h"
 
 
 typedef struct {
@@ -54,6 +55,7 @@ static ngx_int_t ngx_http_npmtoken_add_variables(ngx_conf_t *cf);
 static ngx_int_t ngx_http_npmtoken_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_npmtoken_init_phase(ngx_conf_t *cf,
     ngx_http_phases phase, ngx_http_handler_pt handler);
+static ngx_int_t ngx_http_npmtoken_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_npmtoken_init_process(ngx_cycle_t *cycle);
 static void ngx_http_npmtoken_exit_process(ngx_cycle_t *cycle);
 
@@ -223,7 +225,7 @@ ngx_module_t  ngx_http_npmtoken_module = {
     ngx_http_npmtoken_commands,            /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_npmtoken_init_module,         /* init module */
     ngx_http_npmtoken_init_process,        /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -792,6 +794,40 @@ ngx_http_npmtoken_init_phase(ngx_conf_t *cf, ngx_http_phases phase,
     }
 
     *h = handler;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Says the version, at each start and reload: a reload takes new files of the
+ * modules.  The second module, which calls this one and is not called, has
+ * compared its own version before.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_init_module(ngx_cycle_t *cycle)
+{
+    char        *second;
+    ngx_uint_t   i;
+
+    static char  api[] = "ngx_http_npmtoken_api_module";
+
+    if (ngx_test_config) {
+        return NGX_OK;
+    }
+
+    second = NULL;
+
+    for (i = 0; cycle->modules[i]; i++) {
+        if (ngx_strcmp(cycle->modules[i]->name, api) == 0) {
+            second = api;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
+                  "npmtoken %s: ngx_http_npmtoken_module%s%s",
+                  npmtoken_version, second ? ", " : "", second ? second : "");
 
     return NGX_OK;
 }

@@ -10,6 +10,7 @@
 #include "ngx_http_npmtoken_api_attempts.h"
 #include "ngx_http_npmtoken_api_db.h"
 #include "ngx_http_npmtoken_api_handler.h"
+#include "npmtoken_version.h"
 
 
 #if !(NGX_THREADS)
@@ -57,6 +58,7 @@ static char *ngx_http_npmtoken_api_pool_set(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_npmtoken_api_invalid(ngx_conf_t *cf, ngx_str_t *value,
     char *expected);
+static ngx_int_t ngx_http_npmtoken_api_check_version(ngx_conf_t *cf);
 static ngx_int_t ngx_http_npmtoken_api_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_npmtoken_api_init_module(ngx_cycle_t *cycle);
 static void ngx_http_npmtoken_api_exit_process(ngx_cycle_t *cycle);
@@ -190,7 +192,7 @@ static ngx_command_t  ngx_http_npmtoken_api_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_npmtoken_api_module_ctx = {
-    NULL,                                    /* preconfiguration */
+    ngx_http_npmtoken_api_check_version,     /* preconfiguration */
     ngx_http_npmtoken_api_init,              /* postconfiguration */
 
     ngx_http_npmtoken_api_create_main_conf,  /* create main configuration */
@@ -660,6 +662,25 @@ ngx_http_npmtoken_api_invalid(ngx_conf_t *cf, ngx_str_t *value,
                        "invalid value \"%V\" in \"%V\" directive, "
                        "it must be %s", value, directive, expected);
     return NGX_CONF_ERROR;
+}
+
+
+/* the structures that both modules use are those of one version */
+
+static ngx_int_t
+ngx_http_npmtoken_api_check_version(ngx_conf_t *cf)
+{
+    if (ngx_strcmp(npmtoken_version, NPMTOKEN_VERSION) == 0) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "ngx_http_npmtoken_api_module is of version %s, but "
+                  "ngx_http_npmtoken_module is of version %s: install both "
+                  "from the same version", NPMTOKEN_VERSION,
+                  npmtoken_version);
+
+    return NGX_ERROR;
 }
 
 

@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include "npmtokenctl.h"
 #include "npmtoken_otp.h"
+#include "npmtoken_version.h"
 
 
 typedef struct {
@@ -154,7 +155,7 @@ main(int argc, char **argv)
     }
 
     if (ctl_version_wanted) {
-        printf("npmtokenctl %s\n", CTL_VERSION);
+        printf("npmtokenctl %s\n", NPMTOKEN_VERSION);
         return CTL_OK;
     }
 

@@ -19,9 +19,6 @@
 #include "npmtoken_record.h"
 
 
-#define CTL_VERSION  "0.1.0"
-
-
 /* exit codes */
 #define CTL_OK            0
 #define CTL_BAD           1     /* found bad, not found, is there already */

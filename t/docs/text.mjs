@@ -367,8 +367,23 @@ export const TEXT_TESTS = {
         assert.deepEqual(found, expected);
     },
 
+    'each version that is named is this one': () => {
+        const [, version] = read('src/core/npmtoken_version.h')
+            .match(/define NPMTOKEN_VERSION +"(.*)"/);
+
+        for (const file of ['README.md', '.github/ISSUE_TEMPLATE/bug.yml',
+                            'CHANGES'])
+        {
+            const [named] = [...read(file).matchAll(
+                /npmtoken(?:ctl)? (\d+\.\d+\.\d+)/g)]
+                .map(([, version]) => version);
+
+            assert.equal(named, version, file);
+        }
+    },
+
     'README: links lead somewhere': () => {
-        for (const from of ['README.md', 'docs/api.md']) {
+        for (const from of ['README.md', 'docs/api.md', 'SECURITY.md']) {
             for (const [, link] of read(from).matchAll(/\]\(([^)]+)\)/g)) {
                 const [file, anchor] = link.split('#');
                 const to = file ? path.join(path.dirname(from), file) : from;
