@@ -24,6 +24,7 @@ typedef ngx_int_t (*npmtoken_account_field_pt)(npmtoken_account_t *account,
 typedef struct {
     ngx_str_t                  name;
     npmtoken_account_field_pt  parse;
+    char                      *form;   /* what it takes, in words */
 } npmtoken_account_known_t;
 
 
@@ -71,19 +72,31 @@ static npmtoken_account_known_t  npmtoken_account_fields[] = {
 
     /* in the order of the enumeration */
 
-    { ngx_string("tfa"), npmtoken_account_tfa_field },
-    { ngx_string("totp"), npmtoken_account_totp },
-    { ngx_string("tfa_pending"), npmtoken_account_tfa_pending },
-    { ngx_string("totp_pending"), npmtoken_account_totp_pending },
+    { ngx_string("tfa"), npmtoken_account_tfa_field,
+      "auth-only or auth-and-writes, together with totp" },
+    { ngx_string("totp"), npmtoken_account_totp,
+      "base32 of 10 to 64 bytes, together with tfa" },
+    { ngx_string("tfa_pending"), npmtoken_account_tfa_pending,
+      "as tfa, together with totp_pending" },
+    { ngx_string("totp_pending"), npmtoken_account_totp_pending,
+      "as totp, together with tfa_pending" },
 
-    { ngx_string("password"), npmtoken_account_password_field },
-    { ngx_string("email"), npmtoken_account_email_field },
-    { ngx_string("fullname"), npmtoken_account_fullname_field },
-    { ngx_string("created"), npmtoken_account_created },
-    { ngx_string("updated"), npmtoken_account_updated },
-    { ngx_string("totp_used"), npmtoken_account_totp_used },
-    { ngx_string("recovery"), npmtoken_account_recovery },
-    { ngx_string("locked"), npmtoken_account_locked }
+    { ngx_string("password"), npmtoken_account_password_field,
+      "a hash of crypt(3): yescrypt, scrypt, bcrypt, SHA-512" },
+    { ngx_string("email"), npmtoken_account_email_field,
+      "at most 254 printable ASCII characters, one of them \"@\"" },
+    { ngx_string("fullname"), npmtoken_account_fullname_field,
+      "UTF-8 without control characters, at most 200 bytes" },
+    { ngx_string("created"), npmtoken_account_created,
+      "a date such as 2026-11-24T12:00:00.000Z" },
+    { ngx_string("updated"), npmtoken_account_updated,
+      "a date such as 2026-11-24T12:00:00.000Z" },
+    { ngx_string("totp_used"), npmtoken_account_totp_used,
+      "a number" },
+    { ngx_string("recovery"), npmtoken_account_recovery,
+      "at most five hashes, separated by commas" },
+    { ngx_string("locked"), npmtoken_account_locked,
+      "true or false" }
 };
 
 #define NPMTOKEN_ACCOUNT_FIELDS                                               \
@@ -140,6 +153,18 @@ npmtoken_account_parse(npmtoken_account_t *account, npmtoken_field_t *fields,
 
     return npmtoken_account_pair(known[NPMTOKEN_ACCOUNT_TFA_PENDING],
                                  known[NPMTOKEN_ACCOUNT_TOTP_PENDING]);
+}
+
+
+char *
+npmtoken_account_form(ngx_str_t *name)
+{
+    ngx_uint_t  k;
+
+    k = npmtoken_account_find(name);
+
+    return (k < NPMTOKEN_ACCOUNT_FIELDS) ? npmtoken_account_fields[k].form
+                                         : NULL;
 }
 
 

@@ -27,22 +27,23 @@ typedef enum {
 /*
  * The slices are those of the fields that the account was made from.
  *
- *   field         form                                        absent means
- *   password      a hash of crypt(3)                          none: another
- *                                                             registry knows it
- *   email         printable ASCII, one "@", no space          none
- *   fullname      UTF-8 without control characters            none
- *   created       ISO 8601                                    not known
- *   updated       ISO 8601                                    not known
- *   tfa           "auth-only", "auth-and-writes"              off
- *   totp          the secret, base32                          off
- *   tfa_pending   a mode, as tfa                              none
- *   totp_pending  a secret not yet confirmed, base32          none
- *   totp_used     the last step (30 s) whose code was used    none
- *   recovery      hashes of unused recovery codes, hex        none
- *                 SHA-256, separated by commas
- *   locked        "true": nobody logs in; "false"             false
+ *   field         what it is                            absent means
+ *   password      hash of the password                  another registry
+ *                                                       knows it
+ *   email         address of the person                 none
+ *   fullname      name of the person                    none
+ *   created       when the account was made             not known
+ *   updated       when it was last changed              not known
+ *   tfa           mode of the second factor             off
+ *   totp          its secret                            off
+ *   tfa_pending   a mode not yet confirmed              none
+ *   totp_pending  a secret not yet confirmed            none
+ *   totp_used     last step (30 s) whose code was used  none
+ *   recovery      SHA-256 of unused recovery codes      none
+ *   locked        whether nobody logs in                false
  *   x_...         anything of the operator's
+ *
+ * npmtoken_account_form() has the form of each.
  */
 
 typedef struct {
@@ -70,6 +71,12 @@ typedef struct {
  */
 npmtoken_field_t *npmtoken_account_parse(npmtoken_account_t *account,
     npmtoken_field_t *fields, ngx_uint_t nfields);
+
+/*
+ * What a value of the field of that name has to be, in words that may follow
+ * "it has to be": a constant.  NULL if there is no such field.
+ */
+char *npmtoken_account_form(ngx_str_t *name);
 
 /*
  * NGX_OK for a name that an account may have: 1 to NPMTOKEN_USER_MAX of

@@ -35,6 +35,7 @@ typedef ngx_int_t (*npmtoken_field_pt)(npmtoken_record_t *record,
 typedef struct {
     ngx_str_t             name;
     npmtoken_field_pt     parse;
+    char                 *form;        /* what the parser takes, in words */
 } npmtoken_known_field_t;
 
 
@@ -75,24 +76,42 @@ static ngx_int_t npmtoken_record_calendar(u_char *p);
 static ngx_int_t npmtoken_record_digits(u_char *p, u_char *last);
 
 
-/* in this order the fields are taken: the first as they stand in the block */
+/*
+ * The one table of fields; section "The Redis schema" of the README begins
+ * each form with the same words.  In this order the fields are taken: the
+ * first as they stand in the block.
+ */
 
 static npmtoken_known_field_t  npmtoken_known_fields[] = {
 
-    { ngx_string("user"), npmtoken_record_user_field },
-    { ngx_string("cidr_whitelist"), npmtoken_record_cidr_whitelist },
-    { ngx_string("packages"), npmtoken_record_packages_field },
-    { ngx_string("scopes"), npmtoken_record_scopes_field },
-    { ngx_string("readonly"), npmtoken_record_readonly },
-    { ngx_string("expires_at"), npmtoken_record_expires_at },
-    { ngx_string("revoked_at"), npmtoken_record_revoked_at },
-    { ngx_string("protected"), npmtoken_record_protected },
-    { ngx_string("bypass_2fa"), npmtoken_record_bypass_2fa },
-    { ngx_string("created"), npmtoken_record_date },
-    { ngx_string("updated"), npmtoken_record_date },
-    { ngx_string("name"), npmtoken_record_label },
-    { ngx_string("description"), npmtoken_record_description },
-    { ngx_string("token"), npmtoken_record_token }
+    { ngx_string("user"), npmtoken_record_user_field,
+      "1 to 214 printable ASCII characters, no blank" },
+    { ngx_string("cidr_whitelist"), npmtoken_record_cidr_whitelist,
+      "a list of CIDRs or addresses, IPv4 or IPv6, separated by commas" },
+    { ngx_string("packages"), npmtoken_record_packages_field,
+      "names of packages such as pkg or @scope/pkg, separated by commas" },
+    { ngx_string("scopes"), npmtoken_record_scopes_field,
+      "scopes such as @scope, separated by commas" },
+    { ngx_string("readonly"), npmtoken_record_readonly,
+      "true, false, 1 or 0" },
+    { ngx_string("expires_at"), npmtoken_record_expires_at,
+      "seconds since the epoch" },
+    { ngx_string("revoked_at"), npmtoken_record_revoked_at,
+      "seconds since the epoch" },
+    { ngx_string("protected"), npmtoken_record_protected,
+      "true, false, 1 or 0" },
+    { ngx_string("bypass_2fa"), npmtoken_record_bypass_2fa,
+      "true, false, 1 or 0" },
+    { ngx_string("created"), npmtoken_record_date,
+      "a date such as 2026-11-24T12:00:00.000Z" },
+    { ngx_string("updated"), npmtoken_record_date,
+      "a date such as 2026-11-24T12:00:00.000Z" },
+    { ngx_string("name"), npmtoken_record_label,
+      "at most 255 bytes without control characters" },
+    { ngx_string("description"), npmtoken_record_description,
+      "at most 1024 bytes without control characters" },
+    { ngx_string("token"), npmtoken_record_token,
+      "the first characters of the token, at most 64" }
 };
 
 #define NPMTOKEN_KNOWN_FIELDS                                                 \
@@ -179,6 +198,17 @@ npmtoken_record_parse(npmtoken_record_t *record, npmtoken_field_t *fields,
     record->bad = (bad != NULL);
 
     return bad;
+}
+
+
+char *
+npmtoken_record_form(ngx_str_t *name)
+{
+    ngx_uint_t  k;
+
+    k = npmtoken_record_find(name);
+
+    return (k < NPMTOKEN_KNOWN_FIELDS) ? npmtoken_known_fields[k].form : NULL;
 }
 
 

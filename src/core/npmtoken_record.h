@@ -93,5 +93,11 @@ size_t npmtoken_record_size(npmtoken_field_t *fields, ngx_uint_t nfields);
 npmtoken_field_t *npmtoken_record_parse(npmtoken_record_t *record,
     npmtoken_field_t *fields, ngx_uint_t nfields);
 
+/*
+ * What a value of the field of that name has to be, in words that may follow
+ * "it is not": a constant.  NULL if there is no such field.
+ */
+char *npmtoken_record_form(ngx_str_t *name);
+
 
 #endif /* _NPMTOKEN_RECORD_H_INCLUDED_ */

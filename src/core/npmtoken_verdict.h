@@ -26,7 +26,9 @@ typedef enum {
     NPMTOKEN_PACKAGE,
     NPMTOKEN_BAD_RECORD,
     NPMTOKEN_PROTECTED,
-    NPMTOKEN_UNAVAILABLE
+    NPMTOKEN_UNAVAILABLE,
+
+    NPMTOKEN_REASONS                   /* how many there are */
 } npmtoken_reason_e;
 
 

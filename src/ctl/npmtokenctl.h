@@ -179,9 +179,6 @@ npmtoken_field_t *ctl_fields(redisReply *hash, ngx_uint_t *n);
 /* a name of an account, or the end */
 void ctl_check_name(const char *name);
 
-/* what a field of that kind has to be; NULL if there is none */
-const char *ctl_form(ngx_uint_t account, ngx_str_t *field);
-
 /*
  * What those who enforce a record would find bad in one that is to be
  * written, from the heap; NULL: nothing

@@ -178,9 +178,10 @@ ctl_report(ctl_check_t *check, ctl_item_t *item)
 static char *
 ctl_why(ctl_check_t *check, npmtoken_field_t *field)
 {
-    const char  *form;
+    char  *form;
 
-    form = ctl_form(check->account, &field->name);
+    form = check->account ? npmtoken_account_form(&field->name)
+                          : npmtoken_record_form(&field->name);
 
     if (form == NULL) {
         return "there is no such field (what is your own begins with x_)";

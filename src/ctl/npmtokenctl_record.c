@@ -13,53 +13,11 @@
 #define CTL_BATCH  500
 
 
-typedef struct {
-    const char           *field;
-    const char           *form;
-} ctl_form_t;
-
-
 static void ctl_scan_batch(redisReply *keys, size_t skip, ctl_keep_pt keep,
     const void *data, ctl_items_t *items);
 static char *ctl_pattern(const char *kind);
 static int ctl_compare(const void *one, const void *two);
 static void ctl_unique(ctl_items_t *items);
-
-
-static ctl_form_t  ctl_record_forms[] = {
-    { "user", "1 to 214 bytes of printable ASCII without a blank" },
-    { "readonly", "true or false" },
-    { "cidr_whitelist", "a list of CIDRs or addresses, separated by commas" },
-    { "expires_at", "seconds since the epoch" },
-    { "revoked_at", "seconds since the epoch" },
-    { "created", "a date, YYYY-MM-DDTHH:MM:SS.mmmZ" },
-    { "updated", "a date, YYYY-MM-DDTHH:MM:SS.mmmZ" },
-    { "name", "at most 255 bytes without control characters" },
-    { "token", "the first characters of the token, at most 64" },
-    { "protected", "true or false" },
-    { "packages", "names of packages, separated by commas" },
-    { "scopes", "@scopes, separated by commas" },
-    { "bypass_2fa", "true or false" },
-    { "description", "text without control characters" },
-    { NULL, NULL }
-};
-
-
-static ctl_form_t  ctl_account_forms[] = {
-    { "password", "a hash of crypt(3): yescrypt, scrypt, bcrypt, SHA-512" },
-    { "email", "printable ASCII with one \"@\"" },
-    { "fullname", "UTF-8 without control characters, at most 200 bytes" },
-    { "created", "a date, YYYY-MM-DDTHH:MM:SS.mmmZ" },
-    { "updated", "a date, YYYY-MM-DDTHH:MM:SS.mmmZ" },
-    { "tfa", "auth-only or auth-and-writes, together with totp" },
-    { "totp", "base32 of 10 to 64 bytes, together with tfa" },
-    { "tfa_pending", "as tfa, together with totp_pending" },
-    { "totp_pending", "as totp, together with tfa_pending" },
-    { "totp_used", "a number" },
-    { "recovery", "at most five hashes, separated by commas" },
-    { "locked", "true or false" },
-    { NULL, NULL }
-};
 
 
 /*
@@ -264,25 +222,6 @@ ctl_fields(redisReply *hash, ngx_uint_t *n)
 }
 
 
-const char *
-ctl_form(ngx_uint_t account, ngx_str_t *field)
-{
-    ctl_form_t  *form;
-
-    for (form = account ? ctl_account_forms : ctl_record_forms; form->field;
-         form++)
-    {
-        if (strlen(form->field) == field->len
-            && memcmp(form->field, field->data, field->len) == 0)
-        {
-            return form->form;
-        }
-    }
-
-    return NULL;
-}
-
-
 void
 ctl_check_name(const char *name)
 {
@@ -314,8 +253,7 @@ ctl_shown(redisReply *hash)
 char *
 ctl_record_fault(ctl_args_t *record)
 {
-    char               *why;
-    const char         *form;
+    char               *why, *form;
     ngx_uint_t          i, n;
     npmtoken_field_t   *fields, *bad;
     npmtoken_record_t  *parsed;
@@ -335,7 +273,7 @@ ctl_record_fault(ctl_args_t *record)
     why = NULL;
 
     if (bad) {
-        form = ctl_form(0, &bad->name);
+        form = npmtoken_record_form(&bad->name);
 
         why = ctl_format("\"%s\" is no value of \"%.*s\": %s",
                          ctl_safe(bad->value.data, bad->value.len),

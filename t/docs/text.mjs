@@ -43,7 +43,13 @@ const section = (title, level = '##') =>
     between(README, `\n${level} ${title}\n`, /\n##? /);
 
 /* the body of an array in C */
-const table = (source, name) => between(source, `${name}[] = {`, /\n};/);
+function table(source, name) {
+    const [head] = source.match(new RegExp(`\\b${name}\\[\\w*\\] = \\{`)) ?? [];
+
+    assert.ok(head, `there is no array "${name}"`);
+
+    return between(source, head, /\n};/);
+}
 
 const strings = text => [...text.matchAll(/ngx_string\("((?:[^"\\]|\\.)*)"\)/g)]
     .map(([, string]) => string);
@@ -313,6 +319,21 @@ export const TEXT_TESTS = {
         assert.ok(found.length > 1);
         assert.deepEqual(found.sort(),
             strings(table(RECORD, 'npmtoken_known_fields')).sort());
+    },
+
+    'README: the form of each field begins as core has it': () => {
+        const forms = new Map([...table(RECORD, 'npmtoken_known_fields')
+            .matchAll(/ngx_string\("(\w+)"\), \w+,\s+"(.*)" \}/g)]
+            .map(([, name, form]) => [name, form]));
+
+        for (const [name, cell] of rows(section('The Redis schema'))) {
+            const form = forms.get(code(name));
+            const said = cell.replaceAll('`', '');
+
+            assert.ok(form && said.startsWith(form)
+                      && /^(?:$|[:;,.]| \()/.test(said.slice(form.length)),
+                      `${name}: "${said}" is not "${form}"`);
+        }
     },
 
     'docs/api.md: each field of an account': () => {

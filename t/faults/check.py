@@ -6,15 +6,13 @@ import struct
 from tokens import OUTCOMES
 
 
-RECORD = struct.Struct('=QQIHHBBBB')
-REASONS = ['', 'unknown', 'revoked', 'expired', 'readonly', 'cidr',
-           'unavailable', 'bad_record', 'no_token', 'bad_token', 'protected']
+RECORD = struct.Struct('=QQIHHBBB13s')        # as load.c has it
 
 PROMISES = {
     'revoked': 'no request was allowed past the bound by a token that was '
                'revoked, expired or shut',
     'readonly': 'no write was allowed past the bound by a token that was '
-                'made read-only',
+                'made read-only or limited to other packages',
     'good': 'no token that was good was refused with anything but 503',
     'reason': 'no other answer than what the record said',
     'lost': 'no connection was lost but where a process was ended',
@@ -24,8 +22,8 @@ PROMISES = {
 class Request:
     def __init__(self, fields):
         (self.begin, self.end, self.serial, self.client, self.status,
-         self.node, self.write, reason, self.first) = fields
-        self.reason = REASONS[reason]
+         self.node, self.write, self.first, reason) = fields
+        self.reason = reason.rstrip(b'\0').decode('ascii')
 
     @property
     def outcome(self):
@@ -64,7 +62,8 @@ def permitted(token, request):
 
 def promise_of(token, request, outcomes):
     if request.outcome == 'allowed':
-        return 'readonly' if outcomes == {'readonly'} else 'revoked'
+        return ('readonly' if outcomes <= {'readonly', 'package'}
+                else 'revoked')
 
     return 'good' if outcomes == {'allowed'} else 'reason'
 

@@ -23,9 +23,14 @@ TTL_SLACK = 10_000_000
 
 TTL_EARLY = 3
 
+# clients write to the package "pkg"
+
 FIELDS = {
-    'full':     ('readonly', 'false', 'cidr_whitelist', '0.0.0.0/0'),
+    'full':     ('readonly', 'false', 'cidr_whitelist', '0.0.0.0/0',
+                 'packages', 'pkg'),
     'readonly': ('readonly', 'true', 'cidr_whitelist', '0.0.0.0/0'),
+    'limited':  ('readonly', 'false', 'cidr_whitelist', '0.0.0.0/0',
+                 'packages', 'other'),
     'shut':     ('readonly', 'false', 'cidr_whitelist', '10.250.0.0/16'),
     'revoked':  ('readonly', 'false', 'revoked_at', '1700000000'),
 }
@@ -35,6 +40,7 @@ FIELDS = {
 OUTCOMES = {
     'full':     ('allowed', 'allowed'),
     'readonly': ('allowed', 'readonly'),
+    'limited':  ('allowed', 'package'),
     'shut':     ('cidr', 'cidr'),
     'revoked':  ('revoked', 'revoked'),
     'absent':   ('unknown', 'unknown'),
@@ -71,7 +77,8 @@ class Token:
 
     @property
     def alive(self):
-        return self.state in ('full', 'readonly', 'shut') and not self.mortal
+        return self.state in ('full', 'readonly', 'limited',
+                              'shut') and not self.mortal
 
 
 class State:
@@ -195,7 +202,7 @@ class World:
     def change(self, token):
         """to another state of the living"""
 
-        states = ['full', 'full', 'readonly', 'readonly', 'shut']
+        states = ['full', 'full', 'readonly', 'limited', 'shut']
         states = [s for s in states if s != token.state]
 
         return self.set_state(token, self.rng.choice(states))

@@ -293,13 +293,32 @@ test_tfa_names(void **state)
 }
 
 
+static void
+test_form(void **state)
+{
+    ngx_str_t  name;
+
+    (void) state;
+
+    name = unit_str("fullname");
+    assert_non_null(strstr(npmtoken_account_form(&name), " 200 "));
+
+    name = unit_str("email");
+    assert_non_null(strstr(npmtoken_account_form(&name), " 254 "));
+
+    name = unit_str("x_team");
+    assert_null(npmtoken_account_form(&name));
+}
+
+
 int
 main(void)
 {
     int  failed;
 
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_tfa_names)
+        cmocka_unit_test(test_tfa_names),
+        cmocka_unit_test(test_form)
     };
 
     failed = unit_run("accounts", test_parse, accounts, sizeof(accounts[0]),

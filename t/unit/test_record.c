@@ -509,6 +509,64 @@ test_long_names(void **state)
 }
 
 
+/* a length that the words name is the one that the parser allows */
+
+typedef struct {
+    const char         *name;        /* of a field */
+    ngx_uint_t          max;
+} unit_form_t;
+
+
+static unit_form_t  forms[] = {
+    { "user", 214 },
+    { "name", 255 },
+    { "description", 1024 },
+    { "token", 64 }
+};
+
+
+static void
+test_form(void **state)
+{
+    char               *form, text[2048], number[8];
+    unit_form_t        *row = *state;
+    npmtoken_field_t    field;
+    npmtoken_record_t  *record;
+
+    memset(text, 'a', sizeof(text));
+    snprintf(number, sizeof(number), " %lu", (unsigned long) row->max);
+
+    field.name = unit_str(row->name);
+    form = npmtoken_record_form(&field.name);
+
+    assert_non_null(form);
+    assert_non_null(strstr(form, number));
+
+    field.value = unit_bytes(text, row->max);
+    record = unit_room((npmtoken_record_size(&field, 1) + 7) & ~(size_t) 7);
+
+    assert_null(npmtoken_record_parse(record, &field, 1));
+
+    field.value = unit_bytes(text, row->max + 1);
+    assert_ptr_equal(npmtoken_record_parse(record, &field, 1), &field);
+}
+
+
+static void
+test_no_form(void **state)
+{
+    ngx_str_t  name;
+
+    (void) state;
+
+    name = unit_str("x_team");
+    assert_null(npmtoken_record_form(&name));
+
+    name = unit_str("read_only");
+    assert_null(npmtoken_record_form(&name));
+}
+
+
 int
 main(void)
 {
@@ -517,11 +575,15 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_many_ranges),
-        cmocka_unit_test(test_long_names)
+        cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_no_form)
     };
 
     failed = unit_run("record: fields", test_fields, cases, sizeof(cases[0]),
                       unit_n(cases));
+
+    failed += unit_run("record: forms", test_form, forms, sizeof(forms[0]),
+                       unit_n(forms));
 
     failed += cmocka_run_group_tests_name("record", tests, NULL, NULL);
 

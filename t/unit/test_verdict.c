@@ -305,6 +305,35 @@ test_reason(void **state)
 }
 
 
+/* each enumerator has a row of its own, and the tests above have them all */
+
+static void
+test_all_reasons(void **state)
+{
+    ngx_uint_t          i, k;
+    npmtoken_reason_t  *reason;
+
+    (void) state;
+
+    assert_int_equal(unit_n(reasons), NPMTOKEN_REASONS);
+
+    for (i = 0; i < NPMTOKEN_REASONS; i++) {
+
+        reason = npmtoken_verdict_reason(i);
+
+        assert_true(reason->name.len > 0);
+        assert_true(reason->status == 0 ? i == NPMTOKEN_ALLOW
+                                        : reason->status >= 400);
+        assert_int_equal(reasons[i].reason, i);
+
+        for (k = 0; k < i; k++) {
+            assert_string_not_equal(reason->name.data,
+                                    npmtoken_verdict_reason(k)->name.data);
+        }
+    }
+}
+
+
 /* facts that are not what they should be do no harm */
 
 static void
@@ -342,6 +371,7 @@ main(void)
     int  failed;
 
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_all_reasons),
         cmocka_unit_test(test_facts)
     };
 
