@@ -65,11 +65,8 @@ typedef struct {
 extern ctl_options_t  ctl_options;
 
 
-/* output */
+/* memory, text and times */
 
-void ctl_die(int code, const char *format, ...)
-    __attribute__((noreturn, format(printf, 2, 3)));
-void ctl_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void *ctl_alloc(size_t size);
 void *ctl_grow(void *array, ngx_uint_t n, size_t size);
 char *ctl_format(const char *format, ...)
@@ -81,6 +78,17 @@ char *ctl_safe(const u_char *data, size_t len);
 /* the same as a value of JSON */
 json_t *ctl_json(const u_char *data, size_t len);
 
+/* now, as npm prints it, and "seconds" */
+char *ctl_date(int64_t seconds, long milliseconds);
+char *ctl_now(void);
+
+
+/* output */
+
+void ctl_die(int code, const char *format, ...)
+    __attribute__((noreturn, format(printf, 2, 3)));
+void ctl_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* prints, and frees */
 void ctl_print_json(json_t *json);
 
@@ -91,10 +99,6 @@ void ctl_print_rows(void);
 void ctl_print_qr(const char *text);
 void ctl_progress(const char *what, size_t done, size_t total);
 void ctl_progress_done(void);
-
-/* now, as npm prints it, and "seconds" */
-char *ctl_date(int64_t seconds, long milliseconds);
-char *ctl_now(void);
 
 
 /* what a person types */

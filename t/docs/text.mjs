@@ -431,6 +431,9 @@ export const TEXT_TESTS = {
             /\$npmtoken_\w+\/(\w+)\.c\b/g)].map(([, name]) =>
             name.replace('ngx_http_npmtoken_', '…_'));
 
+        built.push(...sources('src/ctl').filter(file => file.endsWith('.c'))
+            .map(file => path.basename(file, '.c')));
+
         assert.ok(built.length > 1);
 
         for (const name of built) {
