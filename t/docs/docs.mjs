@@ -11,6 +11,7 @@ import { certificate, Echo } from '../examples/site.mjs';
 import { Report } from '../lib/report.mjs';
 import { factTests } from './facts.mjs';
 import { quickStartTests } from './quickstart.mjs';
+import { roomsTests } from './rooms.mjs';
 import { TEXT_TESTS } from './text.mjs';
 
 
@@ -20,6 +21,8 @@ await runMain(async onDir => {
     for (const [name, body] of Object.entries(TEXT_TESTS)) {
         await report.test(name, body);
     }
+
+    await roomsTests(report);
 
     const servers = new Servers(
         await mkdtemp(path.join(tmpdir(), 'npmtoken-docs.')));
