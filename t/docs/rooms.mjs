@@ -3,7 +3,7 @@
  */
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync,
          writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -63,8 +63,6 @@ export async function roomsTests(report) {
             cpSync(path.join(ROOT, part), path.join(dir, part),
                    { recursive: true });
         }
-
-        execFileSync('git', ['init', '-q', dir]);
 
         await report.test('tools/rooms: nothing is wrong', () => {
             assert.deepEqual(run(), { status: 0, lines: [''] });
