@@ -233,6 +233,10 @@ function sources(folder) {
 }
 
 
+const PAGES = ['README.md', 'docs/api.md', 'SECURITY.md', 'CONTRIBUTING.md',
+               'src/README.md', 't/README.md'];
+
+
 /* who may include whose headers, as src/README.md says */
 
 function may() {
@@ -404,7 +408,7 @@ export const TEXT_TESTS = {
     },
 
     'README: links lead somewhere': () => {
-        for (const from of ['README.md', 'docs/api.md', 'SECURITY.md']) {
+        for (const from of PAGES) {
             for (const [, link] of read(from).matchAll(/\]\(([^)]+)\)/g)) {
                 const [file, anchor] = link.split('#');
                 const to = file ? path.join(path.dirname(from), file) : from;
@@ -422,6 +426,40 @@ export const TEXT_TESTS = {
 
         for (const file of all) {
             assert.ok(README.includes(`(conf-examples/${file})`), file);
+        }
+    },
+
+    'CONTRIBUTING, t/README: each file and name that they say is there': () => {
+        const text = sources('src').map(read).join('\n') + MODULE;
+
+        for (const page of ['CONTRIBUTING.md', 't/README.md']) {
+            for (const [, said] of read(page).matchAll(/`([^`\n]+)`/g)) {
+                const [word] = said.split(' ');
+
+                if (/^(?:src|t|tools|docs)\/[^*\[]*$/.test(word)
+                    && !/N[A-Z]{2,}|NN/.test(word))
+                {
+                    assert.ok(existsSync(path.join(ROOT, word)),
+                              `${page}: ${word}`);
+                }
+
+                if (/^(?:ngx_http_)?npmtoken_\w+(?:\(\))?$/.test(word)) {
+                    assert.match(text, new RegExp(
+                        `\\b${word.replace('()', '')}\\b`), `${page}: ${word}`);
+                }
+            }
+        }
+    },
+
+    't/README: each directory of tests is described': () => {
+        const found = rows(read('t/README.md')).map(([name]) => code(name));
+
+        for (const entry of readdirSync(path.join(ROOT, 't'),
+                                        { withFileTypes: true }))
+        {
+            if (entry.isDirectory() && !entry.name.startsWith('servroot')) {
+                assert.ok(found.includes(`t/${entry.name}/`), entry.name);
+            }
         }
     },
 
