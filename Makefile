@@ -9,7 +9,7 @@ MODULE := build/ngx_http_npmtoken_module.so
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: all deps demo run ctl test unit builds t examples docs clients lint
-.PHONY: soak promise property model faults mutants bench clean help
+.PHONY: soak consistency property model faults mutants bench clean help
 .PHONY: $(MODULE)
 
 
@@ -37,9 +37,9 @@ ctl:
 
 test:
 	@tools/test lint unit builds t ctl examples docs clients-short life-short \
-	    property-short promise
+	    property-short consistency
 
-unit builds t examples docs promise lint soak:
+unit builds t examples docs consistency lint soak:
 	@tools/test $@
 
 clients:
@@ -60,11 +60,11 @@ property: $(MODULE)
 	@t/property/run $(SECONDS) $(SEED)
 
 faults: $(MODULE)
-	@tools/deps build promise
+	@tools/deps build consistency
 	@t/faults/run $(SECONDS) $(SEED) --bound $(BOUND)
 
 mutants:
-	@tools/deps build promise
+	@tools/deps build consistency
 	@t/faults/mutants
 
 bench: $(MODULE)
