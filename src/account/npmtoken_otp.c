@@ -86,8 +86,8 @@ npmtoken_otp_verify(ngx_str_t *secret, ngx_str_t *code, int64_t now,
     }
 
     /*
-     * All three are always compared.  Should two steps have one code, the
-     * later is taken: after the earlier, the code would be good once more.
+     * All three steps are always compared.  If two of them have the same
+     * code, the later one counts: else the code could be used once more.
      */
 
     for (step = ngx_max(current - 1, 0); step <= current + 1; step++) {
@@ -142,7 +142,7 @@ npmtoken_otp_decode(ngx_str_t *secret, char **key, size_t *len)
         return NGX_ERROR;
     }
 
-    /* liboath takes blanks, lower case and padding as well */
+    /* liboath would also accept blanks, lower case and padding */
 
     for (i = 0; i < secret->len; i++) {
         if (!((secret->data[i] >= 'A' && secret->data[i] <= 'Z')
@@ -167,7 +167,7 @@ npmtoken_otp_decode(ngx_str_t *secret, char **key, size_t *len)
 }
 
 
-/* what liboath allocated */
+/* for memory that liboath allocated */
 
 static void
 npmtoken_otp_free(char *data, size_t len)
@@ -238,7 +238,7 @@ npmtoken_otp_recovery_hash(ngx_str_t *code, u_char *hash)
 
     ngx_strlow(text, code->data, code->len);
 
-    /* 256 random bits: nothing is gained by a salt, or by being slow */
+    /* 256 random bits need neither a salt nor a slow hash */
 
     rc = NGX_ERROR;
 
@@ -258,7 +258,7 @@ static char  npmtoken_otp_url_start[] = "otpauth://totp/";
 static char  npmtoken_otp_url_end[] = "&algorithm=SHA1&digits=6&period=30";
 
 
-/* the most: each byte may need three, and the issuer stands there twice */
+/* at most: an encoded byte takes three, and the issuer is there twice */
 
 size_t
 npmtoken_otp_url_size(ngx_str_t *issuer, ngx_str_t *name)

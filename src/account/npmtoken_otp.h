@@ -19,8 +19,8 @@
 
 #define NPMTOKEN_OTP_STEP           30
 
-/* a recovery code: hex digits, since npm's prompt takes nothing else but six
-   digits; and its hash, hex SHA-256 */
+/* a recovery code is 64 hex digits: npm's prompt accepts only these or six
+   digits; its hash is hex SHA-256, as long */
 #define NPMTOKEN_RECOVERY_LEN       64
 #define NPMTOKEN_RECOVERY_CODES     5
 
@@ -32,22 +32,23 @@ ngx_int_t npmtoken_otp_init(void);
 ngx_int_t npmtoken_otp_secret(u_char *secret);
 
 /*
- * The step whose code this is: the one before that of "now" (seconds since
- * the epoch), now's own, or the one after.  Steps up to and including "used"
- * (-1: none) are none of them, since a code is good once, and so is each that
- * is older than one used.  Whoever lets somebody in by a step writes it down
- * first (npmtoken_script_otp).
- * NGX_DECLINED: none, or it is not six digits.  NGX_ERROR: the secret is not
- * valid.
+ * Returns the step that the code belongs to: that of "now" (seconds since the
+ * epoch), the one before, or the one after.  Steps up to and including "used"
+ * (-1: none) do not count, since a code is good once, and no older one is good
+ * after it.  The caller must write the step down before it lets anybody in
+ * (npmtoken_script_otp).
+ *
+ * NGX_DECLINED: the code belongs to none of them, or is not six digits.
+ * NGX_ERROR: the secret is not valid.
  */
 int64_t npmtoken_otp_verify(ngx_str_t *secret, ngx_str_t *code, int64_t now,
     int64_t used);
 
-/* NGX_OK if it is base32 (upper case, no padding) of a secret of 10 to 64
-   bytes, NGX_DECLINED if not */
+/* NGX_OK if it is base32 (upper case, no padding) of 10 to 64 bytes, else
+   NGX_DECLINED */
 ngx_int_t npmtoken_otp_secret_valid(ngx_str_t *secret);
 
-/* NGX_OK: it has the form of a recovery code (digits of any case) */
+/* NGX_OK if it has the form of a recovery code (in any case) */
 ngx_int_t npmtoken_otp_is_recovery(ngx_str_t *code);
 
 /* Writes a new code of NPMTOKEN_RECOVERY_LEN lower-case digits to "code". */
@@ -60,9 +61,9 @@ void npmtoken_otp_recovery(u_char *code);
 ngx_int_t npmtoken_otp_recovery_hash(ngx_str_t *code, u_char *hash);
 
 /*
- * The line that an authenticator takes, otpauth://totp/ISSUER:NAME?..., with
- * everything percent-encoded that has to be.  The issuer may be empty.  "buf"
- * is of npmtoken_otp_url_size() bytes.  Returns the end of what was written.
+ * Writes the URL that an authenticator reads, otpauth://totp/ISSUER:NAME?...,
+ * percent-encoded where it must be.  The issuer may be empty.  "buf" is of
+ * npmtoken_otp_url_size() bytes.  Returns the end of the URL.
  */
 size_t npmtoken_otp_url_size(ngx_str_t *issuer, ngx_str_t *name);
 u_char *npmtoken_otp_url(u_char *buf, ngx_str_t *issuer, ngx_str_t *name,

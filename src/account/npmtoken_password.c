@@ -99,7 +99,7 @@ npmtoken_password_verify(ngx_str_t *password, ngx_str_t *hash)
     ngx_int_t                  rc;
     npmtoken_password_work_t  *work;
 
-    /* said before the hash is looked at: it says nothing of the account */
+    /* this does not depend on the hash, so it tells nothing of the account */
 
     if (password->len == 0 || !npmtoken_password_possible(password)) {
         return NGX_DECLINED;
@@ -138,7 +138,7 @@ npmtoken_password_work(ngx_str_t *password)
 {
     npmtoken_password_work_t  *work;
 
-    /* crypt(3) wants its part zeroed, and both strings have to end */
+    /* crypt(3) needs its part zeroed, and both strings need a NUL */
 
     work = calloc(1, sizeof(npmtoken_password_work_t));
 
@@ -158,7 +158,7 @@ npmtoken_password_done(npmtoken_password_work_t *work)
 }
 
 
-/* yescrypt, with the cost that the library thinks right, and a random salt */
+/* yescrypt with the library's default cost and a random salt */
 
 static ngx_int_t
 npmtoken_password_new_setting(npmtoken_password_work_t *work)
@@ -177,7 +177,7 @@ npmtoken_password_crypt(npmtoken_password_work_t *work)
     output = crypt_rn(work->phrase, work->setting, &work->crypt,
                       sizeof(struct crypt_data));
 
-    /* a failure may also be said by an output that is no hash */
+    /* crypt(3) may report a failure by an output that begins with "*" */
 
     return (output && output[0] != '*') ? output : NULL;
 }
@@ -193,7 +193,7 @@ npmtoken_password_compare(npmtoken_password_work_t *work, ngx_str_t *hash)
         return NGX_ERROR;
     }
 
-    /* the length is the method's, and no secret */
+    /* the length depends on the method alone, and is no secret */
 
     if (ngx_strlen(output) != hash->len
         || sodium_memcmp(output, hash->data, hash->len) != 0)

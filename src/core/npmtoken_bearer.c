@@ -11,7 +11,7 @@
 
 #define npmtoken_bearer_blank(ch)  ((ch) == ' ' || (ch) == '\t')
 
-/* eight at a time: each byte of each request comes here */
+/* checks eight bytes at once: the whole header of each request comes here */
 
 #define npmtoken_bearer_eight(p)                                              \
     (npmtoken_bearer_chars[(p)[0]] & npmtoken_bearer_chars[(p)[1]]            \
@@ -21,7 +21,7 @@
      & NPMTOKEN_BEARER_TOKEN68)
 
 
-/* four at a time; (c | 0x20) is 'b' for no other than 'B' and 'b' */
+/* compares four bytes at once; only 'B' and 'b' become 'b' by | 0x20 */
 
 #define npmtoken_bearer_scheme(p)                                             \
     ((npmtoken_bearer_word(p) | 0x20202020) == npmtoken_bearer_word("bear")   \
@@ -29,14 +29,14 @@
         == npmtoken_bearer_word("arer"))
 
 
-/* what token68 has before its padding: A-Za-z0-9-._~+/ */
+/* the characters of token68 before its padding: A-Za-z0-9-._~+/ */
 #define NPMTOKEN_BEARER_TOKEN68  1
 
-/* what the name of a scheme has: tchar of RFC 9110, 5.6.2 */
+/* the characters of a scheme's name: tchar of RFC 9110, 5.6.2 */
 #define NPMTOKEN_BEARER_TCHAR    2
 
 
-/* a byte for each, not a bit: that is a load less */
+/* one byte per character, not one bit: this saves a load */
 
 static const u_char  npmtoken_bearer_chars[256] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -99,14 +99,14 @@ npmtoken_bearer_parse(ngx_str_t *value, ngx_str_t *token)
 
     if (p < last && (npmtoken_bearer_chars[*p] & NPMTOKEN_BEARER_TCHAR)) {
 
-        /* the name of the scheme goes on */
+        /* a longer name of a scheme, such as "Bearers" */
 
         return NPMTOKEN_BEARER_FOREIGN;
     }
 
     /*
-     * "Bearer:token" is nobody's scheme; called foreign it could pass
-     * unjudged to a registry that reads it as we would.
+     * No scheme is called "Bearer:token".  If it were foreign, it could
+     * reach, unjudged, a registry that takes it for Bearer.
      */
 
     if (p == last || !npmtoken_bearer_blank(*p)) {

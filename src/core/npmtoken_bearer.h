@@ -12,7 +12,7 @@
 #include <ngx_core.h>
 
 
-/* the longest token that is looked at, in bytes */
+/* the longest token, in bytes; a longer one is bad */
 #define NPMTOKEN_TOKEN_MAX  4096
 
 

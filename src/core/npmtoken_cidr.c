@@ -85,7 +85,7 @@ npmtoken_cidr_pack_entry(u_char *p, u_char *last, u_char *buf)
     slash = ngx_strlchr(p, last, '/');
     end = slash ? slash : last;
 
-    /* inet_pton() stops at a NUL, and takes what is before it */
+    /* inet_pton() would accept the text before a NUL and ignore the rest */
 
     if ((size_t) (end - p) > NGX_INET6_ADDRSTRLEN
         || ngx_strlchr(p, end, '\0') != NULL)

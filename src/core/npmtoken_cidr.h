@@ -21,11 +21,12 @@ size_t npmtoken_cidr_size(ngx_str_t *list);
 
 /*
  * Packs a list "CIDR, address, ..." into "buf" of npmtoken_cidr_size()
- * bytes, a form that is position-independent and may be copied.
+ * bytes.  The result has no pointers and may be copied.
+ *
  * Returns the bytes used, or NGX_ERROR if an entry is not exactly an address
- * or an address with a prefix length in range: a list is never made wider by
- * guessing.  Host bits are masked, as npm accepts them.  An IPv4-mapped IPv6
- * entry is an error, since its owner may have meant either.
+ * or an address with a prefix length in range.  A guess could widen the list.
+ * npm accepts host bits, so they are masked.  An IPv4-mapped IPv6 entry is an
+ * error, since its owner may have meant either.
  */
 ssize_t npmtoken_cidr_pack(ngx_str_t *list, u_char *buf);
 
@@ -38,8 +39,9 @@ ngx_int_t npmtoken_cidr_match(u_char *ranges, size_t len,
     struct sockaddr *sockaddr);
 
 /*
- * NGX_OK if each of the packed ranges is within one of the others "outer",
- * NGX_DECLINED if not: those together may hold what none of them does alone.
+ * NGX_OK if each of the packed ranges is within a single range of "outer",
+ * else NGX_DECLINED.  A range that only two of "outer" cover together is
+ * declined, too.
  */
 ngx_int_t npmtoken_cidr_within(u_char *ranges, size_t len, u_char *outer,
     size_t outer_len);

@@ -46,8 +46,8 @@ npmtoken_digest_method(void)
     static EVP_MD  *md;
 
     /*
-     * EVP_sha512() would search the providers at each digest.  What is
-     * fetched is never freed: the process keeps it.
+     * With EVP_sha512() each digest would search the providers.  The method
+     * is fetched once per process and never freed.
      */
 
     if (md == NULL) {

@@ -15,14 +15,14 @@
 /* lowercase hex SHA-512: npm's own "key" of a token */
 #define NPMTOKEN_KEY_LEN        128
 
-/* the only form of a key that appears in prose */
+/* the only part of a key that appears in logs and answers */
 #define NPMTOKEN_SHORT_KEY_LEN  8
 
 
-/* how a worker finds a token in the cache without paying for SHA-512 */
+/* finds a token in the cache without the cost of SHA-512 */
 #define NPMTOKEN_TAG_LEN        16
 
-/* of the secret under which tags are made */
+/* the length of the secret that tags are made with */
 #define NPMTOKEN_SECRET_LEN     16
 
 
@@ -33,8 +33,8 @@
 ngx_int_t npmtoken_digest_key(ngx_str_t *token, u_char *key);
 
 /*
- * Writes NPMTOKEN_TAG_LEN bytes to "tag": SipHash-2-4 with 128 bits, which
- * nobody without the secret can make collide.
+ * Writes NPMTOKEN_TAG_LEN bytes to "tag": SipHash-2-4 with 128 bits.  Nobody
+ * who does not know the secret can find two tokens with the same tag.
  */
 void npmtoken_digest_tag(ngx_str_t *token, u_char *secret, u_char *tag);
 

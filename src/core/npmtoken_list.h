@@ -1,6 +1,6 @@
 
 /*
- * A list "entry, entry, ...", as fields of a record have them.
+ * A list "entry, entry, ..." in a field of a record.
  */
 
 
@@ -13,9 +13,9 @@
 
 
 /*
- * Sets "entry" to the slice of the list up to its first comma, without the
- * blanks around it, and takes that off "rest".  Returns NGX_OK, or NGX_DONE
- * if it was the last one.  An empty list has one entry, which is empty.
+ * Sets "entry" to the first entry of "rest", without the blanks around it, and
+ * moves "rest" behind its comma.  Returns NGX_OK, or NGX_DONE for the last
+ * entry.  An empty list has one entry, an empty one.
  *
  *     rest = *list;
  *

@@ -2,10 +2,10 @@
 /*
  * Method and URIs -> what the request asks of the registry.
  *
- * GET, HEAD and OPTIONS read, everything else writes, but for the exceptions
- * of the one table below.  A registry may understand a path in its own way:
- * so an exception has to match to the letter, and in both spellings.  When
- * in doubt the answer is the worse one.
+ * GET, HEAD and OPTIONS read; every other method writes.  The one table below
+ * has the exceptions.  A registry may understand a path in its own way, so an
+ * exception must match exactly, in both spellings of the path.  In doubt the
+ * class is the worse one.
  */
 
 
@@ -19,8 +19,8 @@
  * What a {variable} of a path may stand for:
  *
  *   {name}, {rev}  one segment
- *   {package}      a package name; the "/" of a scoped one is encoded, but
- *                  need not be in the path of a subject
+ *   {package}      a package name; the "/" of a scoped one must be encoded in
+ *                  an exception, and may be in a subject
  *   {file}         one segment: a file of that package
  *   {token}        the bearer's own token, to the end of the path
  */
@@ -45,8 +45,8 @@ typedef struct {
     u_char               *start;    /* behind the base */
     u_char               *last;
     ngx_uint_t            raw;      /* as in the request line: still encoded */
-    ngx_str_t            *package;  /* of a subject: where {package} goes to,
-                                       with room for any; else NULL */
+    ngx_str_t            *package;  /* of a subject: {package} is copied
+                                       there; else NULL */
 } npmtoken_path_t;
 
 
@@ -78,17 +78,17 @@ static ngx_uint_t npmtoken_operation_is(u_char *p, size_t len, char *name);
 static size_t npmtoken_operation_secret_len(u_char *p, u_char *last);
 
 
-/* the exceptions: everything that is better than its method says */
+/* the exceptions: requests of a better class than that of their method */
 
 static npmtoken_exception_t  npmtoken_exceptions[] = {
 
-    /* login, adduser: the password stands in the body */
+    /* login, adduser: the password is in the body */
 
     { ngx_string("PUT"),
       ngx_string("-/user/org.couchdb.user:{name}"),
       ngx_null_string, NPMTOKEN_OP_SESSION },
 
-    /* login of a name that exists: read it, then write that revision */
+    /* login to a name that exists: read it, then write that revision */
 
     { ngx_string("GET"),
       ngx_string("-/user/org.couchdb.user:{name}"),
@@ -98,13 +98,13 @@ static npmtoken_exception_t  npmtoken_exceptions[] = {
       ngx_string("-/user/org.couchdb.user:{name}/-rev/{rev}"),
       ngx_null_string, NPMTOKEN_OP_SESSION },
 
-    /* login by the browser */
+    /* login with a browser */
 
     { ngx_string("POST"),
       ngx_string("-/v1/login"),
       ngx_null_string, NPMTOKEN_OP_SESSION },
 
-    /* publishing from a CI system: the bearer is that system's own */
+    /* publishing from a CI system: the bearer token is that system's own */
 
     { ngx_string("POST"),
       ngx_string("-/npm/v1/oidc/token/exchange/package/{package}"),
@@ -120,7 +120,7 @@ static npmtoken_exception_t  npmtoken_exceptions[] = {
       ngx_string("-/ping"),
       ngx_null_string, NPMTOKEN_OP_SESSION },
 
-    /* audit, and each install: questions too long for a URI */
+    /* audit, and each install: a read that is too long for a URI */
 
     { ngx_string("POST"),
       ngx_string("-/npm/v1/security/advisories/bulk"),
@@ -145,8 +145,8 @@ static npmtoken_exception_t  npmtoken_exceptions[] = {
 
 
 /*
- * The writes that are about one package, as clients send them.  A token that
- * may change some packages only can make no others.
+ * The writes to one package, as clients send them.  A token that is limited to
+ * some packages can make no other write.
  */
 
 static npmtoken_subject_t  npmtoken_subjects[] = {
@@ -171,7 +171,7 @@ static npmtoken_subject_t  npmtoken_subjects[] = {
     { ngx_string("POST"), ngx_string("-/package/{package}/trust") },
     { ngx_string("DELETE"), ngx_string("-/package/{package}/trust/{name}") },
 
-    /* publish, to be approved */
+    /* publish that awaits approval */
 
     { ngx_string("POST"), ngx_string("-/stage/package/{package}") },
 
@@ -200,7 +200,7 @@ npmtoken_operation_class(npmtoken_request_t *req)
     op = npmtoken_operation_reads(&req->method) ? NPMTOKEN_OP_READ
                                                 : NPMTOKEN_OP_WRITE;
 
-    /* most requests are about packages and end here */
+    /* most requests are about packages, and end here */
 
     if (req->target.len < req->base.len
         || !npmtoken_operation_special(req->target.data + req->base.len,
@@ -212,7 +212,7 @@ npmtoken_operation_class(npmtoken_request_t *req)
 
     target = npmtoken_operation_path(req, &path, op);
 
-    /* no exception is worse than what the method says */
+    /* an exception never makes the class worse than the method does */
 
     if (target == op) {
         return op;
@@ -242,7 +242,7 @@ npmtoken_operation_reads(ngx_str_t *method)
 }
 
 
-/* whether it stands where the registry has its own: so do all exceptions */
+/* whether the path is one of the registry's own, as all exceptions are */
 
 static ngx_uint_t
 npmtoken_operation_special(u_char *p, size_t len)
@@ -366,7 +366,7 @@ npmtoken_operation_match(npmtoken_request_t *req, npmtoken_path_t *path,
 }
 
 
-/* returns the end of what the variable stands for, or NULL */
+/* returns the end of the text that the variable matches, or NULL */
 
 static u_char *
 npmtoken_operation_variable(npmtoken_request_t *req, u_char *variable,
@@ -396,7 +396,7 @@ npmtoken_operation_named(u_char *p, npmtoken_path_t *path)
     u_char            buf[NPMTOKEN_PACKAGE_MAX];
     npmtoken_path_t   rest;
 
-    /* raw, the slash of a scope has to be encoded, as npm sends it */
+    /* npm encodes the slash of a scope; a raw path must have it so */
 
     if (path->package == NULL
         && path->raw && ngx_strlchr(p, path->last, '/'))
@@ -415,7 +415,7 @@ npmtoken_operation_named(u_char *p, npmtoken_path_t *path)
 
     if (path->package) {
 
-        /* a package may be called so, but these paths are the registry's */
+        /* "-" is a valid package name, but these paths are the registry's */
 
         if (len == 1 && buf[0] == '-') {
             return NULL;
@@ -430,8 +430,8 @@ npmtoken_operation_named(u_char *p, npmtoken_path_t *path)
 
 
 /*
- * The name that npm gives to a file: the package's, without the scope, and a
- * version, which begins with a digit.  There is nothing in it to encode.
+ * npm names a file PACKAGE-VERSION: the package without its scope, and a
+ * version, which begins with a digit.  Nothing in it needs encoding.
  */
 
 static u_char *
@@ -461,8 +461,8 @@ npmtoken_operation_file(u_char *p, npmtoken_path_t *path)
 
 
 /*
- * One segment that no registry can take for anything but itself, whether it
- * decodes it or not.
+ * One segment that means the same to every registry, whether it decodes the
+ * segment or not.
  */
 
 static u_char *
@@ -519,9 +519,9 @@ npmtoken_operation_segment(u_char *p, npmtoken_path_t *path)
 
 
 /*
- * A token may hold slashes, and npm encodes what it likes: only the decoded
- * rest of the path counts.  Dot and empty segments of the raw spelling are
- * there in the decoded one as well.
+ * A token may contain slashes, and npm encodes some characters and not
+ * others, so the decoded rest of the path is compared.  A dot segment or an
+ * empty one in the raw path is also in the decoded one.
  */
 
 static u_char *
@@ -592,7 +592,7 @@ npmtoken_operation_canonical(ngx_str_t *token)
 }
 
 
-/* steps over one character, decoding it once; NULL if it is not valid */
+/* decodes one character, once; returns its end, or NULL if it is not valid */
 
 static u_char *
 npmtoken_operation_decode(u_char *p, u_char *last, u_char *ch)
@@ -666,7 +666,7 @@ npmtoken_operation_subject(npmtoken_request_t *req, u_char *buf,
 
     ngx_str_null(name);
 
-    /* with an override nobody knows what the method is */
+    /* with an override the method is not known */
 
     if (req->override
         || npmtoken_operation_target(req, &path) != NGX_OK
@@ -718,9 +718,9 @@ npmtoken_operation_about(npmtoken_request_t *req, npmtoken_path_t *path,
 
 
 /*
- * Takes the first segment off the path, or the first two where the first is
- * but a scope, and writes it decoded to "buf".  Returns the length, or 0 if
- * it does not decode or is longer than a package name may be.
+ * Takes the first segment off the path, or the first two if the first is only
+ * a scope, and writes them decoded to "buf".  Returns the length, or 0 if they
+ * do not decode or are longer than a package name may be.
  */
 
 static size_t
@@ -770,9 +770,10 @@ npmtoken_operation_take(npmtoken_path_t *path, u_char *buf)
 
 
 /*
- * Anything behind a segment "token" that comes after a "user" or "tokens" is
- * taken for a secret, whatever dot segments, parameters or slashes are in
- * between and however often it is encoded: rather too much than too little.
+ * Everything after a segment "token" that follows a segment "user" or "tokens"
+ * counts as a secret, whatever dot segments, parameters or slashes stand
+ * between them, and however often it is encoded.  Hiding too much is better
+ * than hiding too little.
  */
 
 ngx_int_t

@@ -13,7 +13,7 @@
 #include "npmtoken_package.h"
 
 
-/* from the best to the worst: of two spellings the greater class wins */
+/* from the best class to the worst: of two spellings the greater one counts */
 
 typedef enum {
     NPMTOKEN_OP_SESSION = 0,
@@ -31,16 +31,16 @@ typedef struct {
                                          without the query */
     ngx_str_t             uri;        /* decoded and normalised path */
     ngx_str_t             args;       /* raw query, without "?" */
-    ngx_str_t             base;       /* where the registry is mounted,
-                                         begins and ends with "/" */
+    ngx_str_t             base;       /* the registry's path, begins and
+                                         ends with "/" */
     ngx_str_t             token;      /* the bearer's, or empty */
-    unsigned              override:1; /* a method-override header is there */
+    unsigned              override:1; /* has a method-override header */
 } npmtoken_request_t;
 
 
 /*
- * The class of a request: the worse of what "target" and "uri" say.
- * Everything not known to be better is a write.
+ * The class of a request: the worse of those that "target" and "uri" give.  A
+ * request that is not known to be better is a write.
  */
 npmtoken_op_e npmtoken_operation_class(npmtoken_request_t *req);
 
@@ -48,27 +48,27 @@ npmtoken_op_e npmtoken_operation_class(npmtoken_request_t *req);
 ngx_str_t *npmtoken_operation_name(npmtoken_op_e op);
 
 /*
- * The package a request is about.  "buf" is of NPMTOKEN_PACKAGE_MAX bytes
- * and holds the decoded name; "name" is set to point into it, and is empty
- * where there is no package or its name is not one by npm's grammar.
+ * The package that a request is about.  "buf" is of NPMTOKEN_PACKAGE_MAX bytes;
+ * the decoded name is written there, and "name" points to it.  "name" is empty
+ * if there is no package, or if npm's grammar does not allow its name.
  */
 void npmtoken_operation_package(npmtoken_request_t *req, u_char *buf,
     ngx_str_t *name);
 
 /*
- * The package that a write is about, where it is about one and nothing else,
- * and both spellings say so.  "buf" is of NPMTOKEN_PACKAGE_MAX bytes, and
- * "name" is set to point into it.  Returns NGX_OK; NGX_DECLINED, with an
- * empty name, for all that is not known to be such a write.
+ * The package of a write that is about one package and nothing else, if both
+ * spellings agree on it.  "buf" is of NPMTOKEN_PACKAGE_MAX bytes, and "name"
+ * points into it.  Returns NGX_OK, or NGX_DECLINED, with an empty name, for
+ * every other request.
  */
 ngx_int_t npmtoken_operation_subject(npmtoken_request_t *req, u_char *buf,
     ngx_str_t *name);
 
 /*
- * Logging out and revoking put a token into the path.  Finds it in a raw
- * path or a request line, whatever the base and however it is spelt, and
- * sets "secret" to the slice of "line" where it stands, percent-encoding
- * and all.  Returns NGX_OK, or NGX_DECLINED where there is none.
+ * Finds the token that a logout or a revocation puts into the path.  "line" is
+ * a raw path or a request line, with any base and any spelling.  Sets "secret"
+ * to the slice of "line" that is the token, still percent-encoded.  Returns
+ * NGX_OK, or NGX_DECLINED if there is none.
  */
 ngx_int_t npmtoken_operation_secret(ngx_str_t *line, ngx_str_t *secret);
 

@@ -2,7 +2,7 @@
 /*
  * Names of packages and of scopes, and lists of them.
  *
- * A packed list is made of names, each with its length in the byte before it.
+ * A packed list is a sequence of names; the byte before each is its length.
  */
 
 
@@ -52,7 +52,7 @@ npmtoken_package_check(u_char *p, size_t len)
 static ngx_int_t
 npmtoken_package_scope(u_char *p, size_t len)
 {
-    /* there is room for the shortest of packages behind it */
+    /* a scope leaves room for a package name of one character */
 
     if (len == 0 || len > NPMTOKEN_PACKAGE_MAX - 2 || *p != '@') {
         return NGX_DECLINED;
@@ -65,7 +65,7 @@ npmtoken_package_scope(u_char *p, size_t len)
 static ngx_int_t
 npmtoken_package_part(u_char *p, u_char *last)
 {
-    /* what encodeURIComponent() leaves: A-Za-z0-9-_.!~*'() */
+    /* the characters that encodeURIComponent() keeps: A-Za-z0-9-_.!~*'() */
 
     static uint32_t  chars[] = {
         0x00000000, 0x03ff6782, 0x87fffffe, 0x47fffffe,
@@ -141,7 +141,7 @@ npmtoken_package_pack_entry(ngx_str_t *entry, npmtoken_package_e kind,
     rc = (kind == NPMTOKEN_PACKAGE_NAMES) ? npmtoken_package_check(p, len)
                                           : npmtoken_package_scope(p, len);
 
-    /* old packages may have a star in it, but it would be meant as more */
+    /* old package names may have a "*", but here it would mean a pattern */
 
     if (rc != NGX_OK || ngx_strlchr(p, p + len, '*') != NULL) {
         return NGX_ERROR;

@@ -25,7 +25,7 @@ typedef enum {
 /* NGX_OK if this is a package name by npm's grammar, else NGX_DECLINED */
 ngx_int_t npmtoken_package_check(u_char *p, size_t len);
 
-/* the part of a package name behind the scope, or all of it */
+/* the part of a package name after its scope; all of it without one */
 void npmtoken_package_base(ngx_str_t *name, ngx_str_t *base);
 
 /* the most bytes that a list may need when packed */
@@ -33,9 +33,9 @@ void npmtoken_package_base(ngx_str_t *name, ngx_str_t *base);
 
 /*
  * Packs a list "name, name, ..." into "buf" of npmtoken_package_size()
- * bytes, a form that is position-independent and may be copied.  Returns the
- * bytes used, or NGX_ERROR if an entry is not exactly a name of this kind, or
- * has a "*" in it.
+ * bytes.  The result has no pointers and may be copied.  Returns the bytes
+ * used, or NGX_ERROR if an entry is not exactly a name of this kind or has a
+ * "*".
  */
 ssize_t npmtoken_package_pack(ngx_str_t *list, npmtoken_package_e kind,
     u_char *buf);
@@ -52,8 +52,8 @@ ssize_t npmtoken_package_pack(ngx_str_t *list, npmtoken_package_e kind,
 u_char *npmtoken_package_next(u_char *p, ngx_str_t *name);
 
 /*
- * NGX_OK if the name of a package is in a packed list of names, or its scope
- * in one of scopes; NGX_DECLINED if not.  Case matters.
+ * NGX_OK if a packed list of names has the package, or a packed list of scopes
+ * has its scope; else NGX_DECLINED.  Case matters.
  */
 ngx_int_t npmtoken_package_match(u_char *list, size_t len,
     npmtoken_package_e kind, ngx_str_t *name);

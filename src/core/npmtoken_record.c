@@ -16,16 +16,16 @@
 #define NPMTOKEN_RECORD_TEXT_MAX   1024
 #define NPMTOKEN_RECORD_TOKEN_MAX  64
 
-/* the length of a packed list has 16 bits */
+/* the record has 16 bits for the length of a packed list */
 #define NPMTOKEN_RECORD_NAMES_MAX  65535
 
-/* 9999-12-31T23:59:59Z; what is later was written in milliseconds */
+/* 9999-12-31T23:59:59Z; a later time was meant as milliseconds */
 #define NPMTOKEN_RECORD_TIME_MAX   253402300799LL
 
 
 /*
- * Gives NGX_OK, or NGX_ERROR if the value is not of the field's form; then
- * it leaves the record as it was.
+ * Returns NGX_OK, or NGX_ERROR if the value does not have the field's form; the
+ * record is not changed then.
  */
 
 typedef ngx_int_t (*npmtoken_field_pt)(npmtoken_record_t *record,
@@ -77,9 +77,9 @@ static ngx_int_t npmtoken_record_digits(u_char *p, u_char *last);
 
 
 /*
- * The one table of fields; section "The Redis schema" of the README begins
- * each form with the same words.  In this order the fields are taken: the
- * first as they stand in the block.
+ * The one table of fields.  Section "The Redis schema" of the README begins
+ * each form with the same words.  The fields are parsed in this order; the
+ * first ones are stored behind the structure, in this order as well.
  */
 
 static npmtoken_known_field_t  npmtoken_known_fields[] = {
@@ -174,7 +174,7 @@ npmtoken_record_parse(npmtoken_record_t *record, npmtoken_field_t *fields,
             continue;
         }
 
-        /* given twice, or not known: it might be a restriction */
+        /* a field that is there twice, or not known, may be a restriction */
 
         if (bad == NULL && !npmtoken_record_extra(&fields[i].name)) {
             bad = &fields[i];
@@ -249,7 +249,7 @@ npmtoken_record_user_field(npmtoken_record_t *record, ngx_str_t *value)
         return NGX_ERROR;
     }
 
-    /* it becomes a header's value: a line break in it would be one more */
+    /* it becomes a header's value: a line break would add another header */
 
     for (i = 0; i < value->len; i++) {
         if (value->data[i] <= 0x20 || value->data[i] >= 0x7f) {
@@ -405,7 +405,7 @@ npmtoken_record_revoked_at(npmtoken_record_t *record, ngx_str_t *value)
         return NGX_ERROR;
     }
 
-    /* whenever that is: a time to come is no permission */
+    /* a time in the future revokes as well: it permits nothing until then */
 
     record->revoked = 1;
 
@@ -550,7 +550,7 @@ npmtoken_record_time(ngx_str_t *value)
 }
 
 
-/* the digits of a date have been seen to be digits: are they in range? */
+/* whether the numbers of a date are in range; all of them are digits */
 
 static ngx_int_t
 npmtoken_record_calendar(u_char *p)

@@ -17,13 +17,13 @@
 
 /*
  * The largest record that is read: the bytes of the reply to HGETALL in RESP2,
- * and its elements, names and values each counted.  A larger one is bad.  A
- * record has 12 known fields, the rest is for x_ ones.
+ * and its elements, each name and each value being one.  A larger record is
+ * bad.  Most of the elements are room for x_ fields.
  */
 #define NPMTOKEN_RECORD_MAX           65536
 #define NPMTOKEN_RECORD_MAX_ELEMENTS  1024
 
-/* expires_at and vanishes_at of a token that does not */
+/* expires_at or vanishes_at of a token that never does */
 #define NPMTOKEN_NEVER     INT64_MAX
 
 
@@ -35,20 +35,20 @@ typedef struct {
 
 /*
  * What Redis says about one token.  The record is one block of "size" bytes
- * without pointers: it may be copied, also into shared memory.  The account
- * name and the packed lists (npmtoken_cidr.h, npmtoken_package.h) stand behind
- * the structure.
+ * without pointers, so it may be copied, also into shared memory.  The account
+ * name and the packed lists (npmtoken_cidr.h, npmtoken_package.h) follow the
+ * structure.
  */
 
 typedef struct {
     int64_t               expires_at;    /* seconds since the epoch */
-    int64_t               vanishes_at;   /* the same, by the key's TTL: set by
-                                            whoever asked for that */
+    int64_t               vanishes_at;   /* the same, by the key's TTL; set by
+                                            the caller that asked for it */
     uint32_t              size;          /* of the whole block */
     uint32_t              ranges_len;
     uint16_t              user_len;      /* 0: no name */
     unsigned              readonly:1;
-    unsigned              limited:1;     /* only from the ranges */
+    unsigned              limited:1;     /* good from the ranges alone */
     unsigned              revoked:1;
     unsigned              protected:1;
     unsigned              bad:1;
@@ -60,7 +60,7 @@ typedef struct {
 } npmtoken_record_t;
 
 
-/* whether there is a day on which it expires or vanishes */
+/* whether it ever expires or vanishes */
 #define npmtoken_record_ends(record)                                          \
     ((record)->expires_at != NPMTOKEN_NEVER                                   \
      || (record)->vanishes_at != NPMTOKEN_NEVER)
@@ -83,10 +83,10 @@ size_t npmtoken_record_size(npmtoken_field_t *fields, ngx_uint_t nfields);
 /*
  * Makes a record in "record", of npmtoken_record_size() bytes.
  *
- * Never fails: where a field does not parse or is not known (and does not
- * begin with "x_"), the record is marked bad, and the first such field is
- * returned for the log; else NULL is.  The other fields count all the same,
- * since "revoked" is said before "bad record".
+ * Never fails.  If a field does not parse, or is not known and does not begin
+ * with "x_", the record is marked bad, and the first such field is returned for
+ * the log; else NULL is returned.  The other fields still count, since the
+ * verdict "revoked" precedes "bad record".
  *
  * The schema is section "The Redis schema" of the README.
  */
@@ -94,8 +94,8 @@ npmtoken_field_t *npmtoken_record_parse(npmtoken_record_t *record,
     npmtoken_field_t *fields, ngx_uint_t nfields);
 
 /*
- * What a value of the field of that name has to be, in words that may follow
- * "it is not": a constant.  NULL if there is no such field.
+ * The form of the field with that name, in words that can follow "it is not".
+ * A constant; NULL if there is no such field.
  */
 char *npmtoken_record_form(ngx_str_t *name);
 

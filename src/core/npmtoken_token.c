@@ -95,7 +95,7 @@ npmtoken_token_base62(u_char ch)
 }
 
 
-/* of the body alone; six digits hold any CRC-32 */
+/* the checksum covers the body alone; six digits hold any CRC-32 */
 
 static void
 npmtoken_token_checksum(u_char *body, u_char *checksum)

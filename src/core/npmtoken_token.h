@@ -1,7 +1,7 @@
 
 /*
- * A token as npm makes them: "npm_", a body of 30 base62 characters, and 6
- * that are the CRC-32 of the body in base62.
+ * Tokens of npm's form: "npm_", a body of 30 base62 characters, and the CRC-32
+ * of the body as 6 base62 characters.
  */
 
 
@@ -15,21 +15,21 @@
 
 #define NPMTOKEN_TOKEN_LEN     40
 
-/* of a token, what a list of tokens shows: a true prefix, since npm finds a
+/* how much of a token a list shows; it must be a prefix, since npm finds a
    token by it */
 #define NPMTOKEN_TOKEN_SHOWN   8
 
 
 /*
- * Writes a new token of NPMTOKEN_TOKEN_LEN bytes (no NUL) to "token", from
- * the system's CSPRNG, each character as likely as any other.
+ * Writes a new token of NPMTOKEN_TOKEN_LEN bytes (no NUL) to "token".  The
+ * body is from the system's CSPRNG; all characters are equally likely.
  */
 void npmtoken_token_make(u_char *token);
 
 /*
- * NGX_OK: npm's prefix and a checksum that is right.  NGX_ERROR: npm's
- * prefix, and what follows is not 36 base62 characters with the right
- * checksum.  NGX_DECLINED: another kind of token.
+ * NGX_OK: the token has npm's form and the right checksum.  NGX_ERROR: it
+ * begins with "npm_", but has another form or checksum.  NGX_DECLINED: it is
+ * another kind of token.
  */
 ngx_int_t npmtoken_token_check(ngx_str_t *token);
 

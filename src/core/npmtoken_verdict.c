@@ -11,20 +11,20 @@
 #include "npmtoken_verdict.h"
 
 
-/* the most bytes of a fact that a sentence names */
+/* the most bytes of a fact in a sentence */
 #define NPMTOKEN_FACT_MAX  64
 
 
 /*
- * In a sentence "%T" is the token by its short key, "%A" the address and
- * "%E" the date of expiry.
+ * In a sentence "%T" stands for the token with its short key, "%A" for the
+ * address, and "%E" for the date of expiry.
  */
 
 typedef struct {
     npmtoken_reason_t     reason;
     char                 *sentence;
-    char                 *no_key;     /* what is said instead if the token has
-                                         no short key, or NULL */
+    char                 *no_key;     /* the sentence without a short key, or
+                                         NULL: the same */
 } npmtoken_reason_row_t;
 
 
@@ -58,7 +58,7 @@ static npmtoken_reason_row_t  npmtoken_reasons[NPMTOKEN_REASONS] = {
       "%T is unknown or was revoked. "
       "Run npm login, or put a valid token in .npmrc.",
 
-      /* another scheme than Bearer has no key */
+      /* credentials of another scheme than Bearer have no key */
 
       "This registry knows tokens only, not the credentials sent. "
       "Run npm login, or put a valid token in .npmrc." },
@@ -128,7 +128,7 @@ npmtoken_verdict(npmtoken_record_t *record, npmtoken_op_e op,
 {
     if (op == NPMTOKEN_OP_LOGOUT) {
 
-        /* a bad record may have been a protected one */
+        /* the bad field may have been "protected" */
 
         if (record->bad) {
             return NPMTOKEN_BAD_RECORD;
@@ -259,7 +259,7 @@ npmtoken_verdict_fact(u_char *p, u_char *last, char *before, ngx_str_t *fact,
 }
 
 
-/* nothing gets through that would need escaping in a header or in JSON */
+/* replaces each character that a header or JSON would have to escape */
 
 static u_char *
 npmtoken_verdict_append(u_char *p, u_char *last, u_char *text, size_t len)

@@ -32,7 +32,7 @@ typedef enum {
 } npmtoken_reason_e;
 
 
-/* what is known of a reason; the strings are constants */
+/* the facts of a reason; the strings are constants */
 
 typedef struct {
     ngx_str_t             name;        /* in logs, variables and JSON */
@@ -41,7 +41,7 @@ typedef struct {
 } npmtoken_reason_t;
 
 
-/* what a sentence may name; an empty string is a fact not known */
+/* what a sentence may name; an empty string: not known */
 
 typedef struct {
     ngx_str_t             short_key;
@@ -58,27 +58,26 @@ npmtoken_reason_t *npmtoken_verdict_reason(npmtoken_reason_e reason);
 
 /*
  * Judges a request whose record is known.  "now" is in seconds since the
- * epoch.  Logging out passes whatever state the token is in, unless the
- * record is bad or protected.
+ * epoch.  A token in any state may log itself out, unless its record is bad or
+ * protected.
  *
- * A write by a token that is confined to some packages gives NPMTOKEN_PACKAGE
- * if nothing else is said against it; whether the package is one of these is
- * for npmtoken_verdict_package() to say.
+ * NPMTOKEN_PACKAGE means: the token is confined to some packages, and nothing
+ * else forbids this write.  npmtoken_verdict_package() then decides.
  */
 npmtoken_reason_e npmtoken_verdict(npmtoken_record_t *record,
     npmtoken_op_e op, struct sockaddr *sockaddr, int64_t now);
 
 /*
- * NPMTOKEN_ALLOW if the package is one that the token is confined to, else
- * NPMTOKEN_PACKAGE.  An empty name is no package.
+ * NPMTOKEN_ALLOW if the token may write to the package, else NPMTOKEN_PACKAGE.
+ * An empty name is no package.
  */
 npmtoken_reason_e npmtoken_verdict_package(npmtoken_record_t *record,
     ngx_str_t *package);
 
 /*
- * Writes what a person is told to "buf" of NPMTOKEN_SENTENCE_MAX bytes:
- * printable ASCII without quotes and backslashes, so that it may stand in a
- * header and in JSON as it is.  Returns the end of what was written.
+ * Writes the sentence for a person to "buf" of NPMTOKEN_SENTENCE_MAX bytes.  It
+ * is printable ASCII without quotes and backslashes, so a header and JSON take
+ * it as it is.  Returns its end.
  */
 u_char *npmtoken_verdict_sentence(npmtoken_reason_e reason,
     npmtoken_facts_t *facts, u_char *buf);
