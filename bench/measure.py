@@ -541,7 +541,7 @@ def coalescing(bench):
             nginx = bench.nginx(
                 'coalescing-%d-%d' % (workers, conns), workers=workers,
                 pin=False, **bench.store(
-                    lookup_queue=20000, lookup_timeout='20s',
+                    lookup_timeout='20s',
                     revocation_bound='60s'))
 
             # its feed is up, and its connections are: the token is unknown

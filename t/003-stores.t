@@ -322,6 +322,7 @@ GET  /pkg  npm_other  401  unknown
         connect_timeout  1500ms;
         lookup_timeout   2s;
         lookup_queue     5;
+        lookup_share     2;
         prefix           my:;
     }
 --- config eval: $::location

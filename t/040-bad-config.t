@@ -282,6 +282,7 @@ my %store = (
     connect_timeout      => '1s',
     lookup_timeout       => '1s',
     lookup_queue         => '10',
+    lookup_share         => '5',
     prefix               => 'a:',
 );
 
@@ -304,6 +305,8 @@ for (
       '0', '0s', '-1s', 'never', 'off', '""' ],
     [ 'lookup_queue', 'must be a number over 0',
       '0', '-1', '1k', 'many', '""', '1.5', '99999999999999999999' ],
+    [ 'lookup_share', 'must be a number over 0',
+      '0', '-1', '1k', '25%', '""', '1.5', '99999999999999999999' ],
     [ 'prefix', 'must be 1 to 128 printable characters',
       '""', '"a b"', '"a\r"', '"a\n"', '"a\t"', "\xc3\xa9", 'x' x 129 ],
     [ 'redis_user', 'must be a name', '""' ],
@@ -320,8 +323,14 @@ for (
 
 is_good(store => "$redis $_;") for (
     'connect_timeout 1ms', 'lookup_timeout 1m', 'lookup_queue 1',
+    'lookup_queue 4; lookup_share 4',
     'prefix ' . 'x' x 128, 'prefix :',
 );
+
+is_bad(store => "$redis lookup_queue 4; lookup_share 5;",
+       '"lookup_share" 5 is more than "lookup_queue" 4', '"main"');
+is_bad(store => "$redis lookup_share 1025;",
+       '"lookup_share" 1025 is more than "lookup_queue" 1024');
 
 
 # where Redis is

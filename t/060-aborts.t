@@ -31,6 +31,7 @@ my $nginx = NpmToken::Nginx->new(
         redis unix:${\$redis->socket};
         lookup_timeout 8s;
         lookup_queue ${\QUEUE};
+        lookup_share ${\QUEUE};
     }
 _EOC_
     server => <<"_EOC_",

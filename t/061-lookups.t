@@ -1,4 +1,4 @@
-# Look-ups: one for a token however many ask, a bound on those who wait, a
+# Look-ups: one for a token however many ask, a bound on how many there are, a
 # time-out, and a connection that is lost in the middle.
 #
 # Nothing of this depends on the protocol of the client.
@@ -134,7 +134,7 @@ subtest 'one look-up for a token, however many ask' => sub {
 
 subtest 'different tokens share the pipeline' => sub {
     my $nginx = start(
-        http => store('lookup_timeout 8s;'),
+        http => store('lookup_timeout 8s; lookup_share 400;'),
         level => 'debug',
     );
 
@@ -155,7 +155,7 @@ subtest 'different tokens share the pipeline' => sub {
 
 subtest 'lookup_queue: one too many is refused at once' => sub {
     my $nginx = start(
-        http => store('lookup_timeout 8s; lookup_queue 3;'),
+        http => store('lookup_timeout 8s; lookup_queue 2; lookup_share 2;'),
         level => 'debug',
     );
 
@@ -167,7 +167,7 @@ subtest 'lookup_queue: one too many is refused at once' => sub {
 
     wait_for { waited($nginx) == 3 } 'waiting requests';
 
-    for ($token, 'npm_y') {
+    for ('npm_y', 'npm_z') {
         my $r = get($nginx, $_);
 
         is($r->{status}, 503, 'refused');

@@ -248,3 +248,35 @@ npmtoken_cidr_range_within(u_char *range, u_char *outer)
 
     return ngx_memcmp(addr, &outer[2], len) == 0 ? NGX_OK : NGX_DECLINED;
 }
+
+
+void
+npmtoken_cidr_network(struct sockaddr *sockaddr, u_char *network)
+{
+    struct sockaddr_in   *sin;
+    struct sockaddr_in6  *sin6;
+
+    ngx_memzero(network, NPMTOKEN_NETWORK_LEN);
+
+    switch (sockaddr->sa_family) {
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) sockaddr;
+
+        network[10] = 0xff;
+        network[11] = 0xff;
+        ngx_memcpy(&network[12], &sin->sin_addr, 4);
+        break;
+
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sockaddr;
+
+        ngx_memcpy(network, &sin6->sin6_addr,
+                   IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr) ? 16 : 8);
+        break;
+
+    default:
+        network[0] = 0xff;
+        break;
+    }
+}

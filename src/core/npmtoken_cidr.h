@@ -15,6 +15,9 @@
 /* the most bytes that one entry of a list takes when packed */
 #define NPMTOKEN_CIDR_PACKED_MAX  18
 
+/* bytes of what npmtoken_cidr_network() says */
+#define NPMTOKEN_NETWORK_LEN      16
+
 
 /* the most bytes that a list may need when packed */
 size_t npmtoken_cidr_size(ngx_str_t *list);
@@ -45,6 +48,14 @@ ngx_int_t npmtoken_cidr_match(u_char *ranges, size_t len,
  */
 ngx_int_t npmtoken_cidr_within(u_char *ranges, size_t len, u_char *outer,
     size_t outer_len);
+
+/*
+ * Whom an address counts as where clients have shares, NPMTOKEN_NETWORK_LEN
+ * bytes in "network".  An IPv4 address is itself, in its IPv4-mapped form,
+ * also if it came so.  An IPv6 address is its /64, which one client has as a
+ * whole.  All others (AF_UNIX) are one, ff00::, which no client can have.
+ */
+void npmtoken_cidr_network(struct sockaddr *sockaddr, u_char *network);
 
 
 #endif /* _NPMTOKEN_CIDR_H_INCLUDED_ */

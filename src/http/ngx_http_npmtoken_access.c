@@ -347,7 +347,9 @@ ngx_http_npmtoken_ask(ngx_http_request_t *r,
     ctx->waiter.handler = ngx_http_npmtoken_wake;
     ctx->waiter.data = r;
 
-    return ngx_http_npmtoken_store_ask(store, ctx->tag, key, &ctx->waiter);
+    return ngx_http_npmtoken_store_ask(store, ctx->tag, key,
+                                       r->connection->sockaddr,
+                                       &ctx->waiter);
 }
 
 

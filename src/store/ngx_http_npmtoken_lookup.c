@@ -9,6 +9,11 @@
  * waited have gone: its replies are still to be taken from the pipeline.
  * The timer is the only thing that ends a wait if Redis is silent, so it is
  * not cancelable: a worker that exits gracefully waits for it.
+ *
+ * Look-ups are counted, not who waits for them: those are memory of requests,
+ * which nginx bounds.  A client makes as many look-ups as it invents tokens,
+ * so those for tokens of which the cache has no record are counted apart, and
+ * by address; an address is known here only while it has some.
  */
 
 
@@ -19,11 +24,33 @@
     ((conf)->cache ? (conf)->cache->sh->proof : NULL)
 
 
+/* seconds between two lines of a kind that clients can cause */
+#define NGX_HTTP_NPMTOKEN_LOG_PAUSE  5
+
+
+/* a line that is not written each time */
+
+typedef struct {
+    time_t                         next;       /* not before */
+    ngx_uint_t                     omitted;
+} ngx_http_npmtoken_seldom_t;
+
+
+/* an address that has look-ups for tokens of which there is no record */
+
+typedef struct {
+    ngx_str_node_t                 sn;         /* by network */
+    ngx_uint_t                     lookups;
+    u_char                         network[NPMTOKEN_NETWORK_LEN];
+} ngx_http_npmtoken_asker_t;
+
+
 struct ngx_http_npmtoken_lookup_s {
     ngx_str_node_t                 sn;         /* by key */
     ngx_queue_t                    queue;      /* by age */
     ngx_queue_t                    waiters;
     ngx_http_npmtoken_lookups_t   *lookups;
+    ngx_http_npmtoken_asker_t     *asker;      /* NULL: of a known token */
     ngx_msec_t                     deadline;
 
     ngx_http_npmtoken_stamp_t      stamp;      /* once it is sent */
@@ -49,7 +76,14 @@ struct ngx_http_npmtoken_lookups_s {
     ngx_rbtree_t                      tree;
     ngx_rbtree_node_t                 sentinel;
     ngx_queue_t                       queue;
-    ngx_uint_t                        waiting;  /* requests */
+    ngx_uint_t                        known;    /* look-ups by what the cache
+                                                   has of their tokens: a
+                                                   record, */
+    ngx_uint_t                        unknown;  /* or none */
+    ngx_rbtree_t                      askers;
+    ngx_rbtree_node_t                 askers_sentinel;
+    ngx_http_npmtoken_seldom_t        queue_full;
+    ngx_http_npmtoken_seldom_t        share_full;
     ngx_event_t                       timer;    /* of the head */
 };
 
@@ -58,9 +92,23 @@ static ngx_http_npmtoken_lookup_t *ngx_http_npmtoken_lookup_join(
     ngx_http_npmtoken_lookups_t *lookups, u_char *key, uint32_t hash);
 static ngx_int_t ngx_http_npmtoken_lookup_hopeless(
     ngx_http_npmtoken_lookups_t *lookups);
+static ngx_int_t ngx_http_npmtoken_lookup_room(
+    ngx_http_npmtoken_lookups_t *lookups, u_char *network);
+static ngx_http_npmtoken_asker_t *ngx_http_npmtoken_lookup_asker(
+    ngx_http_npmtoken_lookups_t *lookups, u_char *network);
+static void ngx_http_npmtoken_lookup_queue_full(
+    ngx_http_npmtoken_lookups_t *lookups, ngx_uint_t n);
+static void ngx_http_npmtoken_lookup_share_full(
+    ngx_http_npmtoken_lookups_t *lookups, u_char *network);
+static ngx_int_t ngx_http_npmtoken_lookup_omit(
+    ngx_http_npmtoken_seldom_t *seldom, ngx_uint_t *omitted);
 static ngx_http_npmtoken_lookup_t *ngx_http_npmtoken_lookup_create(
     ngx_http_npmtoken_lookups_t *lookups, u_char *tag, u_char *key,
-    uint32_t hash);
+    uint32_t hash, u_char *network);
+static ngx_int_t ngx_http_npmtoken_lookup_count(
+    ngx_http_npmtoken_lookup_t *lookup, u_char *network);
+static void ngx_http_npmtoken_lookup_uncount(
+    ngx_http_npmtoken_lookup_t *lookup);
 static void ngx_http_npmtoken_lookup_follow(
     ngx_http_npmtoken_lookups_t *lookups);
 static void ngx_http_npmtoken_lookup_stamp(
@@ -123,6 +171,9 @@ ngx_http_npmtoken_lookups_create(ngx_http_npmtoken_lookup_conf_t *conf)
                     ngx_str_rbtree_insert_value);
     ngx_queue_init(&lookups->queue);
 
+    ngx_rbtree_init(&lookups->askers, &lookups->askers_sentinel,
+                    ngx_str_rbtree_insert_value);
+
     lookups->timer.handler = ngx_http_npmtoken_lookup_timer_handler;
     lookups->timer.data = lookups;
     lookups->timer.log = ngx_cycle->log;
@@ -173,18 +224,10 @@ ngx_http_npmtoken_lookups_destroy(ngx_http_npmtoken_lookups_t *lookups)
 
 ngx_int_t
 ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups, u_char *tag,
-    u_char *key, ngx_http_npmtoken_waiter_t *waiter)
+    u_char *key, u_char *network, ngx_http_npmtoken_waiter_t *waiter)
 {
     uint32_t                     hash;
     ngx_http_npmtoken_lookup_t  *lookup;
-
-    if (lookups->waiting >= lookups->conf->queue) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "npmtoken_store \"%V\": %ui requests wait already, "
-                      "\"lookup_queue\" is full",
-                      &lookups->conf->store, lookups->waiting);
-        return NGX_ERROR;
-    }
 
     hash = ngx_crc32_long(key, NPMTOKEN_KEY_LEN);
 
@@ -192,11 +235,14 @@ ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups, u_char *tag,
 
     if (lookup == NULL) {
 
-        if (ngx_http_npmtoken_lookup_hopeless(lookups)) {
+        if (ngx_http_npmtoken_lookup_hopeless(lookups)
+            || !ngx_http_npmtoken_lookup_room(lookups, network))
+        {
             return NGX_ERROR;
         }
 
-        lookup = ngx_http_npmtoken_lookup_create(lookups, tag, key, hash);
+        lookup = ngx_http_npmtoken_lookup_create(lookups, tag, key, hash,
+                                                 network);
         if (lookup == NULL) {
             return NGX_ERROR;
         }
@@ -204,7 +250,6 @@ ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups, u_char *tag,
 
     waiter->lookup = lookup;
     ngx_queue_insert_tail(&lookup->waiters, &waiter->queue);
-    lookups->waiting++;
 
     return NGX_AGAIN;
 }
@@ -271,9 +316,117 @@ ngx_http_npmtoken_lookup_hopeless(ngx_http_npmtoken_lookups_t *lookups)
 }
 
 
+/* whether one more may be made */
+
+static ngx_int_t
+ngx_http_npmtoken_lookup_room(ngx_http_npmtoken_lookups_t *lookups,
+    u_char *network)
+{
+    ngx_uint_t                  n;
+    ngx_http_npmtoken_asker_t  *asker;
+
+    n = network ? lookups->unknown : lookups->known;
+
+    if (n >= lookups->conf->queue) {
+        ngx_http_npmtoken_lookup_queue_full(lookups, n);
+        return 0;
+    }
+
+    if (network == NULL) {
+        return 1;
+    }
+
+    asker = ngx_http_npmtoken_lookup_asker(lookups, network);
+
+    if (asker && asker->lookups >= lookups->conf->share) {
+        ngx_http_npmtoken_lookup_share_full(lookups, network);
+        return 0;
+    }
+
+    return 1;
+}
+
+
+static ngx_http_npmtoken_asker_t *
+ngx_http_npmtoken_lookup_asker(ngx_http_npmtoken_lookups_t *lookups,
+    u_char *network)
+{
+    ngx_str_t  name;
+
+    name.data = network;
+    name.len = NPMTOKEN_NETWORK_LEN;
+
+    return (ngx_http_npmtoken_asker_t *)
+               ngx_str_rbtree_lookup(&lookups->askers, &name,
+                               ngx_crc32_short(network, NPMTOKEN_NETWORK_LEN));
+}
+
+
+static void
+ngx_http_npmtoken_lookup_queue_full(ngx_http_npmtoken_lookups_t *lookups,
+    ngx_uint_t n)
+{
+    ngx_uint_t  omitted;
+
+    if (ngx_http_npmtoken_lookup_omit(&lookups->queue_full, &omitted)) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "npmtoken_store \"%V\": \"lookup_queue\" is full, %ui "
+                  "look-ups are under way: another one is refused, and %ui "
+                  "have been since this was last logged",
+                  &lookups->conf->store, n, omitted);
+}
+
+
+static void
+ngx_http_npmtoken_lookup_share_full(ngx_http_npmtoken_lookups_t *lookups,
+    u_char *network)
+{
+    size_t      len;
+    u_char      text[NGX_INET6_ADDRSTRLEN];
+    ngx_uint_t  omitted;
+
+    if (ngx_http_npmtoken_lookup_omit(&lookups->share_full, &omitted)) {
+        return;
+    }
+
+    len = ngx_inet6_ntop(network, text, NGX_INET6_ADDRSTRLEN);
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "npmtoken_store \"%V\": \"lookup_share\" of the address "
+                  "%*s is full, %ui look-ups for tokens that are not in the "
+                  "cache are under way: another one is refused, and %ui, of "
+                  "any address, have been since this was last logged",
+                  &lookups->conf->store, len, text, lookups->conf->share,
+                  omitted);
+}
+
+
+/* whether a line is to be left out; if not, how many have been */
+
+static ngx_int_t
+ngx_http_npmtoken_lookup_omit(ngx_http_npmtoken_seldom_t *seldom,
+    ngx_uint_t *omitted)
+{
+    if (ngx_time() < seldom->next) {
+        seldom->omitted++;
+        return 1;
+    }
+
+    *omitted = seldom->omitted;
+
+    seldom->omitted = 0;
+    seldom->next = ngx_time() + NGX_HTTP_NPMTOKEN_LOG_PAUSE;
+
+    return 0;
+}
+
+
 static ngx_http_npmtoken_lookup_t *
 ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
-    u_char *tag, u_char *key, uint32_t hash)
+    u_char *tag, u_char *key, uint32_t hash, u_char *network)
 {
     ngx_http_npmtoken_lookup_t  *lookup;
 
@@ -297,13 +450,18 @@ ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
     lookup->sn.str.len = NPMTOKEN_KEY_LEN;
     lookup->sn.node.key = hash;
 
+    if (ngx_http_npmtoken_lookup_count(lookup, network) != NGX_OK) {
+        ngx_free(lookup);
+        return NULL;
+    }
+
     ngx_http_npmtoken_lookup_follow(lookups);
 
     if (lookups->conn.state != NGX_HTTP_NPMTOKEN_READY) {
         ngx_http_npmtoken_connection_open(&lookups->conn);
 
     } else if (ngx_http_npmtoken_lookup_send(lookup) != NGX_OK) {
-        ngx_free(lookup);
+        ngx_http_npmtoken_lookup_free(lookup);
         return NULL;
     }
 
@@ -314,6 +472,70 @@ ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
     ngx_http_npmtoken_lookup_set_timer(lookups);
 
     return lookup;
+}
+
+
+/* a look-up that is counted is there until it is freed */
+
+static ngx_int_t
+ngx_http_npmtoken_lookup_count(ngx_http_npmtoken_lookup_t *lookup,
+    u_char *network)
+{
+    ngx_http_npmtoken_asker_t    *asker;
+    ngx_http_npmtoken_lookups_t  *lookups;
+
+    lookups = lookup->lookups;
+
+    if (network == NULL) {
+        lookups->known++;
+        return NGX_OK;
+    }
+
+    asker = ngx_http_npmtoken_lookup_asker(lookups, network);
+
+    if (asker == NULL) {
+        asker = ngx_calloc(sizeof(ngx_http_npmtoken_asker_t), ngx_cycle->log);
+        if (asker == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(asker->network, network, NPMTOKEN_NETWORK_LEN);
+
+        asker->sn.str.data = asker->network;
+        asker->sn.str.len = NPMTOKEN_NETWORK_LEN;
+        asker->sn.node.key = ngx_crc32_short(network, NPMTOKEN_NETWORK_LEN);
+
+        ngx_rbtree_insert(&lookups->askers, &asker->sn.node);
+    }
+
+    asker->lookups++;
+    lookup->asker = asker;
+    lookups->unknown++;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_lookup_uncount(ngx_http_npmtoken_lookup_t *lookup)
+{
+    ngx_http_npmtoken_asker_t    *asker;
+    ngx_http_npmtoken_lookups_t  *lookups;
+
+    lookups = lookup->lookups;
+    asker = lookup->asker;
+
+    if (asker == NULL) {
+        lookups->known--;
+        return;
+    }
+
+    lookups->unknown--;
+
+    if (--asker->lookups == 0) {
+        ngx_rbtree_delete(&lookups->askers, &asker->sn.node);
+        ngx_free(asker);
+    }
 }
 
 
@@ -965,7 +1187,6 @@ void
 ngx_http_npmtoken_lookup_forget(ngx_http_npmtoken_waiter_t *waiter)
 {
     if (waiter->lookup) {
-        waiter->lookup->lookups->waiting--;
         waiter->lookup = NULL;
         ngx_queue_remove(&waiter->queue);
     }
@@ -975,6 +1196,7 @@ ngx_http_npmtoken_lookup_forget(ngx_http_npmtoken_waiter_t *waiter)
 static void
 ngx_http_npmtoken_lookup_free(ngx_http_npmtoken_lookup_t *lookup)
 {
+    ngx_http_npmtoken_lookup_uncount(lookup);
     ngx_http_npmtoken_lookup_reset(lookup);
     ngx_free(lookup);
 }

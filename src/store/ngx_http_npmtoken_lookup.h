@@ -12,6 +12,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "npmtoken_digest.h"
+#include "npmtoken_cidr.h"
 #include "npmtoken_record.h"
 #include "ngx_http_npmtoken_connection.h"
 #include "ngx_http_npmtoken_cache.h"
@@ -49,7 +50,8 @@ typedef struct {
     ngx_msec_t                    timeout;
     ngx_msec_t                    connect_timeout;
     ngx_msec_t                    bound;
-    ngx_uint_t                    queue;     /* requests that may wait */
+    ngx_uint_t                    queue;     /* look-ups at a time */
+    ngx_uint_t                    share;     /* of an address in them */
     ngx_http_npmtoken_cache_t    *cache;     /* NULL: off */
     ngx_http_npmtoken_endpoint_t  endpoint;
 } ngx_http_npmtoken_lookup_conf_t;
@@ -64,12 +66,16 @@ void ngx_http_npmtoken_lookups_destroy(ngx_http_npmtoken_lookups_t *lookups);
 
 /*
  * Asks for the record of a key (NPMTOKEN_KEY_LEN digits), which is cached
- * under "tag"; that may be NULL where there is no cache.
+ * under "tag"; that may be NULL where there is no cache.  "network" is whom
+ * the look-up is counted for, by npmtoken_cidr_network(); it is NULL where the
+ * cache has a record of the token, however old, so that no stranger asks.
  * NGX_AGAIN: the waiter will be called, though never from within here.
- * NGX_ERROR: it will not be: too many wait, Redis is away, or no memory.
+ * NGX_ERROR: it will not be: too many look-ups are under way, Redis is away,
+ * or no memory.
  */
 ngx_int_t ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups,
-    u_char *tag, u_char *key, ngx_http_npmtoken_waiter_t *waiter);
+    u_char *tag, u_char *key, u_char *network,
+    ngx_http_npmtoken_waiter_t *waiter);
 
 /* The waiter will not be called; nothing happens if it does not wait. */
 void ngx_http_npmtoken_lookup_forget(ngx_http_npmtoken_waiter_t *waiter);

@@ -42,7 +42,7 @@ static ngx_int_t ngx_http_npmtoken_store_set_cache(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_set_flag(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
-static ngx_int_t ngx_http_npmtoken_store_set_queue(ngx_conf_t *cf,
+static ngx_int_t ngx_http_npmtoken_store_set_number(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_set_prefix(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
@@ -77,8 +77,12 @@ static ngx_http_npmtoken_store_command_t  ngx_http_npmtoken_store_commands[] = {
       offsetof(ngx_http_npmtoken_store_t, lookup.timeout) },
 
     { ngx_string("lookup_queue"),
-      ngx_http_npmtoken_store_set_queue,
+      ngx_http_npmtoken_store_set_number,
       offsetof(ngx_http_npmtoken_store_t, lookup.queue) },
+
+    { ngx_string("lookup_share"),
+      ngx_http_npmtoken_store_set_number,
+      offsetof(ngx_http_npmtoken_store_t, lookup.share) },
 
     { ngx_string("prefix"),
       ngx_http_npmtoken_store_set_prefix,
@@ -142,6 +146,7 @@ ngx_http_npmtoken_store_get(ngx_conf_t *cf, ngx_array_t *stores,
     store->lookup.timeout = NGX_CONF_UNSET_MSEC;
     store->lookup.connect_timeout = NGX_CONF_UNSET_MSEC;
     store->lookup.queue = NGX_CONF_UNSET_UINT;
+    store->lookup.share = NGX_CONF_UNSET_UINT;
     store->lookup.bound = NGX_CONF_UNSET_MSEC;
 
     store->cache_size = NGX_CONF_UNSET_SIZE;
@@ -470,14 +475,14 @@ ngx_http_npmtoken_store_set_flag(ngx_conf_t *cf, ngx_str_t *value,
 
 
 static ngx_int_t
-ngx_http_npmtoken_store_set_queue(ngx_conf_t *cf, ngx_str_t *value,
+ngx_http_npmtoken_store_set_number(ngx_conf_t *cf, ngx_str_t *value,
     void *field)
 {
-    ngx_uint_t  *queue = field;
+    ngx_uint_t  *number = field;
 
     ngx_int_t    n;
 
-    if (*queue != NGX_CONF_UNSET_UINT) {
+    if (*number != NGX_CONF_UNSET_UINT) {
         return ngx_http_npmtoken_store_duplicate(cf);
     }
 
@@ -487,7 +492,7 @@ ngx_http_npmtoken_store_set_queue(ngx_conf_t *cf, ngx_str_t *value,
         return ngx_http_npmtoken_store_invalid(cf, "a number over 0");
     }
 
-    *queue = n;
+    *number = n;
 
     return NGX_OK;
 }
@@ -550,12 +555,22 @@ ngx_http_npmtoken_store_init(ngx_conf_t *cf, ngx_http_npmtoken_store_t *store,
     ngx_conf_init_msec_value(lookup->connect_timeout, 1000);
     ngx_conf_init_msec_value(lookup->bound, 1000);
     ngx_conf_init_uint_value(lookup->queue, 1024);
+    ngx_conf_init_uint_value(lookup->share, ngx_max(lookup->queue / 4, 1));
 
     ngx_conf_init_size_value(store->cache_size, 8 * 1024 * 1024);
     ngx_conf_init_msec_value(store->cache_ttl, 60 * 1000);
     ngx_conf_init_msec_value(store->negative_ttl, 5 * 1000);
     ngx_conf_init_msec_value(store->stale_reads, 0);
     ngx_conf_init_uint_value(store->push, 1);
+
+    if (lookup->share > lookup->queue) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"lookup_share\" %ui is more than \"lookup_queue\" %ui "
+                      "in \"npmtoken_store\" \"%V\" in %s:%ui",
+                      lookup->share, lookup->queue, &store->name,
+                      store->file, store->line);
+        return NGX_ERROR;
+    }
 
     if (ngx_http_npmtoken_store_credentials(cf, store) != NGX_OK
         || ngx_http_npmtoken_store_records(cf, store) != NGX_OK
@@ -777,8 +792,11 @@ ngx_http_npmtoken_store_stale(ngx_http_npmtoken_store_t *store, u_char *tag,
 
 ngx_int_t
 ngx_http_npmtoken_store_ask(ngx_http_npmtoken_store_t *store, u_char *tag,
-    u_char *key, ngx_http_npmtoken_waiter_t *waiter)
+    u_char *key, struct sockaddr *sockaddr, ngx_http_npmtoken_waiter_t *waiter)
 {
+    u_char                     network[NPMTOKEN_NETWORK_LEN];
+    ngx_http_npmtoken_entry_t  entry;
+
     if (store->lookups == NULL) {
         store->lookups = ngx_http_npmtoken_lookups_create(&store->lookup);
 
@@ -787,7 +805,20 @@ ngx_http_npmtoken_store_ask(ngx_http_npmtoken_store_t *store, u_char *tag,
         }
     }
 
-    return ngx_http_npmtoken_lookup(store->lookups, tag, key, waiter);
+    /* that there is none may be known of any token that was made up */
+
+    if (store->lookup.cache
+        && ngx_http_npmtoken_cache_get(store->lookup.cache, tag, &entry)
+           == NGX_OK
+        && entry.u.record.size)
+    {
+        return ngx_http_npmtoken_lookup(store->lookups, tag, key, NULL,
+                                        waiter);
+    }
+
+    npmtoken_cidr_network(sockaddr, network);
+
+    return ngx_http_npmtoken_lookup(store->lookups, tag, key, network, waiter);
 }
 
 

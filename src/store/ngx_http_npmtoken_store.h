@@ -83,12 +83,14 @@ ngx_int_t ngx_http_npmtoken_store_stale(ngx_http_npmtoken_store_t *store,
     u_char *tag, ngx_http_npmtoken_entry_t *entry);
 
 /*
- * Asks for the record of a key of NPMTOKEN_KEY_LEN digits.
+ * Asks for the record of a key of NPMTOKEN_KEY_LEN digits, on behalf of the
+ * client at "sockaddr".
  * NGX_AGAIN: the waiter will be called, though never from within here.
  * NGX_ERROR: it will not be; tokens cannot be checked now.
  */
 ngx_int_t ngx_http_npmtoken_store_ask(ngx_http_npmtoken_store_t *store,
-    u_char *tag, u_char *key, ngx_http_npmtoken_waiter_t *waiter);
+    u_char *tag, u_char *key, struct sockaddr *sockaddr,
+    ngx_http_npmtoken_waiter_t *waiter);
 
 /* Gives back what this worker has of a store; to be called when it exits. */
 void ngx_http_npmtoken_store_exit(ngx_http_npmtoken_store_t *store);

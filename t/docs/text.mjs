@@ -156,6 +156,7 @@ const DEFAULTS = {
     'connect_timeout 1s;': [STORE, /connect_timeout, 1000\)/],
     'lookup_timeout 500ms;': [STORE, /lookup->timeout, 500\)/],
     'lookup_queue 1024;': [STORE, /lookup->queue, 1024\)/],
+    'lookup_share 256;': [STORE, /lookup->share, ngx_max\(lookup->queue \/ 4/],
     'prefix npmtoken:;': [STORE, /store->prefix, "npmtoken:"\)/],
     'cache 8m;': [STORE, /cache_size, 8 \* 1024 \* 1024\)/],
     'cache_ttl 60s;': [STORE, /cache_ttl, 60 \* 1000\)/],

@@ -247,6 +247,7 @@ http {
         cache_ttl         1h;
         negative_ttl      1h;
         lookup_queue      512;
+        lookup_share      512;
         %(options)s
     }
 

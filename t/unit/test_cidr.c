@@ -313,6 +313,69 @@ test_within(void **state)
 }
 
 
+static void
+test_network(void **state)
+{
+    u_char               network[NPMTOKEN_NETWORK_LEN];
+    u_char               text[NGX_INET6_ADDRSTRLEN];
+    size_t               i, len;
+    ngx_str_t            address;
+    struct sockaddr_in   sin;
+    struct sockaddr_in6  sin6;
+    struct sockaddr      sa, *sockaddr;
+
+    struct {
+        char  *address;
+        char  *network;
+    } rows[] = {
+        { "192.0.2.1", "::ffff:192.0.2.1" },
+        { "::ffff:192.0.2.1", "::ffff:192.0.2.1" },
+        { "0.0.0.0", "::ffff:0.0.0.0" },
+        { "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::" },
+        { "2001:db8:1:2::", "2001:db8:1:2::" },
+        { "2001:db8:1:3::", "2001:db8:1:3::" },
+        { "::1", "::" },
+        { "", "ff00::" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < unit_n(rows); i++) {
+        address = unit_str(rows[i].address);
+
+        memset(&sa, 0, sizeof(sa));
+        memset(&sin, 0, sizeof(sin));
+        memset(&sin6, 0, sizeof(sin6));
+
+        sin.sin_addr.s_addr = ngx_inet_addr(address.data, address.len);
+
+        if (address.len == 0) {
+            sa.sa_family = AF_UNIX;
+            sockaddr = &sa;
+
+        } else if (sin.sin_addr.s_addr != INADDR_NONE) {
+            sin.sin_family = AF_INET;
+            sockaddr = (struct sockaddr *) &sin;
+
+        } else {
+            sin6.sin6_family = AF_INET6;
+            sockaddr = (struct sockaddr *) &sin6;
+
+            assert_int_equal(ngx_inet6_addr(address.data, address.len,
+                                            sin6.sin6_addr.s6_addr),
+                             NGX_OK);
+        }
+
+        npmtoken_cidr_network(sockaddr, network);
+
+        len = ngx_inet6_ntop(network, text, NGX_INET6_ADDRSTRLEN);
+
+        assert_int_equal(len, strlen(rows[i].network));
+        assert_memory_equal(text, rows[i].network, len);
+    }
+}
+
+
 int
 main(void)
 {
@@ -323,7 +386,8 @@ main(void)
         cmocka_unit_test(test_unix),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_within)
+        cmocka_unit_test(test_within),
+        cmocka_unit_test(test_network)
     };
 
     failed = unit_run("cidr: lists", test_list, cases, sizeof(cases[0]),

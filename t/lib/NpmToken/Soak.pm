@@ -123,6 +123,7 @@ sub _start_nginx {
         redis unix:$unix;
         lookup_timeout $self->{wait}ms;
         lookup_queue 40;
+        lookup_share 40;
     }
 
     npmtoken_store other {
