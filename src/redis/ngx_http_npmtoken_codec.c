@@ -1,65 +1,70 @@
 
 /*
- * The limits work by hiredis' own table of object functions: ours is a copy
- * of it in which the function that makes an array looks at the header first.
- * A refused array makes the reader fail for good, as out of memory would; the
- * flag behind the reader's private data tells the two apart.
+ * The bytes of a reply are counted off before hiredis gets them: a scanner
+ * knows where in the reply they are, and what is over a limit never gets
+ * there.  hiredis reads a reply when all of it has come, and has to find its
+ * end where the scanner did: if the two disagree, this is no RESP.
  */
 
 
 #include "ngx_http_npmtoken_codec.h"
 
 
-#define NGX_HTTP_NPMTOKEN_MAX_DEPTH     3
-
 #define NGX_HTTP_NPMTOKEN_MAX_ARGS  64
 
+/* digits of a length */
+#define NGX_HTTP_NPMTOKEN_MAX_DIGITS  18
 
-#if (HIREDIS_MAJOR >= 1)
-typedef size_t  ngx_http_npmtoken_elements_t;
-#else
-typedef int     ngx_http_npmtoken_elements_t;
-#endif
-
-
-static void *ngx_http_npmtoken_codec_array(const redisReadTask *task,
-    ngx_http_npmtoken_elements_t elements);
+/* bytes of the shortest element: a status without a text */
+#define NGX_HTTP_NPMTOKEN_MIN_ELEMENT  3
 
 
-/* how hiredis makes the objects of a reply; set before the first use */
+/* what the scanner is in */
 
-static redisReplyObjectFunctions  ngx_http_npmtoken_codec_default;
-static redisReplyObjectFunctions  ngx_http_npmtoken_codec_limited;
+enum {
+    NGX_HTTP_NPMTOKEN_SCAN_TYPE = 0,   /* the first byte of an element */
+    NGX_HTTP_NPMTOKEN_SCAN_LINE,
+    NGX_HTTP_NPMTOKEN_SCAN_BULK,       /* the length of a string */
+    NGX_HTTP_NPMTOKEN_SCAN_ARRAY,      /* the length of an array */
+    NGX_HTTP_NPMTOKEN_SCAN_BYTES       /* a string, and the end of its line */
+};
+
+
+static ngx_int_t ngx_http_npmtoken_codec_scan(
+    ngx_http_npmtoken_codec_t *codec);
+static ngx_int_t ngx_http_npmtoken_codec_type(
+    ngx_http_npmtoken_codec_t *codec, u_char ch);
+static ngx_int_t ngx_http_npmtoken_codec_line(
+    ngx_http_npmtoken_codec_t *codec, u_char ch);
+static ngx_int_t ngx_http_npmtoken_codec_digit(
+    ngx_http_npmtoken_codec_t *codec, u_char ch);
+static ngx_int_t ngx_http_npmtoken_codec_length(
+    ngx_http_npmtoken_codec_t *codec);
+static ngx_int_t ngx_http_npmtoken_codec_bytes(
+    ngx_http_npmtoken_codec_t *codec);
+static ngx_int_t ngx_http_npmtoken_codec_element(
+    ngx_http_npmtoken_codec_t *codec);
+static ngx_int_t ngx_http_npmtoken_codec_fits(
+    ngx_http_npmtoken_codec_t *codec, uint64_t size);
+static ngx_int_t ngx_http_npmtoken_codec_over(
+    ngx_http_npmtoken_codec_t *codec, uint64_t size);
+static ngx_int_t ngx_http_npmtoken_codec_read(
+    ngx_http_npmtoken_codec_t *codec, redisReply **reply);
 
 
 ngx_int_t
 ngx_http_npmtoken_codec_init(ngx_http_npmtoken_codec_t *codec,
-    size_t max_reply, ngx_uint_t max_elements)
+    size_t max_reply, ngx_uint_t max_elements, size_t max_skip)
 {
-    redisReader  *reader;
+    ngx_memzero(codec, sizeof(ngx_http_npmtoken_codec_t));
 
-    reader = redisReaderCreate();
-    if (reader == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_npmtoken_codec_default.createArray == NULL) {
-        ngx_http_npmtoken_codec_default = *reader->fn;
-        ngx_http_npmtoken_codec_limited = *reader->fn;
-        ngx_http_npmtoken_codec_limited.createArray =
-                                                ngx_http_npmtoken_codec_array;
-    }
-
-    reader->fn = &ngx_http_npmtoken_codec_limited;
-    reader->privdata = codec;
-
-    codec->reader = reader;
-    codec->unread = 0;
     codec->max_reply = max_reply;
     codec->max_elements = max_elements;
-    codec->over = 0;
+    codec->max_skip = max_skip;
 
-    return NGX_OK;
+    codec->reader = redisReaderCreate();
+
+    return codec->reader ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -73,43 +78,12 @@ ngx_http_npmtoken_codec_done(ngx_http_npmtoken_codec_t *codec)
 }
 
 
-static void *
-ngx_http_npmtoken_codec_array(const redisReadTask *task,
-    ngx_http_npmtoken_elements_t elements)
-{
-    ngx_uint_t                  depth;
-    const redisReadTask        *parent;
-    ngx_http_npmtoken_codec_t  *codec;
-
-    codec = task->privdata;
-    depth = 1;
-
-    for (parent = task->parent; parent; parent = parent->parent) {
-        depth++;
-    }
-
-    if ((ngx_uint_t) elements > codec->max_elements
-        || depth > NGX_HTTP_NPMTOKEN_MAX_DEPTH)
-    {
-        codec->over = 1;
-        return NULL;
-    }
-
-    return ngx_http_npmtoken_codec_default.createArray(task, elements);
-}
-
-
-ngx_int_t
+void
 ngx_http_npmtoken_codec_feed(ngx_http_npmtoken_codec_t *codec, u_char *data,
     size_t len)
 {
-    if (redisReaderFeed(codec->reader, (char *) data, len) != REDIS_OK) {
-        return NGX_ERROR;
-    }
-
-    codec->unread += len;
-
-    return NGX_OK;
+    codec->pos = data;
+    codec->last = data + len;
 }
 
 
@@ -117,35 +91,295 @@ ngx_int_t
 ngx_http_npmtoken_codec_next(ngx_http_npmtoken_codec_t *codec,
     redisReply **reply)
 {
-    int           rc;
-    void         *object;
-    size_t        rest;
-    redisReader  *reader;
+    u_char     *start;
+    ngx_int_t   rc;
 
-    reader = codec->reader;
-    object = NULL;
+    start = codec->pos;
 
-    rc = redisReaderGetReply(reader, &object);
+    rc = ngx_http_npmtoken_codec_scan(codec);
 
-    if (rc != REDIS_OK) {
-        return codec->over ? NGX_DECLINED : NGX_ERROR;
+    if (rc != NGX_OK && rc != NGX_AGAIN) {
+        codec->lost = (rc == NGX_ABORT);
+        return rc;
     }
 
-    if (object == NULL) {
-        return codec->unread > codec->max_reply ? NGX_DECLINED : NGX_AGAIN;
+    if (!codec->skipping && codec->pos > start
+        && redisReaderFeed(codec->reader, (char *) start, codec->pos - start)
+           != REDIS_OK)
+    {
+        return NGX_ERROR;
     }
 
-    rest = reader->len - reader->pos;
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
 
-    if (codec->unread - rest > codec->max_reply) {
+    codec->size = 0;
 
-        /* how it was cut into reads must not decide */
-
-        freeReplyObject(object);
+    if (codec->skipping) {
+        codec->skipping = 0;
         return NGX_DECLINED;
     }
 
-    codec->unread = rest;
+    return ngx_http_npmtoken_codec_read(codec, reply);
+}
+
+
+/* NGX_OK: "pos" is behind a whole reply */
+
+static ngx_int_t
+ngx_http_npmtoken_codec_scan(ngx_http_npmtoken_codec_t *codec)
+{
+    ngx_int_t  rc;
+
+    while (codec->pos < codec->last) {
+
+        switch (codec->state) {
+
+        case NGX_HTTP_NPMTOKEN_SCAN_TYPE:
+            rc = ngx_http_npmtoken_codec_type(codec, *codec->pos++);
+            break;
+
+        case NGX_HTTP_NPMTOKEN_SCAN_BYTES:
+            rc = ngx_http_npmtoken_codec_bytes(codec);
+            break;
+
+        default: /* a line */
+            rc = ngx_http_npmtoken_codec_line(codec, *codec->pos++);
+            break;
+        }
+
+        if (rc != NGX_AGAIN) {
+            return rc;
+        }
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_codec_type(ngx_http_npmtoken_codec_t *codec, u_char ch)
+{
+    codec->cr = 0;
+    codec->minus = 0;
+    codec->digits = 0;
+    codec->number = 0;
+
+    switch (ch) {
+
+    case '+':
+    case '-':
+    case ':':
+        codec->state = NGX_HTTP_NPMTOKEN_SCAN_LINE;
+        break;
+
+    case '$':
+        codec->state = NGX_HTTP_NPMTOKEN_SCAN_BULK;
+        break;
+
+    case '*':
+        codec->state = NGX_HTTP_NPMTOKEN_SCAN_ARRAY;
+        break;
+
+    default:
+        return NGX_ERROR;
+    }
+
+    return ngx_http_npmtoken_codec_fits(codec, ++codec->size);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_codec_line(ngx_http_npmtoken_codec_t *codec, u_char ch)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  end;
+
+    rc = ngx_http_npmtoken_codec_fits(codec, ++codec->size);
+
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
+
+    end = (codec->cr && ch == LF);
+
+    if (codec->state != NGX_HTTP_NPMTOKEN_SCAN_LINE && !end) {
+        return ngx_http_npmtoken_codec_digit(codec, ch);
+    }
+
+    codec->cr = (ch == CR);
+
+    if (!end) {
+
+        /* a line has no length that would say where it ends */
+
+        return codec->skipping ? NGX_ABORT : NGX_AGAIN;
+    }
+
+    if (codec->state == NGX_HTTP_NPMTOKEN_SCAN_LINE) {
+        return ngx_http_npmtoken_codec_element(codec);
+    }
+
+    return ngx_http_npmtoken_codec_length(codec);
+}
+
+
+/* a length is digits, or "-1" for nil, and the end of the line */
+
+static ngx_int_t
+ngx_http_npmtoken_codec_digit(ngx_http_npmtoken_codec_t *codec, u_char ch)
+{
+    if (codec->cr) {
+        return NGX_ERROR;
+    }
+
+    if (ch == CR && codec->digits) {
+        codec->cr = 1;
+        return NGX_AGAIN;
+    }
+
+    if (ch == '-' && !codec->minus && codec->digits == 0) {
+        codec->minus = 1;
+        return NGX_AGAIN;
+    }
+
+    if (ch < '0' || ch > '9'
+        || codec->digits == NGX_HTTP_NPMTOKEN_MAX_DIGITS)
+    {
+        return NGX_ERROR;
+    }
+
+    codec->number = codec->number * 10 + (ch - '0');
+    codec->digits++;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_codec_length(ngx_http_npmtoken_codec_t *codec)
+{
+    uint64_t  least;
+
+    if (codec->minus) {
+        return codec->number == 1 ? ngx_http_npmtoken_codec_element(codec)
+                                  : NGX_ERROR;
+    }
+
+    if (codec->state == NGX_HTTP_NPMTOKEN_SCAN_BULK) {
+        codec->rest = codec->number + 2;
+        codec->state = NGX_HTTP_NPMTOKEN_SCAN_BYTES;
+
+        return ngx_http_npmtoken_codec_fits(codec, codec->size + codec->rest);
+    }
+
+    if (codec->number == 0) {
+        return ngx_http_npmtoken_codec_element(codec);
+    }
+
+    if (codec->depth == NGX_HTTP_NPMTOKEN_MAX_DEPTH) {
+        return NGX_ABORT;
+    }
+
+    codec->left[codec->depth++] = codec->number;
+    codec->state = NGX_HTTP_NPMTOKEN_SCAN_TYPE;
+
+    least = codec->size + codec->number * NGX_HTTP_NPMTOKEN_MIN_ELEMENT;
+
+    if (!codec->skipping && codec->number > codec->max_elements) {
+        return ngx_http_npmtoken_codec_over(codec, least);
+    }
+
+    return ngx_http_npmtoken_codec_fits(codec, least);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_codec_bytes(ngx_http_npmtoken_codec_t *codec)
+{
+    size_t  n;
+
+    n = ngx_min((uint64_t) (codec->last - codec->pos), codec->rest);
+
+    codec->pos += n;
+    codec->size += n;
+    codec->rest -= n;
+
+    return codec->rest ? NGX_AGAIN : ngx_http_npmtoken_codec_element(codec);
+}
+
+
+/* an element ends, and with it the arrays that it is the last of */
+
+static ngx_int_t
+ngx_http_npmtoken_codec_element(ngx_http_npmtoken_codec_t *codec)
+{
+    codec->state = NGX_HTTP_NPMTOKEN_SCAN_TYPE;
+
+    while (codec->depth) {
+
+        if (--codec->left[codec->depth - 1]) {
+            return NGX_AGAIN;
+        }
+
+        codec->depth--;
+    }
+
+    return NGX_OK;
+}
+
+
+/* "size" bytes are the least that the reply will have */
+
+static ngx_int_t
+ngx_http_npmtoken_codec_fits(ngx_http_npmtoken_codec_t *codec, uint64_t size)
+{
+    if (size <= (codec->skipping ? codec->max_skip : codec->max_reply)) {
+        return NGX_AGAIN;
+    }
+
+    return ngx_http_npmtoken_codec_over(codec, size);
+}
+
+
+/* what hiredis has got of it is forgotten; the rest will not get there */
+
+static ngx_int_t
+ngx_http_npmtoken_codec_over(ngx_http_npmtoken_codec_t *codec, uint64_t size)
+{
+    if (size > codec->max_skip) {
+        return NGX_ABORT;
+    }
+
+    redisReaderFree(codec->reader);
+
+    codec->reader = redisReaderCreate();
+    codec->skipping = 1;
+
+    return codec->reader ? NGX_AGAIN : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_codec_read(ngx_http_npmtoken_codec_t *codec,
+    redisReply **reply)
+{
+    void  *object;
+
+    object = NULL;
+
+    if (redisReaderGetReply(codec->reader, &object) != REDIS_OK
+        || object == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    if (codec->reader->pos != codec->reader->len) {
+        freeReplyObject(object);
+        return NGX_ERROR;
+    }
+
     *reply = object;
 
     return NGX_OK;

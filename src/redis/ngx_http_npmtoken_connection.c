@@ -625,10 +625,7 @@ ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
             return;
         }
 
-        if (ngx_http_npmtoken_codec_feed(&conn->codec, buf, n) != NGX_OK) {
-            ngx_http_npmtoken_connection_failed(conn, "no memory");
-            return;
-        }
+        ngx_http_npmtoken_codec_feed(&conn->codec, buf, n);
 
         if (ngx_http_npmtoken_connection_replies(conn) != NGX_OK) {
             return;
@@ -675,6 +672,7 @@ static ngx_int_t
 ngx_http_npmtoken_connection_replies(ngx_http_npmtoken_connection_t *conn)
 {
     ngx_int_t           rc;
+    ngx_uint_t          lost;
     redisReply         *reply;
     ngx_atomic_uint_t   number;
 
@@ -692,9 +690,11 @@ ngx_http_npmtoken_connection_replies(ngx_http_npmtoken_connection_t *conn)
             return NGX_ERROR;
         }
 
-        if (rc == NGX_DECLINED) {
+        if (rc != NGX_OK) {
             reply = NULL;
         }
+
+        lost = (rc == NGX_ABORT);
 
         rc = ngx_http_npmtoken_connection_replied(conn, reply);
 
@@ -711,7 +711,7 @@ ngx_http_npmtoken_connection_replies(ngx_http_npmtoken_connection_t *conn)
             return NGX_ERROR;
         }
 
-        if (reply == NULL) {
+        if (lost) {
             ngx_http_npmtoken_connection_failed(conn, "too large a reply");
             return NGX_ERROR;
         }
@@ -751,7 +751,7 @@ ngx_http_npmtoken_connection_greet(ngx_http_npmtoken_connection_t *conn)
     conn->log.action = "greeting redis";
 
     if (ngx_http_npmtoken_codec_init(&conn->codec, conn->max_reply,
-                                     conn->max_elements)
+                                     conn->max_elements, conn->max_skip)
         != NGX_OK)
     {
         return NGX_ERROR;

@@ -44,9 +44,10 @@ typedef struct {
 
     /*
      * The reply to the oldest command that has none; freed by the caller.
-     * NULL: it is over the limit of bytes or elements; the connection is
-     * lost right after.  NGX_ERROR: it is not what was asked for, and the
-     * connection is to be closed.
+     * NULL: it is over the limit of bytes or elements, and was skipped; where
+     * it was not, codec.lost is set and the connection is lost right after.
+     * NGX_ERROR: it is not what was asked for, and the connection is to be
+     * closed.
      */
     ngx_int_t           (*reply)(void *data, redisReply *reply);
 
@@ -63,6 +64,7 @@ struct ngx_http_npmtoken_connection_s {
     ngx_msec_t                     connect_timeout;
     size_t                         max_reply;    /* bytes */
     ngx_uint_t                     max_elements; /* of an array */
+    size_t                         max_skip;     /* bytes of a larger one */
 
     ngx_http_npmtoken_state_e      state;
     ngx_uint_t                     pending;   /* replies owed */

@@ -24,6 +24,19 @@
     ((conf)->cache ? (conf)->cache->sh->proof : NULL)
 
 
+/*
+ * Bytes of a larger record than NPMTOKEN_RECORD_MAX that are read and
+ * forgotten: the others wait for them, some 30 ms at a gigabit a second.  For
+ * a still larger one the connection is closed.
+ */
+#define NGX_HTTP_NPMTOKEN_SKIP_MAX   (4 * 1024 * 1024)
+
+/* bad records that were logged are remembered for so many seconds */
+#define NGX_HTTP_NPMTOKEN_BAD_PAUSE  600
+
+/* how many of them; a key has one place */
+#define NGX_HTTP_NPMTOKEN_BAD_KEYS   256
+
 /* seconds between two lines of a kind that clients can cause */
 #define NGX_HTTP_NPMTOKEN_LOG_PAUSE  5
 
@@ -34,6 +47,15 @@ typedef struct {
     time_t                         next;       /* not before */
     ngx_uint_t                     omitted;
 } ngx_http_npmtoken_seldom_t;
+
+
+/* a bad record that was logged */
+
+typedef struct {
+    time_t                         next;       /* not before */
+    uint32_t                       what;       /* was wrong */
+    u_char                         key[NPMTOKEN_SHORT_KEY_LEN];
+} ngx_http_npmtoken_bad_t;
 
 
 /* an address that has look-ups for tokens of which there is no record */
@@ -85,6 +107,7 @@ struct ngx_http_npmtoken_lookups_s {
     ngx_http_npmtoken_seldom_t        queue_full;
     ngx_http_npmtoken_seldom_t        share_full;
     ngx_event_t                       timer;    /* of the head */
+    ngx_http_npmtoken_bad_t           bad[NGX_HTTP_NPMTOKEN_BAD_KEYS];
 };
 
 
@@ -129,6 +152,8 @@ static void ngx_http_npmtoken_lookup_log_bad(
     ngx_http_npmtoken_lookup_t *lookup, ngx_str_t *field);
 static void ngx_http_npmtoken_lookup_log_error(
     ngx_http_npmtoken_lookup_t *lookup, ngx_str_t *code);
+static ngx_uint_t ngx_http_npmtoken_lookup_was_logged(
+    ngx_http_npmtoken_lookup_t *lookup, ngx_str_t *what);
 static ngx_int_t ngx_http_npmtoken_lookup_bad_record(
     ngx_http_npmtoken_lookup_t *lookup, ngx_str_t *what);
 static ngx_int_t ngx_http_npmtoken_lookup_ttl_reply(
@@ -186,6 +211,7 @@ ngx_http_npmtoken_lookups_create(ngx_http_npmtoken_lookup_conf_t *conf)
     conn->connect_timeout = conf->connect_timeout;
     conn->max_reply = NPMTOKEN_RECORD_MAX;
     conn->max_elements = NPMTOKEN_RECORD_MAX_ELEMENTS;
+    conn->max_skip = NGX_HTTP_NPMTOKEN_SKIP_MAX;
     ngx_str_set(&conn->label, "npmtoken-lookup");
 
     ngx_http_npmtoken_connection_init(conn);
@@ -775,13 +801,13 @@ ngx_http_npmtoken_lookup_reply_handler(void *data, redisReply *reply)
             return NGX_ERROR;
         }
 
-        if (reply) {
+        if (reply || !lookups->conn.codec.lost) {
             return NGX_OK;
         }
 
-        /* over the limit, and nothing comes behind it */
+        /* nothing comes behind it, so when it ends is not known */
 
-        rc = lookup->rc;
+        rc = ngx_http_npmtoken_lookup_cache(lookup, lookup->rc);
 
     } else {
         rc = ngx_http_npmtoken_lookup_ttl_reply(lookup, reply);
@@ -881,6 +907,9 @@ ngx_http_npmtoken_lookup_parse(ngx_http_npmtoken_lookup_t *lookup,
 
     if (bad) {
         ngx_http_npmtoken_lookup_log_bad(lookup, &bad->name);
+
+    } else {
+        (void) ngx_http_npmtoken_lookup_was_logged(lookup, NULL);
     }
 
     rc = NGX_OK;
@@ -917,12 +946,54 @@ ngx_http_npmtoken_lookup_log_bad(ngx_http_npmtoken_lookup_t *lookup,
         }
     }
 
+    if (ngx_http_npmtoken_lookup_was_logged(lookup, field)) {
+        return;
+    }
+
     key.data = lookup->key;
     key.len = NPMTOKEN_SHORT_KEY_LEN;
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "npmtoken_store \"%V\": bad record of key %V, field \"%V\"",
                   &lookup->lookups->conf->store, &key, &name);
+}
+
+
+/*
+ * Whether that this of the record is bad has been logged lately; if not, it
+ * will be now.  A record is asked for as often as its bearer likes.  "what" is
+ * NULL where all is well: whatever is bad later is news.
+ */
+
+static ngx_uint_t
+ngx_http_npmtoken_lookup_was_logged(ngx_http_npmtoken_lookup_t *lookup,
+    ngx_str_t *what)
+{
+    uint32_t                  hash;
+    ngx_http_npmtoken_bad_t  *bad;
+
+    hash = ngx_crc32_short(lookup->key, NPMTOKEN_SHORT_KEY_LEN);
+    bad = &lookup->lookups->bad[hash % NGX_HTTP_NPMTOKEN_BAD_KEYS];
+
+    hash = what ? ngx_crc32_long(what->data, what->len) : 0;
+
+    if (ngx_memcmp(bad->key, lookup->key, NPMTOKEN_SHORT_KEY_LEN) == 0) {
+
+        if (what == NULL) {
+            bad->next = 0;
+
+        } else if (ngx_time() < bad->next && hash == bad->what) {
+            return 1;
+        }
+    }
+
+    if (what) {
+        bad->next = ngx_time() + NGX_HTTP_NPMTOKEN_BAD_PAUSE;
+        bad->what = hash;
+        ngx_memcpy(bad->key, lookup->key, NPMTOKEN_SHORT_KEY_LEN);
+    }
+
+    return 0;
 }
 
 
@@ -943,6 +1014,10 @@ ngx_http_npmtoken_lookup_bad_record(ngx_http_npmtoken_lookup_t *lookup,
     (void) npmtoken_record_parse(lookup->record, NULL, 0);
 
     lookup->record->bad = 1;
+
+    if (ngx_http_npmtoken_lookup_was_logged(lookup, what)) {
+        return NGX_OK;
+    }
 
     key.data = lookup->key;
     key.len = NPMTOKEN_SHORT_KEY_LEN;
