@@ -55,13 +55,26 @@ extern ngx_str_t  npmtoken_script_signup;
 extern ngx_str_t  npmtoken_script_revoke;
 
 /*
- * The tokens of an account.
+ * A page of the tokens of an account, those first that were made last.
  *   KEYS  tokens-of:NAME
- *   ARGV  prefix of the tokens' keys, NAME
- * An array of KEY, (array of field, value, ...), ...; in no order.  A record
- * that is gone, revoked, of somebody else, or no hash is left out.
+ *   ARGV  prefix of the tokens' keys, NAME, how many are before the page, how
+ *         many may be on it, how many bytes it may have, and how many a record
+ * An array: how many there are in all, then KEY, (array of field, value, ...)
+ * of each on the page.  It has fewer where their bytes (keys, fields, values)
+ * are too many, though at least one; fields that begin with "x_" are left out,
+ * and of a larger record all but a few short ones.  A record that is gone,
+ * revoked, of somebody else, or no hash is not counted.  NAME is in any case.
  */
 extern ngx_str_t  npmtoken_script_list;
+
+/*
+ * The tokens of an account that somebody may mean.
+ *   KEYS  tokens-of:NAME
+ *   ARGV  prefix of the tokens' keys, NAME, a KEY, the beginning of one or ""
+ * An array of that KEY alone, if it is there; else of those that begin so, but
+ * of no more than two.  What npmtoken_script_list does not count is not there.
+ */
+extern ngx_str_t  npmtoken_script_find;
 
 /*
  * Changes an account if it still is what was judged.

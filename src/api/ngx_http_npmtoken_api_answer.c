@@ -211,6 +211,22 @@ ngx_http_npmtoken_api_too_many(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 void
+ngx_http_npmtoken_api_answer_busy(ngx_http_npmtoken_api_ctx_t *ctx,
+    const char *sentence)
+{
+    if (ngx_http_npmtoken_api_header(ctx->request, "Retry-After",
+                                     &ngx_http_npmtoken_api_one)
+        != NGX_OK)
+    {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_TOO_MANY_REQUESTS, sentence);
+}
+
+
+void
 ngx_http_npmtoken_api_unavailable(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (ngx_http_npmtoken_api_header(ctx->request, "Retry-After",

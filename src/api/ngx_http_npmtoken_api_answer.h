@@ -35,6 +35,10 @@ void ngx_http_npmtoken_api_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
 void ngx_http_npmtoken_api_too_many(ngx_http_npmtoken_api_ctx_t *ctx,
     time_t seconds);
 
+/* 429 for what goes by in a moment, with Retry-After and a sentence */
+void ngx_http_npmtoken_api_answer_busy(ngx_http_npmtoken_api_ctx_t *ctx,
+    const char *sentence);
+
 /* the token is not good for this, though its location let it through: 401 */
 void ngx_http_npmtoken_api_denied(ngx_http_npmtoken_api_ctx_t *ctx);
 

@@ -1,8 +1,10 @@
 
 /*
- * Two connections a worker, since WAIT holds up what is behind it: one to
- * read, one to write.  A command is a job; its memory is its own, as its
- * request may be gone before the reply is there.
+ * Three connections a worker, since what is behind a command waits for it: one
+ * to read, one to write, which WAIT holds up, and one for what takes long.
+ * There an account has one job at a time, and its others are held back, up to
+ * a number.  A command is a job; its memory is its own, as its request may be
+ * gone before the reply is there.
  *
  * A command that has been sent is never sent again: it may have been done.
  */
@@ -11,14 +13,18 @@
 #include "ngx_http_npmtoken_api_db.h"
 
 
-/* a list of tokens is the longest reply */
+/* jobs of an account that are held back, in a worker */
+#define NGX_HTTP_NPMTOKEN_API_MAX_HELD      16
+
+/* a page of tokens is the longest reply: of 256 KB, or of one large token */
 #define NGX_HTTP_NPMTOKEN_API_MAX_REPLY     (8 * 1024 * 1024)
 #define NGX_HTTP_NPMTOKEN_API_MAX_ELEMENTS  65536
 
 
 typedef struct {
     ngx_http_npmtoken_connection_t   conn;
-    ngx_queue_t                      jobs;      /* by age */
+    ngx_queue_t                      jobs;      /* in the order of sending */
+    ngx_queue_t                      held;      /* by age */
 } ngx_http_npmtoken_api_link_t;
 
 
@@ -28,6 +34,7 @@ struct ngx_http_npmtoken_api_db_s {
     /* of this worker; made when they are first needed */
     ngx_http_npmtoken_api_link_t    *read;
     ngx_http_npmtoken_api_link_t    *write;
+    ngx_http_npmtoken_api_link_t    *alone;
 };
 
 
@@ -44,6 +51,9 @@ typedef struct {
     ngx_uint_t                       nreplies;
     ngx_uint_t                       replicas;
     redisReply                       status;    /* to the first of two */
+    ngx_str_t                        account;   /* in lower case, if alone */
+    unsigned                         alone:1;   /* others of it are held */
+    unsigned                         held:1;
     unsigned                         sent:1;
 } ngx_http_npmtoken_api_job_t;
 
@@ -61,6 +71,14 @@ static ngx_int_t ngx_http_npmtoken_api_job_wait(
     ngx_http_npmtoken_api_job_t *job, ngx_http_npmtoken_api_conf_t *conf);
 static ngx_int_t ngx_http_npmtoken_api_job_start(
     ngx_http_npmtoken_api_job_t *job, ngx_msec_t timeout);
+static ngx_int_t ngx_http_npmtoken_api_db_job_queue(
+    ngx_http_npmtoken_api_job_t *job);
+static ngx_int_t ngx_http_npmtoken_api_db_job_account(
+    ngx_http_npmtoken_api_job_t *job);
+static ngx_uint_t ngx_http_npmtoken_api_db_jobs_of(ngx_queue_t *jobs,
+    ngx_str_t *account);
+static void ngx_http_npmtoken_api_db_release(
+    ngx_http_npmtoken_api_job_t *job);
 static ngx_int_t ngx_http_npmtoken_api_job_send(
     ngx_http_npmtoken_api_job_t *job);
 static void ngx_http_npmtoken_api_job_detach(void *data);
@@ -80,6 +98,7 @@ static redisReply *ngx_http_npmtoken_api_no_error(
 static void ngx_http_npmtoken_api_lost_handler(void *data);
 static void ngx_http_npmtoken_api_link_exit(
     ngx_http_npmtoken_api_link_t *link);
+static void ngx_http_npmtoken_api_db_jobs_free(ngx_queue_t *jobs);
 
 
 static ngx_http_npmtoken_owner_t  ngx_http_npmtoken_api_owner = {
@@ -137,6 +156,7 @@ ngx_http_npmtoken_api_link(ngx_http_npmtoken_store_t *store,
     }
 
     ngx_queue_init(&made->jobs);
+    ngx_queue_init(&made->held);
 
     conn = &made->conn;
 
@@ -186,6 +206,54 @@ ngx_http_npmtoken_api_read(ngx_http_npmtoken_api_ctx_t *ctx, ngx_uint_t argc,
     }
 
     return ngx_http_npmtoken_api_job_start(job, db->store->lookup.timeout);
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_db_read_alone(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_uint_t argc, ngx_str_t *argv, ngx_http_npmtoken_api_reply_pt handler)
+{
+    ngx_int_t                      rc;
+    ngx_http_npmtoken_api_db_t    *db;
+    ngx_http_npmtoken_api_job_t   *job;
+    ngx_http_npmtoken_api_link_t  *link;
+
+    db = ctx->conf->db;
+
+    link = ngx_http_npmtoken_api_link(db->store, &db->alone,
+                                      "npmtoken-api-list");
+    if (link == NULL) {
+        return NGX_ERROR;
+    }
+
+    job = ngx_http_npmtoken_api_job(ctx, link, handler);
+    if (job == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_ERROR;
+
+    if (ngx_http_npmtoken_api_db_job_account(job) != NGX_OK
+        || ngx_http_npmtoken_api_job_command(job, 0, NULL, argc, argv)
+           != NGX_OK)
+    {
+        goto failed;
+    }
+
+    if (ngx_http_npmtoken_api_db_jobs_of(&link->held, &job->account)
+        >= NGX_HTTP_NPMTOKEN_API_MAX_HELD)
+    {
+        rc = NGX_BUSY;
+        goto failed;
+    }
+
+    return ngx_http_npmtoken_api_job_start(job, db->store->lookup.timeout);
+
+failed:
+
+    ngx_http_npmtoken_api_job_free(job);
+
+    return rc;
 }
 
 
@@ -338,15 +406,16 @@ ngx_http_npmtoken_api_job_start(ngx_http_npmtoken_api_job_t *job,
 
     link = job->link;
 
-    if (link->conn.state != NGX_HTTP_NPMTOKEN_READY) {
-        ngx_http_npmtoken_connection_open(&link->conn);
+    if (job->alone
+        && ngx_http_npmtoken_api_db_jobs_of(&link->jobs, &job->account))
+    {
+        job->held = 1;
+        ngx_queue_insert_tail(&link->held, &job->queue);
 
-    } else if (ngx_http_npmtoken_api_job_send(job) != NGX_OK) {
+    } else if (ngx_http_npmtoken_api_db_job_queue(job) != NGX_OK) {
         ngx_http_npmtoken_api_job_free(job);
         return NGX_ERROR;
     }
-
-    ngx_queue_insert_tail(&link->jobs, &job->queue);
 
     ngx_add_timer(&job->timer, timeout);
 
@@ -354,6 +423,119 @@ ngx_http_npmtoken_api_job_start(ngx_http_npmtoken_api_job_t *job,
     job->ctx->detach = ngx_http_npmtoken_api_job_detach;
 
     return NGX_AGAIN;
+}
+
+
+/* it is sent now, or when there is a connection */
+
+static ngx_int_t
+ngx_http_npmtoken_api_db_job_queue(ngx_http_npmtoken_api_job_t *job)
+{
+    ngx_http_npmtoken_api_link_t  *link;
+
+    link = job->link;
+
+    if (link->conn.state != NGX_HTTP_NPMTOKEN_READY) {
+        ngx_http_npmtoken_connection_open(&link->conn);
+
+    } else if (ngx_http_npmtoken_api_job_send(job) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_queue_insert_tail(&link->jobs, &job->queue);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_db_job_account(ngx_http_npmtoken_api_job_t *job)
+{
+    ngx_str_t  *user;
+
+    user = &job->ctx->user;
+
+    job->account.data = ngx_pnalloc(job->pool, user->len + 1);
+    if (job->account.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_strlow(job->account.data, user->data, user->len);
+    job->account.len = user->len;
+    job->alone = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_npmtoken_api_db_jobs_of(ngx_queue_t *jobs, ngx_str_t *account)
+{
+    ngx_uint_t                    n;
+    ngx_queue_t                  *q;
+    ngx_http_npmtoken_api_job_t  *job;
+
+    n = 0;
+
+    for (q = ngx_queue_head(jobs);
+         q != ngx_queue_sentinel(jobs);
+         q = ngx_queue_next(q))
+    {
+        job = ngx_queue_data(q, ngx_http_npmtoken_api_job_t, queue);
+
+        if (job->account.len == account->len
+            && ngx_memcmp(job->account.data, account->data, account->len) == 0)
+        {
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+/* a job has ended: the next of its account, if no other one is under way */
+
+static void
+ngx_http_npmtoken_api_db_release(ngx_http_npmtoken_api_job_t *job)
+{
+    ngx_queue_t                   *q;
+    ngx_http_npmtoken_api_job_t   *next;
+    ngx_http_npmtoken_api_link_t  *link;
+
+    link = job->link;
+
+    if (ngx_http_npmtoken_api_db_jobs_of(&link->jobs, &job->account)) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&link->held);
+         q != ngx_queue_sentinel(&link->held);
+         q = ngx_queue_next(q))
+    {
+        next = ngx_queue_data(q, ngx_http_npmtoken_api_job_t, queue);
+
+        if (next->account.len != job->account.len
+            || ngx_memcmp(next->account.data, job->account.data,
+                          job->account.len)
+               != 0)
+        {
+            continue;
+        }
+
+        ngx_queue_remove(q);
+        next->held = 0;
+
+        if (ngx_http_npmtoken_api_db_job_queue(next) != NGX_OK) {
+
+            /* no memory now: maybe before its time is out */
+
+            next->held = 1;
+            ngx_queue_insert_head(&link->held, q);
+        }
+
+        return;
+    }
 }
 
 
@@ -381,6 +563,11 @@ ngx_http_npmtoken_api_job_detach(void *data)
     ngx_http_npmtoken_api_job_t  *job = data;
 
     job->ctx = NULL;
+
+    if (job->held) {
+        ngx_queue_remove(&job->queue);
+        ngx_http_npmtoken_api_job_free(job);
+    }
 }
 
 
@@ -398,6 +585,10 @@ ngx_http_npmtoken_api_job_end(ngx_http_npmtoken_api_job_t *job,
     handler = job->handler;
 
     ngx_queue_remove(&job->queue);
+
+    if (job->alone) {
+        ngx_http_npmtoken_api_db_release(job);
+    }
 
     if (ctx) {
         c = ctx->request->connection;
@@ -610,27 +801,39 @@ ngx_http_npmtoken_api_db_exit(ngx_http_npmtoken_api_db_t *db)
 {
     ngx_http_npmtoken_api_link_exit(db->read);
     ngx_http_npmtoken_api_link_exit(db->write);
+    ngx_http_npmtoken_api_link_exit(db->alone);
 
     db->read = NULL;
     db->write = NULL;
+    db->alone = NULL;
 }
 
 
 static void
 ngx_http_npmtoken_api_link_exit(ngx_http_npmtoken_api_link_t *link)
 {
-    ngx_queue_t                  *q;
-    ngx_http_npmtoken_api_job_t  *job;
-
     if (link == NULL) {
         return;
     }
 
     ngx_http_npmtoken_connection_close(&link->conn);
 
-    q = ngx_queue_head(&link->jobs);
+    ngx_http_npmtoken_api_db_jobs_free(&link->jobs);
+    ngx_http_npmtoken_api_db_jobs_free(&link->held);
 
-    while (q != ngx_queue_sentinel(&link->jobs)) {
+    ngx_free(link);
+}
+
+
+static void
+ngx_http_npmtoken_api_db_jobs_free(ngx_queue_t *jobs)
+{
+    ngx_queue_t                  *q;
+    ngx_http_npmtoken_api_job_t  *job;
+
+    q = ngx_queue_head(jobs);
+
+    while (q != ngx_queue_sentinel(jobs)) {
         job = ngx_queue_data(q, ngx_http_npmtoken_api_job_t, queue);
         q = ngx_queue_next(q);
 
@@ -640,6 +843,4 @@ ngx_http_npmtoken_api_link_exit(ngx_http_npmtoken_api_link_t *link)
 
         ngx_http_npmtoken_api_job_free(job);
     }
-
-    ngx_free(link);
 }

@@ -28,6 +28,13 @@ ngx_int_t ngx_http_npmtoken_api_read(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t argc, ngx_str_t *argv, ngx_http_npmtoken_api_reply_pt handler);
 
 /*
+ * The same for what takes long: on a connection of its own, and for one
+ * account of ctx one at a time; some others wait.  NGX_BUSY: too many do.
+ */
+ngx_int_t ngx_http_npmtoken_api_db_read_alone(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_uint_t argc, ngx_str_t *argv, ngx_http_npmtoken_api_reply_pt handler);
+
+/*
  * The same for a script that changes something: "handler" gets its reply only
  * after as many replicas as npmtoken_api_replicas says have it.  Where they
  * have not, ctx->unreplicated is set and the reply is the script's all the

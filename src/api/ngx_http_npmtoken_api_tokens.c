@@ -16,6 +16,9 @@
 #define NGX_HTTP_NPMTOKEN_API_PER_PAGE      10
 #define NGX_HTTP_NPMTOKEN_API_MAX_PER_PAGE  9999
 
+/* bytes of keys and fields of a page, unless one token has more */
+#define NGX_HTTP_NPMTOKEN_API_PAGE_BYTES    (256 * 1024)
+
 /* the arguments of npmtoken_script_create before the fields */
 #define NGX_HTTP_NPMTOKEN_API_HEAD          7
 
@@ -23,32 +26,29 @@
 #define NGX_HTTP_NPMTOKEN_API_MIN_ID        6
 
 
-typedef struct {
-    ngx_str_t                key;
-    npmtoken_field_t        *fields;
-    ngx_uint_t               nfields;
-    ngx_str_t                created;
-} ngx_http_npmtoken_api_listed_t;
-
-
-static void ngx_http_npmtoken_api_ask_list(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_http_npmtoken_api_reply_pt handler);
 static ngx_int_t ngx_http_npmtoken_api_list_args(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_api_list_arg(ngx_http_request_t *r,
     char *name, ngx_int_t value, ngx_int_t min, ngx_int_t max);
+static void ngx_http_npmtoken_api_tokens_list_ask(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static ngx_int_t ngx_http_npmtoken_api_tokens_args(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *script, ngx_str_t *argv);
 static void ngx_http_npmtoken_api_list_reply(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
-static ngx_int_t ngx_http_npmtoken_api_listed(
-    ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply, ngx_array_t *tokens);
-static int ngx_libc_cdecl ngx_http_npmtoken_api_newer(const void *one,
-    const void *two);
+static ngx_uint_t ngx_http_npmtoken_api_tokens_fit(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_uint_t n, ngx_uint_t total,
+    ngx_uint_t *size);
 static json_t *ngx_http_npmtoken_api_page(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_array_t *tokens);
+    redisReply *reply);
+static json_t *ngx_http_npmtoken_api_listed(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *key, redisReply *fields);
 static json_t *ngx_http_npmtoken_api_urls(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_uint_t total);
-static ngx_str_t ngx_http_npmtoken_api_shown(
-    ngx_http_npmtoken_api_listed_t *token);
+    ngx_uint_t n, ngx_uint_t size, ngx_uint_t total);
+static ngx_int_t ngx_http_npmtoken_api_tokens_url(json_t *urls, char *name,
+    ngx_uint_t per_page, ngx_uint_t page);
+static ngx_str_t ngx_http_npmtoken_api_shown(npmtoken_field_t *fields,
+    ngx_uint_t nfields);
 static void ngx_http_npmtoken_api_create_body(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_parent(ngx_http_npmtoken_api_ctx_t *ctx,
@@ -69,7 +69,7 @@ static void ngx_http_npmtoken_api_revoke_granted(
 static void ngx_http_npmtoken_api_resolve(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_api_find_id(
-    ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply, ngx_str_t *key);
+    ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_uint_t ngx_http_npmtoken_api_is_id(ngx_str_t *id);
 static void ngx_http_npmtoken_api_revoked(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply);
@@ -85,7 +85,7 @@ ngx_http_npmtoken_api_list(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    ngx_http_npmtoken_api_ask_list(ctx, ngx_http_npmtoken_api_list_reply);
+    ngx_http_npmtoken_api_tokens_list_ask(ctx);
 }
 
 
@@ -122,28 +122,72 @@ ngx_http_npmtoken_api_list_arg(ngx_http_request_t *r, char *name,
 
 
 static void
-ngx_http_npmtoken_api_ask_list(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_http_npmtoken_api_reply_pt handler)
+ngx_http_npmtoken_api_tokens_list_ask(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_str_t  argv[6], none;
+    u_char     *p, buf[4 * NGX_INT64_LEN];
+    ngx_str_t   argv[10];
+
+    if (ngx_http_npmtoken_api_tokens_args(ctx, &npmtoken_script_list, argv)
+        != NGX_OK)
+    {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    p = buf;
+
+    argv[6].data = p;
+    p = ngx_sprintf(p, "%i", ctx->page * ctx->per_page);
+    argv[6].len = p - argv[6].data;
+
+    argv[7].data = p;
+    p = ngx_sprintf(p, "%i", ctx->per_page);
+    argv[7].len = p - argv[7].data;
+
+    argv[8].data = p;
+    p = ngx_sprintf(p, "%d", NGX_HTTP_NPMTOKEN_API_PAGE_BYTES);
+    argv[8].len = p - argv[8].data;
+
+    argv[9].data = p;
+    p = ngx_sprintf(p, "%d", NPMTOKEN_RECORD_MAX);
+    argv[9].len = p - argv[9].data;
+
+    switch (ngx_http_npmtoken_api_db_read_alone(ctx, 10, argv,
+                                            ngx_http_npmtoken_api_list_reply))
+    {
+    case NGX_AGAIN:
+        return;
+
+    case NGX_BUSY:
+        ngx_http_npmtoken_api_answer_busy(ctx,
+                                          "This account lists its tokens too "
+                                          "many times at once. Try again.");
+        return;
+
+    default: /* NGX_ERROR */
+        ngx_http_npmtoken_api_unavailable(ctx);
+    }
+}
+
+
+/* the first six of the arguments of a script about the tokens of an account */
+
+static ngx_int_t
+ngx_http_npmtoken_api_tokens_args(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *script, ngx_str_t *argv)
+{
+    ngx_str_t  none;
 
     ngx_str_null(&none);
 
     ngx_str_set(&argv[0], "EVAL");
-    argv[1] = npmtoken_script_list;
+    argv[1] = *script;
     ngx_str_set(&argv[2], "1");
     argv[3] = ngx_http_npmtoken_api_redis_key(ctx, "tokens-of:", &ctx->user);
     argv[4] = ngx_http_npmtoken_api_redis_key(ctx, "token:", &none);
     argv[5] = ctx->user;
 
-    if (argv[3].data == NULL || argv[4].data == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
-        return;
-    }
-
-    if (ngx_http_npmtoken_api_read(ctx, 6, argv, handler) != NGX_AGAIN) {
-        ngx_http_npmtoken_api_unavailable(ctx);
-    }
+    return (argv[3].data && argv[4].data) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -151,110 +195,69 @@ static void
 ngx_http_npmtoken_api_list_reply(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
-    ngx_array_t  tokens;
-
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
+        || reply->elements % 2 == 0
+        || reply->element[0]->type != REDIS_REPLY_INTEGER)
+    {
         ngx_http_npmtoken_api_unavailable(ctx);
         return;
     }
 
-    if (ngx_http_npmtoken_api_listed(ctx, reply, &tokens) != NGX_OK) {
-        ngx_http_npmtoken_api_failed(ctx);
-        return;
-    }
-
-    ngx_qsort(tokens.elts, tokens.nelts,
-              sizeof(ngx_http_npmtoken_api_listed_t),
-              ngx_http_npmtoken_api_newer);
-
     ngx_http_npmtoken_api_answer(ctx, NGX_HTTP_OK,
-                                 ngx_http_npmtoken_api_page(ctx, &tokens));
+                                 ngx_http_npmtoken_api_page(ctx, reply));
 }
 
 
-static ngx_int_t
-ngx_http_npmtoken_api_listed(ngx_http_npmtoken_api_ctx_t *ctx,
-    redisReply *reply, ngx_array_t *tokens)
-{
-    size_t                           i;
-    ngx_uint_t                       k;
-    ngx_http_npmtoken_api_listed_t  *token;
+/*
+ * Redis gave "n" tokens of a page.  Where that is less than there was to give,
+ * more would have been too large: then the page ends where one of some other
+ * size begins, since the next one has to be named by "perPage" and "page", too.
+ * Neither gets less than half of what there was room for.  Returns the number
+ * of tokens on this page; "size" is that of the next.
+ */
 
-    if (ngx_array_init(tokens, ctx->request->pool, reply->elements / 2 + 1,
-                       sizeof(ngx_http_npmtoken_api_listed_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
+static ngx_uint_t
+ngx_http_npmtoken_api_tokens_fit(ngx_http_npmtoken_api_ctx_t *ctx, ngx_uint_t n,
+    ngx_uint_t total, ngx_uint_t *size)
+{
+    ngx_uint_t  first, fit;
+
+    first = ctx->page * ctx->per_page;
+
+    *size = ctx->per_page;
+
+    if (n == 0 || n >= *size || first + n >= total) {
+        return ngx_min(n, *size);
     }
 
-    for (i = 0; i + 1 < reply->elements; i += 2) {
-        token = ngx_array_push(tokens);
+    for (*size = n; /* void */ ; (*size)--) {
+        fit = n - (first + n) % *size;
 
-        ngx_memzero(token, sizeof(ngx_http_npmtoken_api_listed_t));
-
-        token->fields = ngx_http_npmtoken_api_fields(ctx,
-                                                     reply->element[i + 1],
-                                                     &token->nfields);
-
-        if (token->fields == NULL
-            || ngx_http_npmtoken_api_copy(ctx, reply->element[i], &token->key)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        for (k = 0; k < token->nfields; k++) {
-            if (token->fields[k].name.len == sizeof("created") - 1
-                && ngx_memcmp(token->fields[k].name.data, "created",
-                              sizeof("created") - 1) == 0)
-            {
-                token->created = token->fields[k].value;
-            }
+        if (2 * fit >= n) {
+            return fit;
         }
     }
-
-    return NGX_OK;
-}
-
-
-/* by the text of the time, which sorts as the time does */
-
-static int ngx_libc_cdecl
-ngx_http_npmtoken_api_newer(const void *one, const void *two)
-{
-    ngx_int_t                              rc;
-    const ngx_http_npmtoken_api_listed_t  *a = one, *b = two;
-
-    rc = ngx_memn2cmp(b->created.data, a->created.data, b->created.len,
-                      a->created.len);
-
-    return (int) (rc ? rc : ngx_memn2cmp(a->key.data, b->key.data, a->key.len,
-                                         b->key.len));
 }
 
 
 static json_t *
-ngx_http_npmtoken_api_page(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_array_t *tokens)
+ngx_http_npmtoken_api_page(ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply)
 {
-    json_t                          *objects;
-    ngx_str_t                        shown;
-    ngx_uint_t                       i, last;
-    ngx_http_npmtoken_api_listed_t  *token;
+    json_t      *objects;
+    ngx_uint_t   i, n, size, total;
+
+    total = reply->element[0]->integer;
+
+    n = ngx_http_npmtoken_api_tokens_fit(ctx, reply->elements / 2, total,
+                                         &size);
 
     objects = json_array();
-    token = tokens->elts;
 
-    i = ctx->page * ctx->per_page;
-    last = ngx_min(i + ctx->per_page, tokens->nelts);
-
-    for ( /* void */ ; i < last; i++) {
-        shown = ngx_http_npmtoken_api_shown(&token[i]);
+    for (i = 0; i < n; i++) {
 
         if (json_array_append_new(objects,
-                ngx_http_npmtoken_api_grant_json(&token[i].key, &shown,
-                                                 token[i].fields,
-                                                 token[i].nfields))
+                ngx_http_npmtoken_api_listed(ctx, reply->element[2 * i + 1],
+                                             reply->element[2 * i + 2]))
             != 0)
         {
             json_decref(objects);
@@ -262,28 +265,49 @@ ngx_http_npmtoken_api_page(ngx_http_npmtoken_api_ctx_t *ctx,
         }
     }
 
-    return json_pack("{so si so}", "objects", objects,
-                     "total", (int) tokens->nelts,
-                     "urls", ngx_http_npmtoken_api_urls(ctx, tokens->nelts));
+    return json_pack("{so sI so}", "objects", objects,
+                     "total", (json_int_t) total,
+                     "urls", ngx_http_npmtoken_api_urls(ctx, n, size, total));
+}
+
+
+static json_t *
+ngx_http_npmtoken_api_listed(ngx_http_npmtoken_api_ctx_t *ctx, redisReply *key,
+    redisReply *hash)
+{
+    ngx_str_t          name, shown;
+    ngx_uint_t         n;
+    npmtoken_field_t  *fields;
+
+    fields = ngx_http_npmtoken_api_fields(ctx, hash, &n);
+
+    if (fields == NULL || ngx_http_npmtoken_api_copy(ctx, key, &name) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    shown = ngx_http_npmtoken_api_shown(fields, n);
+
+    return ngx_http_npmtoken_api_grant_json(&name, &shown, fields, n);
 }
 
 
 /* what the record says is shown of it; never more than a part of it is */
 
 static ngx_str_t
-ngx_http_npmtoken_api_shown(ngx_http_npmtoken_api_listed_t *token)
+ngx_http_npmtoken_api_shown(npmtoken_field_t *fields, ngx_uint_t nfields)
 {
     ngx_str_t   shown;
     ngx_uint_t  i;
 
     ngx_str_set(&shown, "");
 
-    for (i = 0; i < token->nfields; i++) {
-        if (token->fields[i].name.len == sizeof("token") - 1
-            && ngx_memcmp(token->fields[i].name.data, "token",
-                          sizeof("token") - 1) == 0)
+    for (i = 0; i < nfields; i++) {
+        if (fields[i].name.len == sizeof("token") - 1
+            && ngx_memcmp(fields[i].name.data, "token", sizeof("token") - 1)
+               == 0)
         {
-            shown = token->fields[i].value;
+            shown = fields[i].value;
         }
     }
 
@@ -294,28 +318,49 @@ ngx_http_npmtoken_api_shown(ngx_http_npmtoken_api_listed_t *token)
 
 
 static json_t *
-ngx_http_npmtoken_api_urls(ngx_http_npmtoken_api_ctx_t *ctx, ngx_uint_t total)
+ngx_http_npmtoken_api_urls(ngx_http_npmtoken_api_ctx_t *ctx, ngx_uint_t n,
+    ngx_uint_t size, ngx_uint_t total)
 {
-    u_char   buf[128], *p;
-    json_t  *urls;
+    json_t      *urls;
+    ngx_uint_t   end;
 
     urls = json_object();
+    end = ctx->page * ctx->per_page + n;
 
-    if ((ngx_uint_t) (ctx->page + 1) * ctx->per_page < total) {
-        p = ngx_sprintf(buf, "/-/npm/v1/tokens?perPage=%i&page=%i",
-                        ctx->per_page, ctx->page + 1);
-        json_object_set_new(urls, "next",
-                            json_stringn((char *) buf, p - buf));
+    if (n && end < total
+        && ngx_http_npmtoken_api_tokens_url(urls, "next", size, end / size)
+           != NGX_OK)
+    {
+        json_decref(urls);
+        return NULL;
     }
 
-    if (ctx->page) {
-        p = ngx_sprintf(buf, "/-/npm/v1/tokens?perPage=%i&page=%i",
-                        ctx->per_page, ctx->page - 1);
-        json_object_set_new(urls, "prev",
-                            json_stringn((char *) buf, p - buf));
+    if (ctx->page
+        && ngx_http_npmtoken_api_tokens_url(urls, "prev", ctx->per_page,
+                                            ctx->page - 1)
+           != NGX_OK)
+    {
+        json_decref(urls);
+        return NULL;
     }
 
     return urls;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_tokens_url(json_t *urls, char *name, ngx_uint_t per_page,
+    ngx_uint_t page)
+{
+    u_char  buf[sizeof("/-/npm/v1/tokens?perPage=&page=") + 2 * NGX_INT64_LEN];
+    u_char  *p;
+
+    p = ngx_sprintf(buf, "/-/npm/v1/tokens?perPage=%ui&page=%ui", per_page,
+                    page);
+
+    return json_object_set_new(urls, name,
+                               json_stringn((char *) buf, p - buf)) == 0
+           ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -582,7 +627,51 @@ ngx_http_npmtoken_api_revoke_account(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_revoke_granted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_ask_list(ctx, ngx_http_npmtoken_api_resolve);
+    switch (ngx_http_npmtoken_api_find_id(ctx)) {
+
+    case NGX_AGAIN:
+        return;
+
+    case NGX_DECLINED:
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+
+    default: /* NGX_ERROR */
+        ngx_http_npmtoken_api_unavailable(ctx);
+    }
+}
+
+
+/*
+ * A key, the beginning of one and no other, or a token.  Its first characters
+ * that the list shows are none of these: many tokens have the same.  NGX_AGAIN:
+ * asked for.  NGX_DECLINED: no memory.  NGX_ERROR: Redis cannot be asked.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_api_find_id(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    u_char     digest[NPMTOKEN_KEY_LEN];
+    ngx_str_t  argv[8];
+
+    if (npmtoken_digest_key(&ctx->subject, digest) != NGX_OK
+        || ngx_http_npmtoken_api_tokens_args(ctx, &npmtoken_script_find, argv)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    argv[6].data = digest;
+    argv[6].len = NPMTOKEN_KEY_LEN;
+
+    ngx_str_set(&argv[7], "");
+
+    if (ngx_http_npmtoken_api_is_id(&ctx->subject)) {
+        argv[7] = ctx->subject;
+    }
+
+    return ngx_http_npmtoken_api_read(ctx, 8, argv,
+                                      ngx_http_npmtoken_api_resolve);
 }
 
 
@@ -597,83 +686,29 @@ ngx_http_npmtoken_api_resolve(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    switch (ngx_http_npmtoken_api_find_id(ctx, reply, &key)) {
-
-    case NGX_OK:
-        ngx_http_npmtoken_api_revoke_key(ctx, &key, 0,
-                                         ngx_http_npmtoken_api_revoked);
-        return;
-
-    case NGX_BUSY:
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_BAD_REQUEST,
-                     "More than one token of this account has an id that "
-                     "begins so. Give more of it.");
-        return;
-
-    case NGX_DECLINED:
+    if (reply->elements == 0) {
         ngx_http_npmtoken_api_error(ctx, NGX_HTTP_NOT_FOUND,
                      "This account has no such token. Give the id that npm "
                      "token list shows, or the whole token.");
         return;
+    }
 
-    default: /* NGX_ERROR */
+    if (reply->elements > 1) {
+        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_BAD_REQUEST,
+                     "More than one token of this account has an id that "
+                     "begins so. Give more of it.");
+        return;
+    }
+
+    if (ngx_http_npmtoken_api_copy(ctx, reply->element[0], &key) != NGX_OK
+        || key.len != NPMTOKEN_KEY_LEN)
+    {
         ngx_http_npmtoken_api_failed(ctx);
-    }
-}
-
-
-/*
- * A key, the beginning of one and no other, or a token.  Its first characters
- * that the list shows are none of these: many tokens have the same.
- */
-
-static ngx_int_t
-ngx_http_npmtoken_api_find_id(ngx_http_npmtoken_api_ctx_t *ctx,
-    redisReply *reply, ngx_str_t *key)
-{
-    u_char       digest[NPMTOKEN_KEY_LEN];
-    size_t       i;
-    redisReply  *candidate, *found;
-
-    if (npmtoken_digest_key(&ctx->subject, digest) != NGX_OK) {
-        return NGX_ERROR;
+        return;
     }
 
-    found = NULL;
-
-    for (i = 0; i + 1 < reply->elements; i += 2) {
-        candidate = reply->element[i];
-
-        if (candidate->type != REDIS_REPLY_STRING
-            || candidate->len != NPMTOKEN_KEY_LEN)
-        {
-            continue;
-        }
-
-        if (ngx_memcmp(candidate->str, digest, NPMTOKEN_KEY_LEN) == 0) {
-            found = candidate;
-            break;
-        }
-
-        if (!ngx_http_npmtoken_api_is_id(&ctx->subject)
-            || ngx_memcmp(candidate->str, ctx->subject.data, ctx->subject.len)
-               != 0)
-        {
-            continue;
-        }
-
-        if (found) {
-            return NGX_BUSY;
-        }
-
-        found = candidate;
-    }
-
-    if (found == NULL) {
-        return NGX_DECLINED;
-    }
-
-    return ngx_http_npmtoken_api_copy(ctx, found, key);
+    ngx_http_npmtoken_api_revoke_key(ctx, &key, 0,
+                                     ngx_http_npmtoken_api_revoked);
 }
 
 

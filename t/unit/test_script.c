@@ -293,7 +293,12 @@ unit_answer(redisContext *context, char *text, size_t size)
     unit_eval(wanted, npmtoken_script_revoke, "2", __VA_ARGS__)
 
 #define list(wanted, ...)                                                     \
-    unit_eval(wanted, npmtoken_script_list, "1", __VA_ARGS__)
+    unit_eval(wanted, npmtoken_script_list, "1", "tokens-of:ann", "token:",   \
+              __VA_ARGS__)
+
+#define find(wanted, ...)                                                     \
+    unit_eval(wanted, npmtoken_script_find, "1", "tokens-of:ann", "token:",   \
+              __VA_ARGS__)
 
 #define change(wanted, ...)                                                   \
     unit_eval(wanted, npmtoken_script_account, "1", __VA_ARGS__)
@@ -543,7 +548,7 @@ test_list(void **state)
 {
     (void) state;
 
-    list("[]", "tokens-of:ann", "token:", "ann");
+    list("[0]", "ann", "0", "10", "100", "50");
 
     unit_do("2", "HSET token:a user ann readonly true");
     unit_do("1", "HSET token:b user bob");
@@ -552,7 +557,94 @@ test_list(void **state)
     unit_do("OK", "SET token:e text");
     unit_do("6", "SADD tokens-of:ann a b c d e f");
 
-    list("[a [user ann readonly true]]", "tokens-of:ann", "token:", "ann");
+    list("[1 a [user ann readonly true]]", "ann", "0", "10", "100", "50");
+    list("[1]", "ann", "1", "10", "100", "50");
+    list("[1]", "ann", "9999000000", "9999", "100", "50");
+
+    /* by time, then by key; what is no time comes last */
+
+    unit_do("OK", "FLUSHALL");
+    unit_do("3", "HSET token:a user ann created 2026-01-01T00:00:00.000Z x_ a");
+    unit_do("3", "HSET token:b user Ann created 2026-01-01T00:00:00.001Z n 1");
+    unit_do("2", "HSET token:c user ANN created 2026-01-01T00:00:00.000Z");
+    unit_do("2", "HSET token:d user ann created zzz");
+    unit_do("2", "HSET token:e user ann created "
+            "2026-01-01T00:00:00.000Z0000000000");
+    unit_do("5", "SADD tokens-of:ann a b c d e");
+
+    list("[5 b [user Ann created 2026-01-01T00:00:00.001Z n 1]"
+         " a [user ann created 2026-01-01T00:00:00.000Z]"
+         " c [user ANN created 2026-01-01T00:00:00.000Z]"
+         " d [user ann created zzz]"
+         " e [user ann created 2026-01-01T00:00:00.000Z0000000000]]",
+         "aNN", "0", "10", "1000", "50");
+    list("[5 a [user ann created 2026-01-01T00:00:00.000Z]"
+         " c [user ANN created 2026-01-01T00:00:00.000Z]]",
+         "ann", "1", "2", "1000", "50");
+
+    /* as many as there is room for, each 39 bytes, but one in any case */
+
+    list("[5 a [user ann created 2026-01-01T00:00:00.000Z]"
+         " c [user ANN created 2026-01-01T00:00:00.000Z]]",
+         "ann", "1", "4", "78", "50");
+    list("[5 a [user ann created 2026-01-01T00:00:00.000Z]]",
+         "ann", "1", "4", "77", "50");
+    list("[5 a [user ann created 2026-01-01T00:00:00.000Z]]",
+         "ann", "1", "4", "1", "50");
+
+    /* and of one that is too large what it is known by */
+
+    list("[5 a [created 2026-01-01T00:00:00.000Z]"
+         " c [created 2026-01-01T00:00:00.000Z]]",
+         "ann", "1", "2", "1000", "37");
+    list("[5 a [user ann created 2026-01-01T00:00:00.000Z]]",
+         "ann", "1", "1", "1000", "38");
+}
+
+
+static void
+test_find(void **state)
+{
+    char         text[64];
+    const char  *args[UNIT_ARGS] = { "tokens-of:ann", "token:", "ann", "xxxx",
+                                     "ccc" };
+
+    (void) state;
+
+    find("[]", "ann", "aaaa", "a");
+
+    unit_do("1", "HSET token:aaaa user ann");
+    unit_do("1", "HSET token:aaab user Ann");
+    unit_do("1", "HSET token:aaac user bob");
+    unit_do("2", "HSET token:aabc user ann revoked_at 7");
+    unit_do("OK", "SET token:aacc text");
+    unit_do("1", "HSET token:aad user ann");
+    unit_do("1", "HSET token:cccc user ann");
+    unit_do("1", "HSET token:cccd user ann");
+    unit_do("1", "HSET token:ccce user ann");
+    unit_do("9", "SADD tokens-of:ann aaaa aaab aaac aabc aacc aad cccc cccd "
+            "ccce");
+
+    find("[aaaa]", "ANN", "aaaa", "");
+    find("[aaaa]", "ann", "aaaa", "a");
+    find("[aaab]", "ann", "xxxx", "aaab");
+    find("[]", "ann", "aaac", "aaac");
+    find("[]", "ann", "aabc", "aabc");
+    find("[]", "ann", "aacc", "aacc");
+    find("[]", "ann", "xxxx", "");
+    find("[]", "ann", "xxxx", "aad");
+    find("[]", "ann", "xxxx", "aaaaa");
+    find("[]", "bob", "xxxx", "c");
+
+    /* of three that begin so there are two, which will do to say so */
+
+    unit_do("2", "DEL token:cccd token:ccce");
+    find("[cccc]", "ann", "xxxx", "ccc");
+    unit_do("1", "HSET token:cccd user ann");
+    unit_do("1", "HSET token:ccce user ann");
+    unit_append(redis, &npmtoken_script_find, "1", args);
+    unit_answer(redis, text, sizeof(text));
+    assert_int_equal(strlen(text), strlen("[cccc ccce]"));
 }
 
 
@@ -933,6 +1025,7 @@ main(void)
         cmocka_unit_test_setup(test_revoke_and_keep, unit_empty),
         cmocka_unit_test_setup(test_revoke_protected, unit_empty),
         cmocka_unit_test_setup(test_list, unit_empty),
+        cmocka_unit_test_setup(test_find, unit_empty),
         cmocka_unit_test_setup(test_change, unit_empty),
         cmocka_unit_test_setup(test_totp, unit_empty),
         cmocka_unit_test_setup(test_recovery, unit_empty),
