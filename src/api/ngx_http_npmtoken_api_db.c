@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_npmtoken_api_db.h"
+#include "npmtoken_seldom.h"
 
 
 /* jobs of an account that are held back, in a worker */
@@ -25,6 +26,7 @@ typedef struct {
     ngx_http_npmtoken_connection_t   conn;
     ngx_queue_t                      jobs;      /* in the order of sending */
     ngx_queue_t                      held;      /* by age */
+    npmtoken_seldom_t                refused;   /* by Redis */
 } ngx_http_npmtoken_api_link_t;
 
 
@@ -739,13 +741,27 @@ static redisReply *
 ngx_http_npmtoken_api_no_error(ngx_http_npmtoken_api_job_t *job,
     redisReply *reply)
 {
-    ngx_str_t  code;
+    uint32_t    what;
+    ngx_str_t   code;
+    ngx_uint_t  omitted;
 
     if (reply->type != REDIS_REPLY_ERROR) {
         return reply;
     }
 
     ngx_http_npmtoken_codec_error(reply, &code);
+
+    what = ngx_crc32_short(code.data, code.len);
+
+    if (!npmtoken_seldom(&job->link->refused, what, ngx_time(), &omitted)) {
+        return NULL;
+    }
+
+    if (omitted) {
+        ngx_log_error(NGX_LOG_ERR, &job->link->conn.log, 0,
+                      "redis has refused so %ui more commands of the token "
+                      "API", omitted);
+    }
 
     ngx_log_error(NGX_LOG_ERR, &job->link->conn.log, 0,
                   "redis refused a command of the token API: %V", &code);

@@ -18,6 +18,7 @@
 
 
 #include "ngx_http_npmtoken_lookup.h"
+#include "npmtoken_seldom.h"
 
 
 #define ngx_http_npmtoken_proof(conf)                                         \
@@ -36,17 +37,6 @@
 
 /* how many of them; a key has one place */
 #define NGX_HTTP_NPMTOKEN_BAD_KEYS   256
-
-/* seconds between two lines of a kind that clients can cause */
-#define NGX_HTTP_NPMTOKEN_LOG_PAUSE  5
-
-
-/* a line that is not written each time */
-
-typedef struct {
-    time_t                         next;       /* not before */
-    ngx_uint_t                     omitted;
-} ngx_http_npmtoken_seldom_t;
 
 
 /* a bad record that was logged */
@@ -104,8 +94,9 @@ struct ngx_http_npmtoken_lookups_s {
     ngx_uint_t                        unknown;  /* or none */
     ngx_rbtree_t                      askers;
     ngx_rbtree_node_t                 askers_sentinel;
-    ngx_http_npmtoken_seldom_t        queue_full;
-    ngx_http_npmtoken_seldom_t        share_full;
+    npmtoken_seldom_t                 queue_full;
+    npmtoken_seldom_t                 share_full;
+    npmtoken_seldom_t                 refused;  /* by Redis */
     ngx_event_t                       timer;    /* of the head */
     ngx_http_npmtoken_bad_t           bad[NGX_HTTP_NPMTOKEN_BAD_KEYS];
 };
@@ -123,8 +114,6 @@ static void ngx_http_npmtoken_lookup_queue_full(
     ngx_http_npmtoken_lookups_t *lookups, ngx_uint_t n);
 static void ngx_http_npmtoken_lookup_share_full(
     ngx_http_npmtoken_lookups_t *lookups, u_char *network);
-static ngx_int_t ngx_http_npmtoken_lookup_omit(
-    ngx_http_npmtoken_seldom_t *seldom, ngx_uint_t *omitted);
 static ngx_http_npmtoken_lookup_t *ngx_http_npmtoken_lookup_create(
     ngx_http_npmtoken_lookups_t *lookups, u_char *tag, u_char *key,
     uint32_t hash, u_char *network);
@@ -394,7 +383,7 @@ ngx_http_npmtoken_lookup_queue_full(ngx_http_npmtoken_lookups_t *lookups,
 {
     ngx_uint_t  omitted;
 
-    if (ngx_http_npmtoken_lookup_omit(&lookups->queue_full, &omitted)) {
+    if (!npmtoken_seldom(&lookups->queue_full, 0, ngx_time(), &omitted)) {
         return;
     }
 
@@ -414,7 +403,7 @@ ngx_http_npmtoken_lookup_share_full(ngx_http_npmtoken_lookups_t *lookups,
     u_char      text[NGX_INET6_ADDRSTRLEN];
     ngx_uint_t  omitted;
 
-    if (ngx_http_npmtoken_lookup_omit(&lookups->share_full, &omitted)) {
+    if (!npmtoken_seldom(&lookups->share_full, 0, ngx_time(), &omitted)) {
         return;
     }
 
@@ -427,26 +416,6 @@ ngx_http_npmtoken_lookup_share_full(ngx_http_npmtoken_lookups_t *lookups,
                   "any address, have been since this was last logged",
                   &lookups->conf->store, len, text, lookups->conf->share,
                   omitted);
-}
-
-
-/* whether a line is to be left out; if not, how many have been */
-
-static ngx_int_t
-ngx_http_npmtoken_lookup_omit(ngx_http_npmtoken_seldom_t *seldom,
-    ngx_uint_t *omitted)
-{
-    if (ngx_time() < seldom->next) {
-        seldom->omitted++;
-        return 1;
-    }
-
-    *omitted = seldom->omitted;
-
-    seldom->omitted = 0;
-    seldom->next = ngx_time() + NGX_HTTP_NPMTOKEN_LOG_PAUSE;
-
-    return 0;
 }
 
 
@@ -1034,6 +1003,23 @@ static void
 ngx_http_npmtoken_lookup_log_error(ngx_http_npmtoken_lookup_t *lookup,
     ngx_str_t *code)
 {
+    uint32_t    what;
+    ngx_uint_t  omitted;
+
+    what = ngx_crc32_short(code->data, code->len);
+
+    if (!npmtoken_seldom(&lookup->lookups->refused, what, ngx_time(),
+                         &omitted))
+    {
+        return;
+    }
+
+    if (omitted) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "npmtoken_store \"%V\": redis has answered so %ui more "
+                      "times", &lookup->lookups->conf->store, omitted);
+    }
+
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "npmtoken_store \"%V\": redis answered \"%V\"",
                   &lookup->lookups->conf->store, code);
