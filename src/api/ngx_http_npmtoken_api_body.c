@@ -3,6 +3,16 @@
 #include "ngx_http_npmtoken_api_answer.h"
 
 
+/*
+ * What the linker puts in the place of stdin where jansson is linked in: see
+ * "config".  Nothing here reads from a file.
+ */
+
+extern FILE  *__wrap_stdin;
+
+__attribute__((visibility("hidden"))) FILE  *__wrap_stdin;
+
+
 static ngx_uint_t ngx_http_npmtoken_api_body_refused(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_body_handler(ngx_http_request_t *r);

@@ -8,6 +8,8 @@ package NpmToken::Nginx;
 #         server  => 'location / { npmtoken main; return 204; }',
 #         workers => 2,                 # 1 if not given
 #         modules => [],                # more to load: paths
+#         before  => [],                # and before ours
+#         env     => {},                # of its environment
 #         main    => '',                # more for the main context
 #         events  => '',                # more for the events block
 #         listen  => ' http2',          # more for the listen directive
@@ -85,6 +87,8 @@ sub new {
         port    => free_port(),
         workers => 1,
         modules => [],
+        before  => [],
+        env     => {},
         main    => '',
         events  => '',
         http    => '',
@@ -126,7 +130,7 @@ sub config {
 
     my $dir = $self->{dir};
     my $modules = join "\n", map { "load_module $_;" }
-        module_path(), @{ $self->{modules} };
+        @{ $self->{before} }, module_path(), @{ $self->{modules} };
     my $user = $> == 0 ? 'user root;' : '';
     my $use = $ENV{TEST_NGINX_EVENT_TYPE}
         ? "use $ENV{TEST_NGINX_EVENT_TYPE};" : '';
@@ -189,6 +193,8 @@ sub start {
     my $self = shift;
 
     my $dir = $self->{dir};
+
+    local @ENV{ keys %{ $self->{env} } } = values %{ $self->{env} };
 
     $self->{pid} = spawn "$dir/stderr.log", nginx_binary(),
         '-e', "$dir/error.log", '-p', "$dir/", '-c', "$dir/nginx.conf";
