@@ -56,7 +56,7 @@ async function shell(bin, ...texts) {
 export async function quickStartTests({ report, servers, echo, tls }) {
     const bin = await redisCli(servers);
     const [conf] = blocks('Quick start', 'nginx');
-    const [make, revoke, remove] = blocks('Quick start', 'sh');
+    const [, make, revoke, remove] = blocks('Quick start', 'sh');
     const site = new Site(servers, 'quick-start', {
         tls, registry: { port: echo.port },
     });
