@@ -5,7 +5,8 @@
  * The file is read twice.  First each row is made a record and judged; if one
  * is bad nothing is imported (or only it is not, with --skip-bad): a row is
  * never imported with less of a limit than it had, so a column that is not
- * known is an error.  Then the rows are sent, many at a time.
+ * known is an error, and so is whatever could be read in two ways.  Then the
+ * rows are sent, many at a time.
  *
  * A row whose key is there already is left as it is: so an import that was
  * interrupted is simply begun again.
@@ -14,12 +15,16 @@
 
 #include "npmtokenctl.h"
 #include "npmtoken_bearer.h"
+#include "npmtoken_list.h"
 #include "npmtoken_script.h"
 #include "npmtoken_token.h"
 
 
 #define CTL_COLUMNS      32
 #define CTL_COLUMN_NAME  40
+
+/* of a value: null in JSON, neither a text nor a list */
+#define CTL_NULL         2
 
 /* sent before a reply is read */
 #define CTL_PIPELINE     500
@@ -33,7 +38,9 @@
 typedef struct {
     char                 *name[CTL_COLUMNS];
     char                 *value[CTL_COLUMNS];
+    ngx_uint_t            list[CTL_COLUMNS];  /* 1: an array, or CTL_NULL */
     ngx_uint_t            n;
+    ngx_uint_t            json;       /* or a line of CSV */
     ngx_uint_t            line;       /* or its number */
     char                 *why;        /* it is bad as it stands there */
 } ctl_row_t;
@@ -64,25 +71,41 @@ static void ctl_json_row(json_t *object, const char *user, ngx_uint_t number,
     size_t offset, ctl_row_pt handler);
 static char *ctl_json_value(json_t *value);
 static char *ctl_json_list(json_t *list);
-static void ctl_row_add(ctl_row_t *row, const char *name, const char *value);
+static ngx_uint_t ctl_has_user(json_t *object, const char *user);
+static void ctl_json_fault(json_error_t *error, const char *begin);
+static void ctl_row_add(ctl_row_t *row, const char *name, const char *value,
+    ngx_uint_t list);
 static void ctl_row_free(ctl_row_t *row);
 
 static char *ctl_make_record(ctl_row_t *row, char *key, ctl_args_t *record);
+static char *ctl_make_fields(ctl_row_t *row, ctl_args_t *record);
 static char *ctl_field_of(const char *name, const char **field);
+static ngx_uint_t ctl_is_limit(const char *field);
+static ngx_uint_t ctl_is_list(const char *field);
+static ngx_uint_t ctl_is_null(ctl_row_t *row, const char *value);
+static char *ctl_no_value(ctl_row_t *row, const char *field,
+    const char *value);
 static char *ctl_add_field(ctl_args_t *record, const char *field,
     const char *value);
 static const char *ctl_get(ctl_args_t *record, const char *field);
 static char *ctl_make_key(ctl_args_t *record, char *key);
+static char *ctl_same_key(const char *key, const char *whole);
+static ngx_uint_t ctl_is_whole(const char *token);
 static char *ctl_tidy(ctl_args_t *record);
+static char *ctl_type(const char *type, ctl_args_t *record);
 static size_t ctl_shown_len(const char *token);
 static ngx_uint_t ctl_is_key(const char *text);
 static char *ctl_make_time(const char *value, ngx_uint_t date);
-static int64_t ctl_parse_time(const char *value);
+static int64_t ctl_parse_time(const char *value, ngx_uint_t *zone);
 static char *ctl_make_list(const char *value);
+static ngx_uint_t ctl_has_empty(const char *list);
 static char *ctl_judge(ctl_args_t *record);
 static void ctl_free_record(ctl_args_t *args);
 
 static void ctl_judge_row(ctl_row_t *row, size_t offset);
+static char *ctl_note_key(ctl_row_t *row, const char *key);
+static ngx_uint_t ctl_is_double(const char *key);
+static void ctl_bad_row(ngx_uint_t line, char *why);
 static void ctl_send_row(ctl_row_t *row, size_t offset);
 static void ctl_read_status(void);
 
@@ -136,6 +159,7 @@ static struct {
     ngx_uint_t            waiting;
     ngx_uint_t            imported;
     ngx_uint_t            there;
+    json_t               *keys;       /* to the row; 0: several have it */
     json_t               *errors;
     ctl_args_t            args;
 } ctl_file;
@@ -146,6 +170,7 @@ ctl_import(char **argv, ngx_uint_t n)
 {
     (void) n;
 
+    ctl_file.keys = json_object();
     ctl_file.errors = json_array();
     ctl_read_file(argv[0]);
 
@@ -233,6 +258,13 @@ ctl_read_file(const char *path)
 
     ctl_file.data[ctl_file.len] = '\0';
 
+    /* a byte order mark is at the beginning, and nowhere else */
+
+    if (strncmp(ctl_file.data, "\357\273\277", 3) == 0) {
+        ctl_file.len -= 3;
+        memmove(ctl_file.data, ctl_file.data + 3, ctl_file.len + 1);
+    }
+
     if (strlen(ctl_file.data) != ctl_file.len) {
         ctl_die(CTL_BAD, "\"%s\" has a NUL in it: it is no text", path);
     }
@@ -244,18 +276,23 @@ ctl_read_file(const char *path)
 static void
 ctl_each_row(ctl_row_pt handler)
 {
-    json_t      *json, *value;
-    const char  *p, *user;
+    json_t        *json, *value;
+    const char    *p, *user;
+    json_error_t   error;
 
-    p = ctl_file.data + strspn(ctl_file.data, " \t\r\n\357\273\277");
+    p = ctl_file.data + strspn(ctl_file.data, " \t\r\n");
 
     if (*p != '{' && *p != '[') {
         ctl_each_csv(handler);
         return;
     }
 
-    json = json_loads(p, JSON_REJECT_DUPLICATES, NULL);
+    json = json_loads(p, JSON_REJECT_DUPLICATES, &error);
     ctl_file.elements = 0;
+
+    if (json == NULL) {
+        ctl_json_fault(&error, p);
+    }
 
     if (json_is_array(json)) {
         ctl_each_element(json, NULL, handler);
@@ -306,7 +343,7 @@ ctl_each_csv(ctl_row_pt handler)
     ngx_uint_t   i, n, columns, line;
 
     copy = ctl_format("%s", ctl_file.data);
-    p = copy + (strncmp(copy, "\357\273\277", 3) == 0 ? 3 : 0);
+    p = copy;
     line = 1;
 
     p = ctl_csv_row(p, names, &columns, &line);
@@ -323,7 +360,7 @@ ctl_each_csv(ctl_row_pt handler)
         }
 
         for (i = 0; i < n && i < columns; i++) {
-            ctl_row_add(&row, names[i], cells[i]);
+            ctl_row_add(&row, names[i], cells[i], 0);
         }
 
         if (n != columns) {
@@ -360,7 +397,14 @@ ctl_csv_row(char *p, char **cells, ngx_uint_t *n, ngx_uint_t *line)
         end = ctl_csv_cell(p, &cells[(*n)++], line);
         c = *end;
 
-        if (c == '\r' && end[1] == '\n') {
+        if (c == '\r') {
+
+            if (end[1] != '\n') {
+                ctl_die(CTL_BAD, "line %lu, cell %lu: a carriage return that "
+                        "does not end the line", (unsigned long) *line,
+                        (unsigned long) *n);
+            }
+
             *end++ = '\0';
             c = '\n';
         }
@@ -388,7 +432,14 @@ ctl_csv_cell(char *p, char **cell, ngx_uint_t *line)
 
     if (*p != '"') {
         *cell = p;
-        return p + strcspn(p, ",\r\n");
+        p += strcspn(p, "\",\r\n");
+
+        if (*p == '"') {
+            ctl_die(CTL_BAD, "line %lu: a quote within a cell that does not "
+                    "begin with one", (unsigned long) *line);
+        }
+
+        return p;
     }
 
     to = p;
@@ -438,11 +489,10 @@ ctl_each_line(ctl_row_pt handler)
 
         end = p + strcspn(p, "\n");
 
-        if (strspn(p, " \t\r\357\273\277") >= (size_t) (end - p)) {
+        if (strspn(p, " \t\r") >= (size_t) (end - p)) {
             continue;
         }
 
-        p += strspn(p, "\357\273\277");
         json = json_loadb(p, end - p, JSON_REJECT_DUPLICATES, &error);
 
         if (!json_is_object(json)) {
@@ -494,20 +544,20 @@ ctl_json_row(json_t *object, const char *user, ngx_uint_t number,
     ngx_memzero(&row, sizeof(ctl_row_t));
     row.line = number;
 
-    if (user && json_object_get(object, "user") == NULL) {
-        ctl_row_add(&row, "user", user);
+    row.json = 1;
+
+    if (user && !ctl_has_user(object, user)) {
+        ctl_row_add(&row, "user", user, 0);
     }
 
     json_object_foreach(object, name, value) {
 
-        if (json_is_null(value)) {
-            continue;
-        }
-
-        text = ctl_json_value(value);
+        text = json_is_null(value) ? ctl_format("null")
+                                   : ctl_json_value(value);
 
         if (text) {
-            ctl_row_add(&row, name, text);
+            ctl_row_add(&row, name, text,
+                        json_is_null(value) ? CTL_NULL : json_is_array(value));
             free(text);
 
         } else {
@@ -546,7 +596,57 @@ ctl_json_value(json_t *value)
 }
 
 
-/* a comma within an element would make two of it */
+/*
+ * Whose token it is in a store by users: the row may say so as well, but not
+ * another.
+ */
+
+static ngx_uint_t
+ctl_has_user(json_t *object, const char *user)
+{
+    const char  *own;
+
+    own = json_string_value(json_object_get(object, "user"));
+
+    return own && strcmp(own, user) == 0;
+}
+
+
+/*
+ * The whole file is no document of JSON.  It may be one on each line; if the
+ * first line is none either, says where the fault is.
+ */
+
+static void
+ctl_json_fault(json_error_t *error, const char *begin)
+{
+    size_t       len;
+    json_t      *first;
+    const char  *p;
+    ngx_uint_t   line;
+
+    len = strcspn(begin, "\n");
+    first = json_loadb(begin, len, JSON_REJECT_DUPLICATES, NULL);
+
+    if (json_is_object(first)) {
+        json_decref(first);
+        return;
+    }
+
+    for (line = error->line, p = ctl_file.data; p < begin; p++) {
+        line += (*p == '\n');
+    }
+
+    ctl_die(CTL_BAD, "line %lu is no object of JSON, nor is the file one: "
+            "column %d: %s", (unsigned long) line, error->column,
+            ctl_safe((u_char *) error->text, strlen(error->text)));
+}
+
+
+/*
+ * A comma within an element would make two of it, and one that is empty or
+ * blank would be none.
+ */
 
 static char *
 ctl_json_list(json_t *list)
@@ -561,6 +661,8 @@ ctl_json_list(json_t *list)
 
         if (!json_is_string(element)
             || strchr(json_string_value(element), ',')
+            || json_string_value(element)[strspn(json_string_value(element),
+                                                 " \t")] == '\0'
             || strlen(json_string_value(element))
                != json_string_length(element))
         {
@@ -579,13 +681,15 @@ ctl_json_list(json_t *list)
 
 
 static void
-ctl_row_add(ctl_row_t *row, const char *name, const char *value)
+ctl_row_add(ctl_row_t *row, const char *name, const char *value,
+    ngx_uint_t list)
 {
     if (row->n == CTL_COLUMNS) {
         ctl_die(CTL_BAD, "row %lu has more than %d columns",
                 (unsigned long) row->line, CTL_COLUMNS);
     }
 
+    row->list[row->n] = list;
     row->name[row->n] = ctl_format("%s", name);
     row->value[row->n++] = ctl_format("%s", value);
 }
@@ -608,46 +712,131 @@ ctl_row_free(ctl_row_t *row)
 static char *
 ctl_make_record(ctl_row_t *row, char *key, ctl_args_t *record)
 {
-    char        *why;
-    ngx_uint_t   i;
-    const char  *field, *value;
+    char  *why;
 
-    if (row->why) {
-        return row->why;
+    why = row->why ? row->why : ctl_make_fields(row, record);
+
+    if (why == NULL) {
+        why = ctl_make_key(record, key);
     }
-
-    for (i = 0; i < row->n; i++) {
-
-        why = ctl_field_of(row->name[i], &field);
-
-        if (why) {
-            return why;
-        }
-
-        value = row->value[i];
-
-        /* what a database prints for "not there" */
-
-        if (field == NULL || *value == '\0' || strcmp(value, "NULL") == 0
-            || strcmp(value, "null") == 0 || strcmp(value, "\\N") == 0)
-        {
-            continue;
-        }
-
-        why = ctl_add_field(record, field, value);
-
-        if (why) {
-            return why;
-        }
-    }
-
-    why = ctl_make_key(record, key);
 
     if (why == NULL) {
         why = ctl_tidy(record);
     }
 
     return why ? why : ctl_judge(record);
+}
+
+
+static char *
+ctl_make_fields(ctl_row_t *row, ctl_args_t *record)
+{
+    char        *why;
+    ngx_uint_t   i, j;
+    const char  *value, *fields[CTL_COLUMNS];
+
+    for (i = 0; i < row->n; i++) {
+
+        value = row->value[i];
+        why = ctl_field_of(row->name[i], &fields[i]);
+
+        if (why) {
+            return why;
+        }
+
+        if (fields[i] == NULL) {
+            continue;
+        }
+
+        /* also if one of them is empty: which one counts, is not said */
+
+        for (j = 0; j < i; j++) {
+            if (fields[j] && strcmp(fields[j], fields[i]) == 0) {
+                return ctl_format("there are two columns for \"%s\"",
+                                  ctl_safe((u_char *) fields[i],
+                                           strlen(fields[i])));
+            }
+        }
+
+        if (row->list[i] == 1 && !ctl_is_list(fields[i])) {
+            return ctl_format("\"%s\" is a list, and can be none",
+                              fields[i]);
+        }
+
+        /* what a database or JSON has for "not there" */
+
+        if (ctl_is_null(row, value) || row->list[i] == CTL_NULL
+            || (*value == '\0' && !row->list[i]))
+        {
+            why = ctl_no_value(row, fields[i],
+                               row->list[i] == CTL_NULL ? "null" : value);
+        } else {
+            why = ctl_add_field(record, fields[i], value);
+        }
+
+        if (why) {
+            return why;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* without it a token may more, or for longer */
+
+static ngx_uint_t
+ctl_is_limit(const char *field)
+{
+    return strcmp(field, "readonly") == 0
+           || strcmp(field, "expires_at") == 0
+           || strcmp(field, "revoked_at") == 0
+           || ctl_is_list(field);
+}
+
+
+static ngx_uint_t
+ctl_is_list(const char *field)
+{
+    return strcmp(field, "cidr_whitelist") == 0
+           || strcmp(field, "packages") == 0
+           || strcmp(field, "scopes") == 0;
+}
+
+
+/* in JSON these are texts as any other */
+
+static ngx_uint_t
+ctl_is_null(ctl_row_t *row, const char *value)
+{
+    return !row->json
+           && (strcmp(value, "NULL") == 0 || strcmp(value, "null") == 0
+               || strcmp(value, "\\N") == 0);
+}
+
+
+/*
+ * That there is no limit has to be said: what is just empty may as well have
+ * been lost, or mean that nothing is allowed.
+ */
+
+static char *
+ctl_no_value(ctl_row_t *row, const char *field, const char *value)
+{
+    if (!ctl_is_limit(field)) {
+        return NULL;
+    }
+
+    if (strcmp(field, "readonly") == 0) {
+        return ctl_format("\"readonly\" has no value: say true or false");
+    }
+
+    if (*value == '\0') {
+        return ctl_format("\"%s\" is empty: if there is no such limit, say %s",
+                          field, row->json ? "null" : "NULL");
+    }
+
+    return NULL;
 }
 
 
@@ -691,10 +880,6 @@ ctl_add_field(ctl_args_t *record, const char *field, const char *value)
 {
     char  *text;
 
-    if (ctl_get(record, field)) {
-        return ctl_format("there are two columns for \"%s\"", field);
-    }
-
     if (strcmp(field, "expires_at") == 0 || strcmp(field, "revoked_at") == 0) {
         text = ctl_make_time(value, 0);
 
@@ -702,15 +887,22 @@ ctl_add_field(ctl_args_t *record, const char *field, const char *value)
     {
         text = ctl_make_time(value, 1);
 
-    } else if (strcmp(field, "cidr_whitelist") == 0
-               || strcmp(field, "packages") == 0
-               || strcmp(field, "scopes") == 0)
-    {
+    } else if (ctl_is_list(field)) {
         text = ctl_make_list(value);
 
         if (text && *text == '\0') {
             free(text);
-            return NULL;
+
+            /* npm itself says so that a token may be used anywhere */
+
+            return strcmp(field, "cidr_whitelist") == 0 ? NULL
+                   : ctl_format("\"%s\" is an empty list: if there is no such "
+                                "limit, say null", field);
+        }
+
+        if (text && ctl_has_empty(text)) {
+            free(text);
+            return ctl_format("\"%s\" is a list with an empty entry", field);
         }
 
     } else if (strcmp(field, "readonly") == 0
@@ -723,8 +915,11 @@ ctl_add_field(ctl_args_t *record, const char *field, const char *value)
     }
 
     if (text == NULL) {
-        return ctl_format("\"%s\" is no value of \"%s\"",
-                          ctl_safe((u_char *) value, strlen(value)), field);
+        return ctl_format("\"%s\" is no value of \"%s\"%s",
+                          ctl_safe((u_char *) value, strlen(value)), field,
+                          ctl_is_list(field) ? "" : ": seconds or "
+                          "milliseconds since the epoch, or a date in UTC, "
+                          "as 2030-01-31T00:00:00Z");
     }
 
     ctl_arg_text(record, field);
@@ -762,9 +957,11 @@ ctl_make_key(ctl_args_t *record, char *key)
     if (given && ctl_is_key(given)) {
         ngx_memcpy(key, given, NPMTOKEN_KEY_LEN);
 
-    } else if (given == NULL && shown && strlen(shown) > 16
-               && strstr(shown, "...") == NULL && strchr(shown, '*') == NULL)
-    {
+        return shown && ctl_is_whole(shown) ? ctl_same_key(given, shown)
+                                            : NULL;
+    }
+
+    if (given == NULL && shown && ctl_is_whole(shown)) {
         token.data = (u_char *) shown;
         token.len = strlen(shown);
 
@@ -790,24 +987,57 @@ ctl_make_key(ctl_args_t *record, char *key)
 }
 
 
+/* a row that has both is about one token */
+
+static char *
+ctl_same_key(const char *key, const char *whole)
+{
+    u_char     digest[NPMTOKEN_KEY_LEN];
+    ngx_str_t  token;
+
+    token.data = (u_char *) whole;
+    token.len = strlen(whole);
+
+    if (npmtoken_digest_key(&token, digest) == NGX_OK
+        && ngx_memcmp(digest, key, NPMTOKEN_KEY_LEN) == 0)
+    {
+        return NULL;
+    }
+
+    return ctl_format("\"key\" is of another token than \"token\"");
+}
+
+
+/* not what is shown of a token to tell it from others */
+
+static ngx_uint_t
+ctl_is_whole(const char *token)
+{
+    return strlen(token) > 16 && strstr(token, "...") == NULL
+           && strchr(token, '*') == NULL;
+}
+
+
 /* takes out of the record what is none of its fields, or too much */
 
 static char *
 ctl_tidy(ctl_args_t *record)
 {
-    ngx_uint_t   i, n, granular;
+    char        *why;
+    ngx_uint_t   i, n;
     const char  *field, *value;
 
-    granular = 0;
+    value = ctl_get(record, "type");
+    why = value ? ctl_type(value, record) : NULL;
+
+    if (why) {
+        return why;
+    }
 
     for (i = 0, n = 0; i < record->n; i += 2) {
 
         field = record->data[i];
         value = record->data[i + 1];
-
-        if (strcmp(field, "type") == 0) {
-            granular = (strcmp(value, "granular") == 0);
-        }
 
         if (strcmp(field, "key") == 0 || strcmp(field, "type") == 0) {
             free((char *) value);
@@ -828,7 +1058,30 @@ ctl_tidy(ctl_args_t *record)
 
     record->n = n;
 
-    if (granular && ctl_get(record, "packages") == NULL
+    return NULL;
+}
+
+
+/*
+ * A type may be a limit, as "readonly" was one of npm's own: two are known, of
+ * which one says nothing.
+ */
+
+static char *
+ctl_type(const char *type, ctl_args_t *record)
+{
+    if (strcmp(type, "classic") == 0) {
+        return NULL;
+    }
+
+    if (strcmp(type, "granular") != 0) {
+        return ctl_format("type \"%s\" is not known: say what it stands for in "
+                          "\"readonly\", \"packages\", \"bypass_2fa\", and "
+                          "leave it out", ctl_safe((u_char *) type,
+                                                   strlen(type)));
+    }
+
+    if (ctl_get(record, "packages") == NULL
         && ctl_get(record, "scopes") == NULL)
     {
         return ctl_format("it is granular, and there are neither packages nor "
@@ -865,9 +1118,16 @@ ctl_is_key(const char *text)
 static char *
 ctl_make_time(const char *value, ngx_uint_t date)
 {
-    int64_t  ms;
+    int64_t      ms;
+    ngx_uint_t   zone;
 
-    ms = ctl_parse_time(value);
+    ms = ctl_parse_time(value, &zone);
+
+    /* what is in a record for people to see decides nothing */
+
+    if (!zone && !date) {
+        return NULL;
+    }
 
     if (ms < 0) {
         return NULL;
@@ -880,16 +1140,19 @@ ctl_make_time(const char *value, ngx_uint_t date)
 
 /*
  * In milliseconds: seconds or milliseconds since the epoch, or a date in UTC
- * ("T" or a blank between day and time).  -1: something else.
+ * ("T" or a blank between day and time).  -1: something else.  *zone is 0 if
+ * it is a date that does not say that it is in UTC.
  */
 
 static int64_t
-ctl_parse_time(const char *value)
+ctl_parse_time(const char *value, ngx_uint_t *zone)
 {
     int         ms, day;
     size_t      n;
     int64_t     number;
     struct tm   tm;
+
+    *zone = 1;
 
     if (*value && strspn(value, "0123456789") == strlen(value)) {
 
@@ -937,6 +1200,8 @@ ctl_parse_time(const char *value)
         return -1;
     }
 
+    *zone = (*value != '\0');
+
     /* 30 February is another day */
 
     day = tm.tm_mday;
@@ -963,6 +1228,28 @@ ctl_make_list(const char *value)
     json_decref(list);
 
     return text;
+}
+
+
+static ngx_uint_t
+ctl_has_empty(const char *list)
+{
+    ngx_int_t  rc;
+    ngx_str_t  rest, entry;
+
+    rest.data = (u_char *) list;
+    rest.len = strlen(list);
+
+    do {
+        rc = npmtoken_list_next(&rest, &entry);
+
+        if (entry.len == 0) {
+            return 1;
+        }
+
+    } while (rc == NGX_OK);
+
+    return 0;
 }
 
 
@@ -1019,15 +1306,72 @@ ctl_judge_row(ctl_row_t *row, size_t offset)
     ctl_free_record(&record);
 
     if (why == NULL) {
-        ctl_file.good++;
-        return;
+        why = ctl_note_key(row, key);
     }
 
+    if (why) {
+        ctl_bad_row(row->line, why);
+
+    } else {
+        ctl_file.good++;
+    }
+}
+
+
+/*
+ * Of two rows with one key it is not said which one counts: both are bad.
+ */
+
+static char *
+ctl_note_key(ctl_row_t *row, const char *key)
+{
+    char         name[NPMTOKEN_KEY_LEN + 1];
+    json_t      *seen;
+    ngx_uint_t   first;
+
+    ngx_memcpy(name, key, NPMTOKEN_KEY_LEN);
+    name[NPMTOKEN_KEY_LEN] = '\0';
+
+    seen = json_object_get(ctl_file.keys, name);
+
+    if (seen == NULL) {
+        json_object_set_new(ctl_file.keys, name, json_integer(row->line));
+        return NULL;
+    }
+
+    first = (ngx_uint_t) json_integer_value(seen);
+
+    if (first) {
+        ctl_file.good--;
+        ctl_bad_row(first, ctl_format("row %lu has the same key",
+                                      (unsigned long) row->line));
+        json_integer_set(seen, 0);
+    }
+
+    return ctl_format("a row before it has the same key");
+}
+
+
+static ngx_uint_t
+ctl_is_double(const char *key)
+{
+    char  name[NPMTOKEN_KEY_LEN + 1];
+
+    ngx_memcpy(name, key, NPMTOKEN_KEY_LEN);
+    name[NPMTOKEN_KEY_LEN] = '\0';
+
+    return json_integer_value(json_object_get(ctl_file.keys, name)) == 0;
+}
+
+
+static void
+ctl_bad_row(ngx_uint_t line, char *why)
+{
     if (ctl_file.bad++ < CTL_TOLD) {
         ctl_progress_done();
-        ctl_note("row %lu: %s", (unsigned long) row->line, why);
+        ctl_note("row %lu: %s", (unsigned long) line, why);
         json_array_append_new(ctl_file.errors,
-                              json_pack("{s:i, s:s}", "row", (int) row->line,
+                              json_pack("{s:i, s:s}", "row", (int) line,
                                         "why", why));
     }
 }
@@ -1043,7 +1387,7 @@ ctl_send_row(ctl_row_t *row, size_t offset)
 
     ngx_memzero(&record, sizeof(ctl_args_t));
 
-    if (ctl_make_record(row, key, &record) != NULL) {
+    if (ctl_make_record(row, key, &record) != NULL || ctl_is_double(key)) {
         ctl_free_record(&record);
         return;
     }
