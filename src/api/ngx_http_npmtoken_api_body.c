@@ -158,6 +158,10 @@ ngx_http_npmtoken_api_body_join(ngx_http_request_t *r, ngx_str_t *text)
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
         b = cl->buf;
 
+        if (b->last == b->pos) {
+            continue;
+        }
+
         p = ngx_cpymem(p, b->pos, b->last - b->pos);
         ngx_explicit_memzero(b->pos, b->last - b->pos);
     }

@@ -157,7 +157,12 @@ ngx_http_npmtoken_api_hash_copy(ngx_pool_t *pool, ngx_str_t *to,
         return NGX_ERROR;
     }
 
-    ngx_memcpy(to->data, from->data, from->len);
+    /* there is no hash of an account that is not there */
+
+    if (from->len) {
+        ngx_memcpy(to->data, from->data, from->len);
+    }
+
     to->len = from->len;
 
     return NGX_OK;

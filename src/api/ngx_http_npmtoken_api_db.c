@@ -371,7 +371,9 @@ ngx_http_npmtoken_api_job_command(ngx_http_npmtoken_api_job_t *job,
             return NGX_ERROR;
         }
 
-        ngx_memcpy(arg->data, from->data, from->len);
+        if (from->len) {
+            ngx_memcpy(arg->data, from->data, from->len);
+        }
     }
 
     return NGX_OK;

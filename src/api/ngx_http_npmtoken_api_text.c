@@ -17,7 +17,12 @@ ngx_http_npmtoken_api_redis_key(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
     if (key.data) {
         p = ngx_cpymem(key.data, prefix->data, prefix->len);
         p = ngx_cpymem(p, kind, ngx_strlen(kind));
-        ngx_memcpy(p, name->data, name->len);
+
+        /* the name of all is none, and may be NULL */
+
+        if (name->len) {
+            ngx_memcpy(p, name->data, name->len);
+        }
     }
 
     return key;

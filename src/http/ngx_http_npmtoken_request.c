@@ -170,7 +170,9 @@ ngx_http_npmtoken_package(ngx_http_request_t *r, ngx_str_t *package)
         return NGX_ERROR;
     }
 
-    ngx_memcpy(package->data, name.data, name.len);
+    if (name.len) {
+        ngx_memcpy(package->data, name.data, name.len);
+    }
 
     return NGX_OK;
 }
