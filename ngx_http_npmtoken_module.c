@@ -15,7 +15,7 @@
 typedef struct {
     ngx_array_t                   stores;      /* of pointers */
     unsigned                      warned:1;    /* of npmtoken_unknown pass */
-    unsigned                      rewrites:1;  /* header lines of requests */
+    unsigned                      identity:1;  /* somewhere */
     unsigned                      overruled:1; /* a denial may be */
 } ngx_http_npmtoken_main_conf_t;
 
@@ -322,10 +322,8 @@ ngx_http_npmtoken_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_npmtoken_module);
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (conf->identity->name.len
-        || conf->unknown == NGX_HTTP_NPMTOKEN_UNKNOWN_ANONYMOUS)
-    {
-        nmcf->rewrites = 1;
+    if (conf->identity->name.len) {
+        nmcf->identity = 1;
     }
 
     if (clcf->satisfy == NGX_HTTP_SATISFY_ANY || conf->intercept_errors) {
@@ -645,7 +643,14 @@ ngx_http_npmtoken_identity_conf_set(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
+    identity->lowcase = ngx_pnalloc(cf->pool, value[1].len);
+    if (identity->lowcase == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
     identity->name = value[1];
+    identity->hash = ngx_hash_strlow(identity->lowcase, value[1].data,
+                                     value[1].len);
     identity->authorization =
         (value[1].len == sizeof("Authorization") - 1
          && ngx_strcasecmp(value[1].data, (u_char *) "Authorization") == 0);
@@ -745,7 +750,7 @@ ngx_http_npmtoken_init(ngx_conf_t *cf)
         }
     }
 
-    if (nmcf->rewrites
+    if (nmcf->identity
         && ngx_http_npmtoken_init_phase(cf, NGX_HTTP_PREACCESS_PHASE,
                                         ngx_http_npmtoken_identity_handler)
            != NGX_OK)

@@ -403,7 +403,7 @@ Host: registry
 
 
 
-=== TEST 17: ... to a location that enforces nothing: the client's own header
+=== TEST 17: ... to a location that enforces nothing: neither token nor name
 --- tokens
 npm_full    user=alice
 --- http_config
@@ -435,7 +435,7 @@ X-Npm-User: root
 --- error_code: 200
 --- response_body
 GET /pkg
-Authorization: Bearer npm_full
+Authorization: 
 X-Npm-User: 
 Host: registry
 

@@ -76,7 +76,7 @@ lookups: 1
 
 
 
-=== TEST 2: try_files to a named location that enforces nothing
+=== TEST 2: try_files to a named location that enforces nothing: the token stays here
 --- tokens
 npm_t2      user=alice
 --- config
@@ -100,7 +100,7 @@ X-Npm-User: root
 --- response_body_filters eval: main::and_lookups()
 --- response_body
 GET /pkg
-Authorization: Bearer npm_t2
+Authorization: 
 X-Npm-User: 
 Host: registry
 lookups: 1

@@ -12,6 +12,7 @@
 #include "ngx_http_npmtoken_access.h"
 #include "ngx_http_npmtoken_answer.h"
 #include "ngx_http_npmtoken_identity.h"
+#include "ngx_http_npmtoken_lines.h"
 
 
 static ngx_int_t ngx_http_npmtoken_judge(ngx_http_request_t *r,
@@ -46,6 +47,8 @@ static ngx_int_t ngx_http_npmtoken_allow(ngx_http_request_t *r,
 static ngx_int_t ngx_http_npmtoken_allow_token(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_allow_anonymous(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
+static ngx_int_t ngx_http_npmtoken_access_other(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_deny(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run);
@@ -491,6 +494,17 @@ ngx_http_npmtoken_conclude(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
 
     dry_run = ngx_http_npmtoken_switch(r, &nlcf->dry_run);
 
+    /* what comes through a tunnel, nobody judges */
+
+    if (r->headers_in.upgrade && !dry_run
+        && ngx_http_npmtoken_lines_change(r, ctx,
+                                          NGX_HTTP_NPMTOKEN_LINES_UPGRADE,
+                                          NULL)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (ctx->reason == NPMTOKEN_ALLOW) {
         return ngx_http_npmtoken_allow(r, ctx, dry_run);
     }
@@ -516,6 +530,9 @@ ngx_http_npmtoken_allow(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
 
     } else if (ctx->anonymous) {
         rc = ngx_http_npmtoken_allow_anonymous(r, ctx);
+
+    } else if (!dry_run) {
+        rc = ngx_http_npmtoken_access_other(r, ctx);
     }
 
     if (rc != NGX_OK) {
@@ -557,11 +574,33 @@ static ngx_int_t
 ngx_http_npmtoken_allow_anonymous(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
-    if (ngx_http_npmtoken_identity_drop(r, ctx) != NGX_OK) {
+    if (ngx_http_npmtoken_identity_drop(r, ctx, 0) != NGX_OK) {
         return NGX_ERROR;
     }
 
     return ngx_http_npmtoken_answer_unknown(r, ctx);
+}
+
+
+/*
+ * A session, credentials that are the registry's to judge, or none.  Of an
+ * Authorization in which there are none, such as a Bearer and nothing behind
+ * it, registries make a wrong login, so it is not sent on.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_access_other(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
+{
+    if (ctx->credentials != NPMTOKEN_BEARER_NONE) {
+        return ngx_http_npmtoken_identity_restore(r, ctx);
+    }
+
+    if (r->headers_in.authorization) {
+        return ngx_http_npmtoken_identity_drop(r, ctx, 0);
+    }
+
+    return NGX_OK;
 }
 
 

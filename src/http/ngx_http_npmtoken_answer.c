@@ -1,5 +1,6 @@
 
 #include "ngx_http_npmtoken_answer.h"
+#include "ngx_http_npmtoken_identity.h"
 
 
 static ngx_int_t ngx_http_npmtoken_answer_headers(ngx_http_request_t *r,
@@ -7,6 +8,8 @@ static ngx_int_t ngx_http_npmtoken_answer_headers(ngx_http_request_t *r,
     ngx_str_t *sentence);
 static ngx_uint_t ngx_http_npmtoken_answer_by_nginx(ngx_http_request_t *r,
     ngx_uint_t status);
+static ngx_int_t ngx_http_npmtoken_answer_hide(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_answer_json(ngx_http_request_t *r,
     npmtoken_reason_t *reason, ngx_str_t *sentence);
 static ngx_int_t ngx_http_npmtoken_answer_sentence(ngx_http_request_t *r,
@@ -47,7 +50,8 @@ ngx_http_npmtoken_answer(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
     }
 
     if (ngx_http_npmtoken_answer_by_nginx(r, reason->status)) {
-        return reason->status;
+        return ngx_http_npmtoken_answer_hide(r, ctx) == NGX_OK
+               ? (ngx_int_t) reason->status : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ngx_http_finalize_request(r, ngx_http_npmtoken_answer_json(r, reason,
@@ -136,6 +140,30 @@ ngx_http_npmtoken_answer_by_nginx(ngx_http_request_t *r, ngx_uint_t status)
     }
 
     return 0;
+}
+
+
+/*
+ * The page of an error_page may be another server's.  A token that has a
+ * record, or may have, is not for that to see where the registry itself does
+ * not.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_answer_hide(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
+{
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+
+    if (nlcf->identity->name.len == 0
+        || (ctx->record == NULL && ctx->reason != NPMTOKEN_UNAVAILABLE))
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_npmtoken_identity_drop(r, ctx, 1);
 }
 
 

@@ -1,66 +1,56 @@
 
 /*
- * nginx has no way to leave one header line of a request out, and a list
- * must not be shrunk in place: its parts would no longer be what proxy takes
- * them for.  So a new list is made of the lines that stay; the lines
- * themselves stay where they are, since others point to them.
- *
- * Each list is made from the first one, as the client sent it: a request that
- * is redirected internally is rewritten anew for its new location.
+ * What the registry is told of the person.  Lines that are taken out of a
+ * request do not come back when it is redirected to another location: that
+ * may lead to another server.  The credentials are kept beside, since each
+ * location judges anew.
  */
 
 
 #include "ngx_http_npmtoken_identity.h"
+#include "ngx_http_npmtoken_lines.h"
 
 
-static ngx_str_t  ngx_http_npmtoken_authorization =
-    ngx_string("Authorization");
+static ngx_str_t  ngx_http_npmtoken_identity_upgrade = ngx_string("Upgrade");
 
 
-static void ngx_http_npmtoken_identity_restore(ngx_http_request_t *r,
-    ngx_http_npmtoken_ctx_t *ctx);
-static ngx_uint_t ngx_http_npmtoken_identity_forged(ngx_http_request_t *r,
-    ngx_http_npmtoken_identity_conf_t *conf);
-static ngx_int_t ngx_http_npmtoken_identity_rewrite(ngx_http_request_t *r,
-    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t drop, ngx_str_t *value);
-static ngx_int_t ngx_http_npmtoken_identity_copy(ngx_http_request_t *r,
-    ngx_http_npmtoken_ctx_t *ctx, ngx_list_t *headers, ngx_uint_t drop);
-static ngx_table_elt_t *ngx_http_npmtoken_identity_add(ngx_http_request_t *r,
-    ngx_list_t *headers, ngx_str_t *name, ngx_str_t *value);
+static ngx_uint_t ngx_http_npmtoken_identity_tunnel(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_npmtoken_identity_safe(ngx_str_t *value);
 
 
 ngx_int_t
 ngx_http_npmtoken_identity_handler(ngx_http_request_t *r)
 {
+    ngx_uint_t                     which;
     ngx_http_npmtoken_ctx_t       *ctx;
     ngx_http_npmtoken_loc_conf_t  *nlcf;
 
-    if (r != r->main) {
-
-        /* a subrequest shares the lines of its parent, already rewritten */
-
-        return NGX_DECLINED;
-    }
-
     ctx = ngx_http_npmtoken_get_ctx(r, 0);
-
-    if (ctx && ctx->rewritten) {
-        ngx_http_npmtoken_identity_restore(r, ctx);
-    }
-
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
 
-    if (!ngx_http_npmtoken_identity_forged(r, nlcf->identity)) {
-        return NGX_DECLINED;
+    which = 0;
+
+    /* a subrequest has the lines of its parent, as the parent's location
+       has made them */
+
+    if (ctx && ctx->named && r == r->main) {
+        which |= NGX_HTTP_NPMTOKEN_LINES_OURS;
     }
 
-    ctx = ngx_http_npmtoken_get_ctx(r, 1);
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (nlcf->identity->name.len) {
+
+        if (ngx_http_npmtoken_lines_forged(r, ctx)) {
+            which |= NGX_HTTP_NPMTOKEN_LINES_FORGED;
+        }
+
+        if (r->headers_in.upgrade && ngx_http_npmtoken_identity_tunnel(r)) {
+            which |= NGX_HTTP_NPMTOKEN_LINES_UPGRADE;
+        }
     }
 
-    if (ngx_http_npmtoken_identity_rewrite(r, ctx, 0, NULL) != NGX_OK) {
+    if (which
+        && ngx_http_npmtoken_lines_change(r, ctx, which, NULL) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -68,42 +58,32 @@ ngx_http_npmtoken_identity_handler(ngx_http_request_t *r)
 }
 
 
-static void
-ngx_http_npmtoken_identity_restore(ngx_http_request_t *r,
-    ngx_http_npmtoken_ctx_t *ctx)
-{
-    /* "last" may point into the list itself, which is where it was */
-
-    r->headers_in.headers = ctx->headers;
-    r->headers_in.authorization = ctx->authorization;
-
-    ctx->rewritten = 0;
-}
-
+/*
+ * In what a registry takes for HTTP again, "h2c" for one, any header could
+ * be forged, also where nothing is enforced.  What comes over a websocket is
+ * no request.
+ */
 
 static ngx_uint_t
-ngx_http_npmtoken_identity_forged(ngx_http_request_t *r,
-    ngx_http_npmtoken_identity_conf_t *conf)
+ngx_http_npmtoken_identity_tunnel(ngx_http_request_t *r)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    if (conf->name.len == 0 || conf->authorization) {
-
-        /*
-         * Authorization is the client's own: it holds the token, or what the
-         * registry is to check.
-         */
-
-        return 0;
-    }
-
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (ngx_http_npmtoken_is_header(&h[i], &conf->name)) {
+
+            if (ngx_http_npmtoken_is_header(&h[i],
+                                         &ngx_http_npmtoken_identity_upgrade)
+                && (h[i].value.len != sizeof("websocket") - 1
+                    || ngx_strncasecmp(h[i].value.data,
+                                       (u_char *) "websocket",
+                                       sizeof("websocket") - 1)
+                       != 0))
+            {
                 return 1;
             }
         }
@@ -118,6 +98,7 @@ ngx_http_npmtoken_identity_set(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
     ngx_str_t                           value;
+    ngx_table_elt_t                    *line;
     ngx_http_npmtoken_loc_conf_t       *nlcf;
     ngx_http_npmtoken_identity_conf_t  *conf;
 
@@ -136,140 +117,69 @@ ngx_http_npmtoken_identity_set(ngx_http_request_t *r,
         value.len = 0;
     }
 
-    return ngx_http_npmtoken_identity_rewrite(r, ctx, 1,
-                                              value.len ? &value : NULL);
-}
-
-
-ngx_int_t
-ngx_http_npmtoken_identity_drop(ngx_http_request_t *r,
-    ngx_http_npmtoken_ctx_t *ctx)
-{
-    return ngx_http_npmtoken_identity_rewrite(r, ctx, 1, NULL);
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_identity_rewrite(ngx_http_request_t *r,
-    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t drop, ngx_str_t *value)
-{
-    ngx_list_t                     headers;
-    ngx_table_elt_t               *identity;
-    ngx_http_npmtoken_loc_conf_t  *nlcf;
-
-    if (!ctx->rewritten) {
-        ctx->headers = r->headers_in.headers;
-        ctx->authorization = r->headers_in.authorization;
+    if (value.len == 0) {
+        return ngx_http_npmtoken_identity_drop(r, ctx, 1);
     }
 
-    if (ngx_list_init(&headers, r->pool, 20, sizeof(ngx_table_elt_t))
+    line = &ctx->identity;
+
+    ngx_memzero(line, sizeof(ngx_table_elt_t));
+
+    line->hash = conf->hash;
+    line->key = conf->name;
+    line->lowcase_key = conf->lowcase;
+    line->value = value;
+
+    if (ngx_http_npmtoken_lines_change(r, ctx,
+                                       NGX_HTTP_NPMTOKEN_LINES_FORGED
+                                       |NGX_HTTP_NPMTOKEN_LINES_AUTHORIZATION,
+                                       line)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (ngx_http_npmtoken_identity_copy(r, ctx, &headers, drop) != NGX_OK) {
+    ctx->claimed = 1;
+    ctx->named = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_identity_drop(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t claimed)
+{
+    if (claimed) {
+        ctx->claimed = 1;
+    }
+
+    return ngx_http_npmtoken_lines_change(r, ctx,
+                                       NGX_HTTP_NPMTOKEN_LINES_FORGED
+                                       |NGX_HTTP_NPMTOKEN_LINES_AUTHORIZATION,
+                                       NULL);
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_identity_restore(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
+{
+    /* another module's own has its place */
+
+    if (!ctx->taken || ctx->claimed || r->headers_in.authorization) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_npmtoken_lines_change(r, ctx, 0, &ctx->authorization)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
-
-    identity = NULL;
-
-    if (value) {
-        identity = ngx_http_npmtoken_identity_add(r, &headers,
-                                                  &nlcf->identity->name,
-                                                  value);
-        if (identity == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    r->headers_in.headers = headers;
-
-    if (headers.last == &headers.part) {
-        r->headers_in.headers.last = &r->headers_in.headers.part;
-    }
-
-    if (drop) {
-        r->headers_in.authorization = nlcf->identity->authorization ? identity
-                                                                    : NULL;
-    }
-
-    ctx->rewritten = 1;
+    ctx->taken = 0;
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_identity_copy(ngx_http_request_t *r,
-    ngx_http_npmtoken_ctx_t *ctx, ngx_list_t *headers, ngx_uint_t drop)
-{
-    ngx_uint_t                          i;
-    ngx_list_part_t                    *part;
-    ngx_table_elt_t                    *h, *copy;
-    ngx_http_npmtoken_loc_conf_t       *nlcf;
-    ngx_http_npmtoken_identity_conf_t  *conf;
-
-    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
-    conf = nlcf->identity;
-
-    for (part = &ctx->headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (drop
-                && ngx_http_npmtoken_is_header(&h[i],
-                                            &ngx_http_npmtoken_authorization))
-            {
-                continue;
-            }
-
-            if (conf->name.len && !conf->authorization
-                && ngx_http_npmtoken_is_header(&h[i], &conf->name))
-            {
-                continue;
-            }
-
-            copy = ngx_list_push(headers);
-            if (copy == NULL) {
-                return NGX_ERROR;
-            }
-
-            *copy = h[i];
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_table_elt_t *
-ngx_http_npmtoken_identity_add(ngx_http_request_t *r, ngx_list_t *headers,
-    ngx_str_t *name, ngx_str_t *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(headers);
-    if (h == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->key = *name;
-    h->value = *value;
-
-    h->lowcase_key = ngx_pnalloc(r->pool, name->len);
-    if (h->lowcase_key == NULL) {
-        return NULL;
-    }
-
-    h->hash = ngx_hash_strlow(h->lowcase_key, name->data, name->len);
-
-    return h;
 }
 
 

@@ -8,6 +8,12 @@ static void ngx_http_npmtoken_describe(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_npmtoken_overridden(ngx_http_request_t *r);
 
 
+/* in the names of headers */
+
+#define ngx_http_npmtoken_alnum(ch)                                           \
+    (((ch) >= '0' && (ch) <= '9') || ((ch) >= 'a' && (ch) <= 'z'))
+
+
 /* frameworks let these stand for the method, whichever of them they know */
 
 static ngx_str_t  ngx_http_npmtoken_overrides[] = {
@@ -84,8 +90,16 @@ ngx_http_npmtoken_parse(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
     ngx_str_t         value;
     ngx_table_elt_t  *authorization;
 
-    authorization = ctx->rewritten ? ctx->authorization
-                                   : r->main->headers_in.authorization;
+    authorization = r->main->headers_in.authorization;
+
+    /* another module may have set one since */
+
+    if (ctx->taken
+        && (authorization == NULL
+            || ngx_http_npmtoken_request_is_ours(ctx, authorization)))
+    {
+        authorization = &ctx->authorization;
+    }
 
     if (authorization) {
         value = authorization->value;
@@ -99,8 +113,6 @@ ngx_http_npmtoken_parse(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
     {
         return;
     }
-
-    /* another module may have set another header since */
 
     ctx->parsed = 1;
     ctx->value = value;
@@ -283,12 +295,25 @@ ngx_http_npmtoken_is_header(ngx_table_elt_t *h, ngx_str_t *name)
         a = ngx_tolower(h->key.data[i]);
         b = ngx_tolower(name->data[i]);
 
-        if (a != b && !((a == '_' || a == '-') && (b == '_' || b == '-'))) {
+        if (a != b
+            && (ngx_http_npmtoken_alnum(a) || ngx_http_npmtoken_alnum(b)))
+        {
             return 0;
         }
     }
 
     return 1;
+}
+
+
+ngx_uint_t
+ngx_http_npmtoken_request_is_ours(ngx_http_npmtoken_ctx_t *ctx,
+    ngx_table_elt_t *h)
+{
+    return ctx != NULL
+           && ctx->named
+           && h->key.data == ctx->identity.key.data
+           && h->value.data == ctx->identity.value.data;
 }
 
 

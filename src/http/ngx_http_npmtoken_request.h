@@ -43,6 +43,8 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                     name;        /* len 0: off */
+    u_char                       *lowcase;     /* the name */
+    ngx_uint_t                    hash;        /* of that */
     ngx_http_complex_value_t      value;
     unsigned                      authorization:1;  /* that is the name */
 } ngx_http_npmtoken_identity_conf_t;
@@ -88,7 +90,11 @@ typedef struct {
     unsigned                      anonymous:1; /* as if without its unknown
                                                   credentials */
     unsigned                      passed:1;    /* left to the registry */
-    unsigned                      rewritten:1; /* header lines were changed */
+    unsigned                      taken:1;     /* the client's Authorization,
+                                                  which is below */
+    unsigned                      claimed:1;   /* ... by a record: it is never
+                                                  put back */
+    unsigned                      named:1;     /* our identity is there */
     unsigned                      cleanup:1;   /* is registered */
 
     u_char                       *key;         /* NULL: not computed */
@@ -121,9 +127,9 @@ typedef struct {
     ngx_table_elt_t              *pushed[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
     u_char                       *said[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
 
-    /* of the request, what the client sent */
-    ngx_table_elt_t              *authorization;
-    ngx_list_t                    headers;
+    /* the line that was taken out of the request's, and the one put in */
+    ngx_table_elt_t               authorization;
+    ngx_table_elt_t               identity;
 } ngx_http_npmtoken_ctx_t;
 
 
@@ -138,8 +144,8 @@ ngx_http_npmtoken_ctx_t *ngx_http_npmtoken_get_ctx(ngx_http_request_t *r,
     ngx_uint_t create);
 
 /*
- * Reads the Authorization that the client sent into ctx, if that has not
- * been done.
+ * Reads the client's Authorization into ctx, if that has not been done: what
+ * the request has, or else what was taken out of it.
  */
 void ngx_http_npmtoken_parse(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
@@ -179,8 +185,19 @@ npmtoken_reason_e ngx_http_npmtoken_confined(ngx_http_request_t *r,
 ngx_flag_t ngx_http_npmtoken_switch_variable(ngx_http_request_t *r,
     ngx_http_npmtoken_switch_t *sw);
 
-/* A header name, in any case and with "_" as "-". */
+/*
+ * Whether a header line has this name: in any case, and with any character
+ * that is neither letter nor digit for any other, since CGI and its like
+ * make "_" of all of them.
+ */
 ngx_uint_t ngx_http_npmtoken_is_header(ngx_table_elt_t *h, ngx_str_t *name);
+
+/*
+ * Whether this is the identity that we have put into the request, and nobody
+ * has changed since.  Lists move their lines, so it is known by its bytes.
+ */
+ngx_uint_t ngx_http_npmtoken_request_is_ours(ngx_http_npmtoken_ctx_t *ctx,
+    ngx_table_elt_t *h);
 
 
 #endif /* _NGX_HTTP_NPMTOKEN_REQUEST_H_INCLUDED_ */

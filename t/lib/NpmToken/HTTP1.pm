@@ -14,6 +14,7 @@ package NpmToken::HTTP1;
 #
 #     $c->unread;                       # true if something has come
 #     $c->eof;                          # waits until the server has closed
+#     $c->rest;                         # all that comes until then
 #     $c->close; $c->reset;             # with FIN, with RST
 #
 # Everything that waits dies after ten seconds.
@@ -172,6 +173,15 @@ sub eof {
     1 while $self->_more($end);
 
     return 1;
+}
+
+
+sub rest {
+    my $self = shift;
+
+    $self->eof;
+
+    return $self->{data};
 }
 
 

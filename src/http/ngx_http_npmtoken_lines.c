@@ -1,0 +1,262 @@
+
+/*
+ * nginx has no way to leave one header line of a request out, and a list
+ * must not be shrunk in place: its parts would no longer be what proxy takes
+ * them for.  So a new list is made of the lines that stay; the lines
+ * themselves stay where they are, since others point to them.
+ *
+ * It is made from the list as it is now: what other modules have done to it
+ * since we saw it last is theirs.
+ */
+
+
+#include "ngx_http_npmtoken_lines.h"
+
+
+static ngx_int_t ngx_http_npmtoken_lines_copy(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which, ngx_list_t *headers);
+static ngx_uint_t ngx_http_npmtoken_lines_goes(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which, ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_npmtoken_lines_upgrade(ngx_table_elt_t *h);
+static void ngx_http_npmtoken_lines_gone(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which);
+static void ngx_http_npmtoken_lines_forget(ngx_http_request_t *r);
+
+
+static ngx_str_t  ngx_http_npmtoken_lines_authorization =
+    ngx_string("Authorization");
+
+
+/* Upgrade and what is said with it, and the variables of these */
+
+static ngx_str_t  ngx_http_npmtoken_lines_upgrades[] = {
+    ngx_string("Upgrade"),
+    ngx_string("Connection"),
+    ngx_string("HTTP2-Settings"),
+    ngx_null_string
+};
+
+
+static ngx_str_t  ngx_http_npmtoken_lines_variables[] = {
+    ngx_string("http_upgrade"),
+    ngx_string("http_connection"),
+    ngx_string("http_http2_settings"),
+    ngx_null_string
+};
+
+
+ngx_uint_t
+ngx_http_npmtoken_lines_forged(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (ngx_http_npmtoken_lines_goes(r, ctx,
+                                             NGX_HTTP_NPMTOKEN_LINES_FORGED,
+                                             &h[i]))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_lines_change(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which, ngx_table_elt_t *line)
+{
+    ngx_list_t        headers;
+    ngx_table_elt_t  *copy;
+
+    if (ngx_list_init(&headers, r->pool, 20, sizeof(ngx_table_elt_t))
+        != NGX_OK
+        || ngx_http_npmtoken_lines_copy(r, ctx, which, &headers) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    copy = NULL;
+
+    if (line) {
+        copy = ngx_list_push(&headers);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = *line;
+    }
+
+    r->headers_in.headers = headers;
+
+    if (headers.last == &headers.part) {
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    ngx_http_npmtoken_lines_gone(r, ctx, which);
+
+    if (copy
+        && ngx_http_npmtoken_is_header(copy,
+                                       &ngx_http_npmtoken_lines_authorization))
+    {
+        r->headers_in.authorization = copy;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_lines_copy(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which, ngx_list_t *headers)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *copy;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (ngx_http_npmtoken_lines_goes(r, ctx, which, &h[i])) {
+                continue;
+            }
+
+            copy = ngx_list_push(headers);
+            if (copy == NULL) {
+                return NGX_ERROR;
+            }
+
+            *copy = h[i];
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_npmtoken_lines_goes(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which, ngx_table_elt_t *h)
+{
+    ngx_http_npmtoken_loc_conf_t       *nlcf;
+    ngx_http_npmtoken_identity_conf_t  *conf;
+
+    if (ngx_http_npmtoken_request_is_ours(ctx, h)) {
+        return which & NGX_HTTP_NPMTOKEN_LINES_OURS;
+    }
+
+    if ((which & NGX_HTTP_NPMTOKEN_LINES_AUTHORIZATION)
+        && ngx_http_npmtoken_is_header(h,
+                                       &ngx_http_npmtoken_lines_authorization))
+    {
+        return 1;
+    }
+
+    if ((which & NGX_HTTP_NPMTOKEN_LINES_UPGRADE)
+        && ngx_http_npmtoken_lines_upgrade(h))
+    {
+        return 1;
+    }
+
+    if (!(which & NGX_HTTP_NPMTOKEN_LINES_FORGED)) {
+        return 0;
+    }
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
+    conf = nlcf->identity;
+
+    /*
+     * Authorization is the client's own: it holds the token, or what the
+     * registry is to check.
+     */
+
+    return conf->name.len != 0
+           && !conf->authorization
+           && ngx_http_npmtoken_is_header(h, &conf->name);
+}
+
+
+static ngx_uint_t
+ngx_http_npmtoken_lines_upgrade(ngx_table_elt_t *h)
+{
+    ngx_str_t  *name;
+
+    for (name = ngx_http_npmtoken_lines_upgrades; name->len; name++) {
+        if (ngx_http_npmtoken_is_header(h, name)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_npmtoken_lines_gone(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which)
+{
+    ngx_uint_t        ours;
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.authorization;
+    ours = (h && ngx_http_npmtoken_request_is_ours(ctx, h));
+
+    if (h && !ours && (which & NGX_HTTP_NPMTOKEN_LINES_AUTHORIZATION)) {
+        ctx->taken = 1;
+        ctx->authorization = *h;
+        r->headers_in.authorization = NULL;
+    }
+
+    if (which & NGX_HTTP_NPMTOKEN_LINES_OURS) {
+
+        if (ours) {
+            r->headers_in.authorization = NULL;
+        }
+
+        ctx->named = 0;
+    }
+
+    if (which & NGX_HTTP_NPMTOKEN_LINES_UPGRADE) {
+        r->headers_in.upgrade = NULL;
+        r->headers_in.connection = NULL;
+        ngx_http_npmtoken_lines_forget(r);
+    }
+}
+
+
+/* somebody may have asked for these before us, and nginx remembers them */
+
+static void
+ngx_http_npmtoken_lines_forget(ngx_http_request_t *r)
+{
+    ngx_str_t                  *name;
+    ngx_uint_t                  i;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+    v = cmcf->variables.elts;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+
+        for (name = ngx_http_npmtoken_lines_variables; name->len; name++) {
+
+            if (v[i].name.len == name->len
+                && ngx_strncmp(v[i].name.data, name->data, name->len) == 0)
+            {
+                r->variables[i].valid = 0;
+                r->variables[i].not_found = 0;
+            }
+        }
+    }
+}
