@@ -39,16 +39,15 @@ GET     /pkg  -   401 no_token  says="This registry needs a token. Run npm login
         proxy_pass http://registry;
     }
 --- cases
-GET   /pkg  "Bearer"              401 bad_token
-HEAD  /pkg  "Bearer"              401 bad_token
-PUT   /pkg  "Bearer"              401 bad_token
+HEAD  /pkg  "Bearer a b"          401 bad_token
+PUT   /pkg  "Bearer a b"          401 bad_token
 GET   /pkg  "bearer ${NPM_TOKEN}" 401 bad_token
 GET   /pkg  "Bearer npm_full x"   401 bad_token
 GET   /pkg  "Bearer npm_full,"    401 bad_token
 GET   /pkg  "Bearer =npm"         401 bad_token
 GET   /pkg  "Bearer a=b"          401 bad_token
 GET   /pkg  "Bearer npm.é"        401 bad_token
-GET   /pkg  "Bearer"              401 bad_token  says="What was sent as a token is not one. Check the token in .npmrc (is an environment variable in it not set?), or run npm login."
+GET   /pkg  "Bearer a b"          401 bad_token  says="What was sent as a token is not one. Check the token in .npmrc (is an environment variable in it not set?), or run npm login."
 --- registry_lines
 
 
@@ -127,7 +126,7 @@ GET /pkg "Bearer npm_full" "-"
 GET   /pkg  "Basic YWxpY2U6c2VjcmV0"  401 unknown  op=read
 HEAD  /pkg  "Basic YWxpY2U6c2VjcmV0"  401 unknown  op=read
 PUT   /pkg  "Basic YWxpY2U6c2VjcmV0"  401 unknown  op=write
-GET   /pkg  "npm_full"                401 unknown
+GET   /pkg  "npm_full"                401 no_token
 GET   /pkg  "Token npm_full"          401 unknown
 GET   /pkg  "Basic YWxpY2U6c2VjcmV0"  401 unknown  says="This registry knows tokens only, not the credentials sent. Run npm login, or put a valid token in .npmrc."
 --- no_error_log

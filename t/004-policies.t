@@ -53,7 +53,7 @@ DELETE   /-/user/token/npm_full               -          401 no_token  op=write
 POST     /-/npm/v1/tokens                     -          401 no_token
 GET      /pkg                                 npm_other  401 unknown
 GET      /pkg                                 "Basic a"  401 unknown
-GET      /pkg                                 "Bearer"   401 bad_token
+GET      /pkg                                 "Bearer,"  401 bad_token
 GET      /pkg                                 npm_full   200
 
 
@@ -163,7 +163,7 @@ GET     /pkg  "Basic YTpi"   200  auth="" user="" notice="^This registry knows t
 HEAD    /pkg  npm_other      200  notice="is unknown"
 PUT     /pkg  npm_other      401 unknown
 PUT     /pkg  "Basic YTpi"   401 unknown
-GET     /pkg  "Bearer"       401 bad_token
+GET     /pkg  "Bearer,"      401 bad_token
 GET     /pkg  -              200  auth="" notice=""
 PUT     /pkg  -              401 no_token
 GET     /pkg  npm_full       200  auth=sent notice=""
@@ -213,7 +213,7 @@ GET     /pkg  npm_other      200  auth=sent user="" notice=""
 PUT     /pkg  npm_other      200  auth=sent user="" notice=""
 GET     /pkg  "Basic YTpi"   200  auth=sent
 PUT     /pkg  "Basic YTpi"   200  auth=sent
-GET     /pkg  "Bearer"       401 bad_token
+GET     /pkg  "Bearer,"      401 bad_token
 GET     /pkg  -              401 no_token
 PUT     /pkg  -              401 no_token
 GET     /pkg  npm_full       200  auth=sent
@@ -379,7 +379,8 @@ npm_shared   protected=true
     }
 --- cases
 GET     /pkg  -             200 no_token    user="" auth="" notice=""
-PUT     /pkg  "Bearer"      200 bad_token   user="" auth=Bearer
+PUT     /pkg  "Bearer,"     200 bad_token   user="" auth=Bearer,
+PUT     /pkg  "Bearer"      200 no_token    user="" auth=Bearer
 PUT     /pkg  npm_other     200 unknown     user="" auth=sent
 PUT     /pkg  "Basic YTpi"  200 unknown     user="" auth=sent
 GET     /pkg  npm_revoked   200 revoked     user="" auth=sent notice=""

@@ -69,7 +69,7 @@ GET     /pkg                       npm_cidr      401 cidr
 GET     /pkg                       npm_anon      200
 GET     /pkg                       npm_other     401 unknown
 GET     /pkg                       -             401 no_token
-GET     /pkg                       "Bearer"      401 bad_token
+GET     /pkg                       "Bearer,"     401 bad_token
 GET     /pkg                       "Basic YTpi"  401 unknown
 GET     /-/ping                    npm_full      200
 PUT     /-/user/org.couchdb.user:a npm_other     200

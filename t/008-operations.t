@@ -106,7 +106,7 @@ PUT   /-/user/org.couchdb.user:alice                            npm_other     20
 PUT   /-/user/org.couchdb.user:alice                            npm_dead      200 auth=sent
 PUT   /-/user/org.couchdb.user:alice                            npm_bad       200 auth=sent
 PUT   /-/user/org.couchdb.user:alice                            npm_ro        200 auth=sent
-PUT   /-/user/org.couchdb.user:alice                            "Bearer"      200 auth=Bearer
+PUT   /-/user/org.couchdb.user:alice                            "Bearer"      200 auth=""
 PUT   /-/user/org.couchdb.user:alice                            "Basic YTpi"  200 auth=sent
 PUT   /-/user/org.couchdb.user:alice/-rev/1-2                   "Basic YTpi"  200 auth=sent
 PUT   /-/user/org.couchdb.user:alice/-rev/undefined             "Basic YTpi"  200 auth=sent

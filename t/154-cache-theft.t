@@ -277,7 +277,7 @@ GET   /private      npm_far      401 cidr
 GET   /private      npm_bad      403 bad_record
 GET   /private      npm_unknown  401 unknown
 GET   /private      "Basic YWxpY2U6YQ=="       401 unknown
-GET   /private      "Bearer"                   401 bad_token
+GET   /private      "Bearer,"                  401 bad_token
 GET   /private      npm_bob      200 body="<bob> <>" +"X-Npm-User: alice"
 GET   /private      -            401 no_token        +"X-Npm-User: alice"
 GET   /private      npm_bob      200 body="<bob> <>" +"Host: alice.example"

@@ -93,8 +93,8 @@ my @sessions = (
     'GET   /-/ping',
 );
 my @sent = (qw( - npm_full npm_ro npm_shared npm_dead npm_old npm_far npm_bad
-                npm_none ), '"Basic YTpi"', '"Bearer"', '"Bearer a b"',
-            '"Digest x"', '"nonsense"');
+                npm_none ), '"Basic YTpi"', '"Bearer,"', '"Bearer a b"',
+            '"Digest x"', '"non sense"');
 
 CORE::join "\n", map { my $s = $_; map {
     "$s $_ 200 user=\"\" " . ($_ eq '-' ? 'auth=""' : 'auth=sent')

@@ -58,6 +58,9 @@ static const u_char  npmtoken_bearer_chars[256] = {
 };
 
 
+static npmtoken_bearer_e npmtoken_bearer_other(u_char *p, u_char *last);
+
+
 static ngx_inline uint32_t
 npmtoken_bearer_word(const void *p)
 {
@@ -72,7 +75,7 @@ npmtoken_bearer_word(const void *p)
 npmtoken_bearer_e
 npmtoken_bearer_parse(ngx_str_t *value, ngx_str_t *token)
 {
-    u_char  *p, *last;
+    u_char  *p, *start, *last;
 
     ngx_str_null(token);
 
@@ -91,17 +94,23 @@ npmtoken_bearer_parse(ngx_str_t *value, ngx_str_t *token)
         return NPMTOKEN_BEARER_NONE;
     }
 
+    start = p;
+
     if (last - p < 6 || !npmtoken_bearer_scheme(p)) {
-        return NPMTOKEN_BEARER_FOREIGN;
+        return npmtoken_bearer_other(start, last);
     }
 
     p += 6;
 
-    if (p < last && (npmtoken_bearer_chars[*p] & NPMTOKEN_BEARER_TCHAR)) {
+    if (p == last) {
+        return NPMTOKEN_BEARER_NONE;
+    }
+
+    if (npmtoken_bearer_chars[*p] & NPMTOKEN_BEARER_TCHAR) {
 
         /* a longer name of a scheme, such as "Bearers" */
 
-        return NPMTOKEN_BEARER_FOREIGN;
+        return npmtoken_bearer_other(start, last);
     }
 
     /*
@@ -109,7 +118,7 @@ npmtoken_bearer_parse(ngx_str_t *value, ngx_str_t *token)
      * reach, unjudged, a registry that takes it for Bearer.
      */
 
-    if (p == last || !npmtoken_bearer_blank(*p)) {
+    if (!npmtoken_bearer_blank(*p)) {
         return NPMTOKEN_BEARER_BAD;
     }
 
@@ -127,6 +136,19 @@ npmtoken_bearer_parse(ngx_str_t *value, ngx_str_t *token)
     token->len = last - p;
 
     return NPMTOKEN_BEARER_TOKEN;
+}
+
+
+/* not Bearer: a scheme by itself has nothing to judge */
+
+static npmtoken_bearer_e
+npmtoken_bearer_other(u_char *p, u_char *last)
+{
+    while (p < last && (npmtoken_bearer_chars[*p] & NPMTOKEN_BEARER_TCHAR)) {
+        p++;
+    }
+
+    return (p == last) ? NPMTOKEN_BEARER_NONE : NPMTOKEN_BEARER_FOREIGN;
 }
 
 

@@ -17,7 +17,8 @@
 
 
 typedef enum {
-    NPMTOKEN_BEARER_NONE = 0,     /* an empty value: no credentials */
+    NPMTOKEN_BEARER_NONE = 0,     /* no credentials: an empty value, or a
+                                     scheme with nothing behind it */
     NPMTOKEN_BEARER_TOKEN,        /* Bearer and one token68 */
     NPMTOKEN_BEARER_FOREIGN,      /* another scheme: not ours to judge */
     NPMTOKEN_BEARER_BAD           /* Bearer, but not one token68, or too long */
@@ -30,7 +31,8 @@ typedef enum {
  * On anything else "token" is empty.
  *
  * The scheme is compared without case (RFC 9110, 11.1); the alphabet is
- * token68 (RFC 6750, 2.1), which UUIDs, base64 and JWTs fit as well.
+ * token68 (RFC 6750, 2.1), which UUIDs, base64 and JWTs fit as well.  A
+ * scheme by itself is what pnpm and deno send for a variable that is empty.
  */
 npmtoken_bearer_e npmtoken_bearer_parse(ngx_str_t *value, ngx_str_t *token);
 

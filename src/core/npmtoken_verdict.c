@@ -25,6 +25,8 @@ typedef struct {
     char                 *sentence;
     char                 *no_key;     /* the sentence without a short key, or
                                          NULL: the same */
+    char                 *blank;      /* the one for a scheme by itself, or
+                                         NULL: the same */
 } npmtoken_reason_row_t;
 
 
@@ -39,19 +41,26 @@ static npmtoken_reason_row_t  npmtoken_reasons[NPMTOKEN_REASONS] = {
     [NPMTOKEN_ALLOW] =
     { { ngx_string("allow"), 0, ngx_null_string },
       "The request is allowed.",
-      NULL },
+      NULL, NULL },
 
     [NPMTOKEN_NO_TOKEN] =
     { { ngx_string("no_token"), 401, ngx_string("Bearer") },
       "This registry needs a token. "
       "Run npm login, or put a token in .npmrc.",
-      NULL },
+      NULL,
+
+      /* a scheme with nothing behind it */
+
+      "This registry needs a token behind Bearer, and there was none. Check "
+      "the token in .npmrc (is an environment variable in it not set?), or "
+      "run npm login."
+    },
 
     [NPMTOKEN_BAD_TOKEN] =
     { { ngx_string("bad_token"), 401, ngx_string("Bearer") },
       "What was sent as a token is not one. Check the token in .npmrc "
       "(is an environment variable in it not set?), or run npm login.",
-      NULL },
+      NULL, NULL },
 
     [NPMTOKEN_UNKNOWN] =
     { { ngx_string("unknown"), 401, ngx_string("Bearer") },
@@ -61,57 +70,58 @@ static npmtoken_reason_row_t  npmtoken_reasons[NPMTOKEN_REASONS] = {
       /* credentials of another scheme than Bearer have no key */
 
       "This registry knows tokens only, not the credentials sent. "
-      "Run npm login, or put a valid token in .npmrc." },
+      "Run npm login, or put a valid token in .npmrc.",
+      NULL },
 
     [NPMTOKEN_REVOKED] =
     { { ngx_string("revoked"), 401, ngx_string("Bearer") },
       "%T was revoked. "
       "Run npm login, or put a valid token in .npmrc.",
-      NULL },
+      NULL, NULL },
 
     [NPMTOKEN_EXPIRED] =
     { { ngx_string("expired"), 401, ngx_string("Bearer") },
       "%T expired%E. "
       "Run npm login, or put a new token in .npmrc.",
-      NULL },
+      NULL, NULL },
 
     [NPMTOKEN_CIDR] =
     { { ngx_string("cidr"), 401, ngx_string("ipaddress") },
       "%T may not be used from %A. Work from an address that it allows, "
       "or ask the registry's administrator for another token.",
-      NULL },
+      NULL, NULL },
 
     [NPMTOKEN_READONLY] =
     { { ngx_string("readonly"), 403, ngx_null_string },
       "%T is read-only: it can install packages, but not publish or change "
       "anything. Put a token with full permission in .npmrc, or ask the "
       "registry's administrator for one.",
-      NULL },
+      NULL, NULL },
 
     [NPMTOKEN_PACKAGE] =
     { { ngx_string("package"), 403, ngx_null_string },
       "%T is limited to certain packages: it can install any, but publish "
       "and change only those. Put a token that may do this in .npmrc, or ask "
       "the registry's administrator for one.",
-      NULL },
+      NULL, NULL },
 
     [NPMTOKEN_BAD_RECORD] =
     { { ngx_string("bad_record"), 403, ngx_null_string },
       "%T cannot be used: what the registry has on record about it is not "
       "valid. Ask the registry's administrator to correct it.",
-      NULL },
+      NULL, NULL },
 
     [NPMTOKEN_PROTECTED] =
     { { ngx_string("protected"), 403, ngx_null_string },
       "%T is shared and cannot be logged out. To stop using it here, "
       "remove it from .npmrc.",
-      NULL },
+      NULL, NULL },
 
     [NPMTOKEN_UNAVAILABLE] =
     { { ngx_string("unavailable"), 503, ngx_null_string },
       "Tokens cannot be checked at the moment. Try again soon; "
       "if it lasts, tell the registry's administrator.",
-      NULL }
+      NULL, NULL }
 };
 
 
@@ -209,6 +219,10 @@ npmtoken_verdict_sentence(npmtoken_reason_e reason, npmtoken_facts_t *facts,
 
     if (row->no_key && facts->short_key.len == 0) {
         s = row->no_key;
+    }
+
+    if (row->blank && facts->blank) {
+        s = row->blank;
     }
 
     p = buf;

@@ -47,6 +47,8 @@ typedef struct {
     ngx_str_t             short_key;
     ngx_str_t             address;
     ngx_str_t             expired;     /* a date */
+    unsigned              blank:1;     /* Authorization was there, and had no
+                                          credentials */
 } npmtoken_facts_t;
 
 

@@ -298,6 +298,8 @@ ngx_http_npmtoken_answer_facts(ngx_http_request_t *r,
         facts->short_key.len = NPMTOKEN_SHORT_KEY_LEN;
     }
 
+    facts->blank = (ctx->reason == NPMTOKEN_NO_TOKEN && ctx->value.len);
+
     if (r->connection->sockaddr->sa_family != AF_UNIX) {
         facts->address = r->connection->addr_text;
     }

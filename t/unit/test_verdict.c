@@ -281,6 +281,8 @@ test_reason(void **state)
 
     buf = unit_room(NPMTOKEN_SENTENCE_MAX);
 
+    memset(&facts, 0, sizeof(facts));
+
     facts.short_key = unit_str("1a2b3c4d");
     facts.address = unit_str("10.0.0.1");
     facts.expired = unit_str("2026-01-02");
@@ -334,6 +336,36 @@ test_all_reasons(void **state)
 }
 
 
+/* who sent a scheme with nothing behind it is told what that may come from */
+
+static void
+test_blank(void **state)
+{
+    u_char            *buf, *last;
+    npmtoken_facts_t   facts;
+
+    (void) state;
+
+    buf = unit_room(NPMTOKEN_SENTENCE_MAX);
+
+    memset(&facts, 0, sizeof(facts));
+    facts.blank = 1;
+
+    last = npmtoken_verdict_sentence(NPMTOKEN_NO_TOKEN, &facts, buf);
+
+    assert_printable(buf, last);
+
+    *last = '\0';
+    assert_non_null(strstr((char *) buf, "there was none"));
+    assert_non_null(strstr((char *) buf, "environment variable"));
+
+    last = npmtoken_verdict_sentence(NPMTOKEN_READONLY, &facts, buf);
+
+    *last = '\0';
+    assert_non_null(strstr((char *) buf, "is read-only"));
+}
+
+
 /* facts that are not what they should be do no harm */
 
 static void
@@ -349,6 +381,8 @@ test_facts(void **state)
     for (i = 0; i < sizeof(junk); i++) {
         junk[i] = (char) (i == '%' ? 'x' : i);
     }
+
+    memset(&facts, 0, sizeof(facts));
 
     facts.short_key = unit_bytes(junk, sizeof(junk));
     facts.address = facts.short_key;
@@ -372,6 +406,7 @@ main(void)
 
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_all_reasons),
+        cmocka_unit_test(test_blank),
         cmocka_unit_test(test_facts)
     };
 
