@@ -271,7 +271,7 @@ ngx_http_npmtoken_create_loc_conf(ngx_conf_t *cf)
      *
      *     conf->anonymous.complex = NULL;
      *     conf->dry_run.complex = NULL;
-     *     conf->base = { 0, NULL };
+     *     conf->base = { { 0, NULL }, { 0, NULL } };
      */
 
     conf->store = NGX_CONF_UNSET_PTR;
@@ -301,7 +301,8 @@ ngx_http_npmtoken_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->unknown, prev->unknown,
                               NGX_HTTP_NPMTOKEN_UNKNOWN_DENY);
     ngx_conf_merge_uint_value(conf->checksum, prev->checksum, 0);
-    ngx_conf_merge_str_value(conf->base, prev->base, "/");
+    ngx_conf_merge_str_value(conf->base.target, prev->base.target, "/");
+    ngx_conf_merge_str_value(conf->base.uri, prev->base.uri, "/");
     ngx_conf_merge_uint_value(conf->intercept_errors, prev->intercept_errors,
                               0);
     ngx_conf_merge_uint_value(conf->log_level, prev->log_level, NGX_LOG_ERR);
@@ -536,51 +537,27 @@ ngx_http_npmtoken_base_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_npmtoken_loc_conf_t  *nlcf = conf;
 
-    u_char      ch, *p;
-    size_t      i;
+    u_char     *buf;
     ngx_str_t  *value;
 
-    if (nlcf->base.data) {
+    if (nlcf->base.target.data) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
-    p = value[1].data;
-
-    for (i = 0; i < value[1].len; i++) {
-        ch = p[i];
-
-        if (ch <= ' ' || ch >= 0x7f || ngx_strchr("%?#;\\$", ch)
-            || (ch == '/' && (p[i + 1] == '/' || p[i + 1] == '.')))
-        {
-            goto invalid;
-        }
+    buf = ngx_pnalloc(cf->pool, 2 * (value[1].len + 1));
+    if (buf == NULL) {
+        return NGX_CONF_ERROR;
     }
 
-    if (p[0] != '/') {
-        goto invalid;
-    }
-
-    nlcf->base = value[1];
-
-    if (p[i - 1] != '/') {
-
-        nlcf->base.data = ngx_pnalloc(cf->pool, value[1].len + 1);
-        if (nlcf->base.data == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        p = ngx_cpymem(nlcf->base.data, value[1].data, value[1].len);
-        *p = '/';
-        nlcf->base.len++;
+    if (npmtoken_base_parse(&value[1], buf, &nlcf->base) != NGX_OK) {
+        return ngx_http_npmtoken_invalid(cf, "a plain path such as "
+                                             "\"/npm/\" or "
+                                             "\"/groups/acme%2Fweb/npm/\"");
     }
 
     return NGX_CONF_OK;
-
-invalid:
-
-    return ngx_http_npmtoken_invalid(cf, "a plain path such as \"/npm/\"");
 }
 
 

@@ -134,7 +134,9 @@ my @values = (
     [ 'npmtoken_base', 'must be a plain path such as "/npm/"',
       'npm', 'npm/', '""', '//', '/npm//', '/npm/../x', '/./', '/npm/.x/',
       '/n%70m/', '/a?b', '/a#b', '"/a b"', '/a\\\\b', '"/a;b"', '/$host/',
-      'http://localhost/npm/', "/\xc3\xa9/" ],
+      'http://localhost/npm/', "/\xc3\xa9/", '/a%2F%2Fb/', '/a%2F.b/',
+      '/%2e%2e/', '/a%252Fb/', '/a%3Fb/', '/a%3bb/', '/a%5Cb/', '/a%00b/',
+      '/a%0d%0ab/', '/a%', '/a%2', '/a%zzb/' ],
 
     [ 'npmtoken_expiry_notice', 'must be a time in whole seconds',
       'week', '-1', '1.5d', '7days', '500ms', '""', '99999999999999999999d' ],
@@ -225,6 +227,7 @@ is_good(location => "$_;") for (
     'npmtoken_unknown deny', 'npmtoken_checksum off',
     'npmtoken_dry_run off', 'npmtoken_dry_run $arg_a',
     'npmtoken_base /', 'npmtoken_base /a-b_c.d~e', 'npmtoken_base /a/b/c',
+    'npmtoken_base /a/acme%2Fweb/npm', 'npmtoken_base /a/feed%40Local/npm/',
     'npmtoken_intercept_errors off', 'npmtoken_log_level notice',
     'npmtoken_log_level warn', 'npmtoken_log_level error',
     'npmtoken_expiry_notice 0', 'npmtoken_expiry_notice 90',

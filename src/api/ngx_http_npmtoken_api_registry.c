@@ -161,8 +161,9 @@ static ngx_int_t
 ngx_http_npmtoken_api_proxied_uri(ngx_http_npmtoken_api_proxied_t *login)
 {
     u_char                        *p;
-    size_t                         len, escape;
-    ngx_str_t                     *user;
+    size_t                         escape;
+    ngx_str_t                     *user, *path;
+    npmtoken_base_t               *base;
     ngx_http_request_t            *r;
     ngx_http_core_loc_conf_t      *clcf;
     ngx_http_npmtoken_loc_conf_t  *nlcf;
@@ -181,27 +182,31 @@ ngx_http_npmtoken_api_proxied_uri(ngx_http_npmtoken_api_proxied_t *login)
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
     user = &login->ctx->user;
 
-    len = nlcf->base.len + ngx_http_npmtoken_api_user_path.len;
+    base = &nlcf->base;
+    path = &ngx_http_npmtoken_api_user_path;
+
     escape = 2 * ngx_escape_uri(NULL, user->data, user->len,
                                 NGX_ESCAPE_URI_COMPONENT);
 
-    p = ngx_pnalloc(r->pool, 2 * (len + user->len) + escape);
+    login->uri.len = base->uri.len + path->len + user->len;
+    login->unparsed_uri.len = base->target.len + path->len + user->len
+                              + escape;
+
+    p = ngx_pnalloc(r->pool, login->uri.len + login->unparsed_uri.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     login->uri.data = p;
-    login->uri.len = len + user->len;
 
-    p = ngx_cpymem(p, nlcf->base.data, nlcf->base.len);
-    p = ngx_cpymem(p, ngx_http_npmtoken_api_user_path.data,
-                   ngx_http_npmtoken_api_user_path.len);
+    p = ngx_cpymem(p, base->uri.data, base->uri.len);
+    p = ngx_cpymem(p, path->data, path->len);
     p = ngx_cpymem(p, user->data, user->len);
 
     login->unparsed_uri.data = p;
-    login->unparsed_uri.len = login->uri.len + escape;
 
-    p = ngx_cpymem(p, login->uri.data, len);
+    p = ngx_cpymem(p, base->target.data, base->target.len);
+    p = ngx_cpymem(p, path->data, path->len);
     (void) ngx_escape_uri(p, user->data, user->len, NGX_ESCAPE_URI_COMPONENT);
 
     return NGX_OK;
@@ -235,7 +240,7 @@ ngx_http_npmtoken_api_proxied_itself(ngx_http_npmtoken_api_proxied_t *login)
         login->unparsed_uri.len = p - r->unparsed_uri.data;
     }
 
-    p = r->unparsed_uri.data + nlcf->base.len
+    p = r->unparsed_uri.data + nlcf->base.target.len
         + ngx_http_npmtoken_api_user_path.len;
 
     return ngx_strlchr(p, last, '/') == NULL;

@@ -78,14 +78,12 @@ ngx_http_npmtoken_api_route(ngx_http_request_t *r, ngx_str_t *subject)
         rest.len = p - rest.data;
     }
 
-    if (rest.len < nlcf->base.len + 2
-        || ngx_memcmp(rest.data, nlcf->base.data, nlcf->base.len) != 0)
-    {
+    if (npmtoken_base_match(&nlcf->base, &rest) != NGX_OK) {
         return NGX_HTTP_NPMTOKEN_API_OTHER;
     }
 
-    rest.data += nlcf->base.len;
-    rest.len -= nlcf->base.len;
+    rest.data += nlcf->base.target.len;
+    rest.len -= nlcf->base.target.len;
 
     for (path = ngx_http_npmtoken_api_paths; path->method; path++) {
 

@@ -190,6 +190,7 @@ static ngx_str_t  npmtoken_operation_names[] = {
 npmtoken_op_e
 npmtoken_operation_class(npmtoken_request_t *req)
 {
+    size_t           len;
     npmtoken_op_e    op, target;
     npmtoken_path_t  path;
 
@@ -202,9 +203,11 @@ npmtoken_operation_class(npmtoken_request_t *req)
 
     /* most requests are about packages, and end here */
 
-    if (req->target.len < req->base.len
-        || !npmtoken_operation_special(req->target.data + req->base.len,
-                                       req->target.len - req->base.len)
+    len = req->base->target.len;
+
+    if (req->target.len < len
+        || !npmtoken_operation_special(req->target.data + len,
+                                       req->target.len - len)
         || npmtoken_operation_target(req, &path) != NGX_OK)
     {
         return op;
@@ -254,13 +257,11 @@ npmtoken_operation_special(u_char *p, size_t len)
 static ngx_int_t
 npmtoken_operation_target(npmtoken_request_t *req, npmtoken_path_t *path)
 {
-    if (req->target.len < req->base.len
-        || ngx_memcmp(req->target.data, req->base.data, req->base.len) != 0)
-    {
+    if (npmtoken_base_match(req->base, &req->target) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    path->start = req->target.data + req->base.len;
+    path->start = req->target.data + req->base->target.len;
     path->last = req->target.data + req->target.len;
     path->raw = 1;
     path->package = NULL;
@@ -272,6 +273,10 @@ npmtoken_operation_target(npmtoken_request_t *req, npmtoken_path_t *path)
 static void
 npmtoken_operation_uri(npmtoken_request_t *req, npmtoken_path_t *path)
 {
+    ngx_str_t  *base;
+
+    base = &req->base->uri;
+
     path->start = req->uri.data;
     path->last = req->uri.data + req->uri.len;
     path->raw = 0;
@@ -282,10 +287,10 @@ npmtoken_operation_uri(npmtoken_request_t *req, npmtoken_path_t *path)
         return;
     }
 
-    if (req->uri.len >= req->base.len
-        && ngx_memcmp(req->uri.data, req->base.data, req->base.len) == 0)
+    if (req->uri.len >= base->len
+        && ngx_memcmp(req->uri.data, base->data, base->len) == 0)
     {
-        path->start += req->base.len;
+        path->start += base->len;
         return;
     }
 

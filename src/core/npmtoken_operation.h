@@ -10,6 +10,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "npmtoken_base.h"
 #include "npmtoken_package.h"
 
 
@@ -31,8 +32,7 @@ typedef struct {
                                          without the query */
     ngx_str_t             uri;        /* decoded and normalised path */
     ngx_str_t             args;       /* raw query, without "?" */
-    ngx_str_t             base;       /* the registry's path, begins and
-                                         ends with "/" */
+    npmtoken_base_t      *base;       /* where the registry is mounted */
     ngx_str_t             token;      /* the bearer's, or empty */
     unsigned              override:1; /* has a method-override header */
 } npmtoken_request_t;

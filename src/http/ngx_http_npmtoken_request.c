@@ -220,7 +220,7 @@ ngx_http_npmtoken_describe(ngx_http_request_t *r, npmtoken_request_t *req)
     req->method = r->method_name;
     req->target = r->unparsed_uri;
     req->uri = r->uri;
-    req->base = nlcf->base;
+    req->base = &nlcf->base;
     req->override = 0;
 
     ngx_str_null(&req->args);

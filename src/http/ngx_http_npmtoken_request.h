@@ -12,6 +12,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include "npmtoken_base.h"
 #include "npmtoken_bearer.h"
 #include "npmtoken_digest.h"
 #include "npmtoken_operation.h"
@@ -56,7 +57,7 @@ typedef struct {
     ngx_http_npmtoken_switch_t    dry_run;
     ngx_uint_t                    unknown;
     ngx_uint_t                    checksum;
-    ngx_str_t                     base;
+    npmtoken_base_t               base;
     ngx_uint_t                    intercept_errors;
     ngx_uint_t                    log_level;
     time_t                        expiry_notice;

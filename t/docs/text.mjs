@@ -144,7 +144,7 @@ const DEFAULTS = {
     'npmtoken_unknown deny;':
         [MODULE, /prev->unknown,\s+NGX_HTTP_NPMTOKEN_UNKNOWN_DENY\)/],
     'npmtoken_checksum off;': [MODULE, /prev->checksum, 0\)/],
-    'npmtoken_base /;': [MODULE, /prev->base, "\/"\)/],
+    'npmtoken_base /;': [MODULE, /prev->base\.target, "\/"\)/],
     'npmtoken_dry_run off;': [MODULE, /conf->value = 0;/],
     'npmtoken_intercept_errors off;':
         [MODULE, /prev->intercept_errors,\s+0\)/],

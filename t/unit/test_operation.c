@@ -173,6 +173,27 @@ static unit_request_t  clients[] = {
     { "/api/npm/x/-/user/token/a%3D", "DELETE", LOGOUT, "", "a=",
       "/api/npm/x/", NULL },
 
+    /* ... and its path has an encoded character: GitLab, Azure Artifacts */
+
+    { "/a/acme%2Fweb/-/npm/-/ping", "GET", SESSION, "", NULL,
+      "/a/acme%2Fweb/-/npm/", NULL },
+    { "/a/acme%2fweb/-/npm/-/ping", "GET", SESSION, "", NULL,
+      "/a/acme%2Fweb/-/npm/", NULL },
+    { "/a/acme%2Fweb/-/npm/-/npm/v1/security/advisories/bulk", "POST", READ,
+      "", "T", "/a/acme%2fweb/-/npm/", NULL },
+    { "/a/acme%2Fweb/-/npm/-/user/org.couchdb.user:a", "PUT", SESSION, "",
+      NULL, "/a/acme%2Fweb/-/npm/", NULL },
+    { "/a/acme%2Fweb/-/npm/-/user/token/a%3D", "DELETE", LOGOUT, "", "a=",
+      "/a/acme%2Fweb/-/npm/", NULL },
+    { "/a/acme%2Fweb/-/npm/@s%2fpkg", "PUT", WRITE, "@s/pkg", "T",
+      "/a/acme%2Fweb/-/npm/", NULL },
+    { "/a/acme%2Fweb/-/npm/pkg", "GET", READ, "pkg", "T",
+      "/a/acme%2Fweb/-/npm/", NULL },
+    { "/a/feed%40Local/npm/-/ping", "GET", SESSION, "", NULL,
+      "/a/feed%40Local/npm/", NULL },
+    { "/a/My%20Project/npm/-/v1/login", "POST", SESSION, "", NULL,
+      "/a/My%20Project/npm/", NULL },
+
     /* npm 6 doubles the prefix */
 
     { "/npm/npm/-/user/token/abc", "DELETE", WRITE, "npm", "abc", "/npm/",
@@ -204,6 +225,27 @@ static unit_request_t  traps[] = {
     { "/-/ping", "GET", READ, "", "T", "/npm/", NULL },
     { "/-/v1/login", "POST", WRITE, "", "T", "/npm/", "/npm/-/v1/login" },
     { "/NPM/-/v1/login", "POST", WRITE, "NPM", "T", "/npm/", NULL },
+
+    /* nearly a base with an encoded character */
+
+    { "/a/b/npm/-/v1/login", "POST", WRITE, "", "T", "/a%2Fb/npm/", NULL },
+    { "/a%2Fb/npm/-/v1/login", "POST", WRITE, "", "T", "/a%2Fb/npm/",
+      "/a/c/npm/-/v1/login" },
+    { "/a%252Fb/npm/-/v1/login", "POST", WRITE, "", "T", "/a%2Fb/npm/",
+      NULL },
+    { "/a%2Fb%2Fnpm/-/v1/login", "POST", WRITE, "", "T", "/a%2Fb/npm/",
+      NULL },
+    { "/a%2Fb/npm%2F-/v1/login", "POST", WRITE, "", "T", "/a%2Fb/npm/",
+      NULL },
+    { "/a%2fB/npm/-/v1/login", "POST", WRITE, "a", "T", "/a%2Fb/npm/", NULL },
+    { "/A%2fb/npm/-/v1/login", "POST", WRITE, "A", "T", "/a%2Fb/npm/", NULL },
+    { "/%61%2Fb/npm/-/v1/login", "POST", WRITE, "", "T", "/a%2Fb/npm/",
+      NULL },
+    { "/a%2F/b/npm/-/v1/login", "POST", WRITE, "", "T", "/a%2Fb/npm/", NULL },
+    { "/feed@L/-/v1/login", "POST", WRITE, "", "T", "/feed%40L/", NULL },
+    { "/feed%40L/-/v1/login", "POST", WRITE, "", "T", "/feed@L/", NULL },
+    { "/a%2Fb/npm/-/../../c/-/v1/login", "POST", WRITE, "", "T",
+      "/a%2Fb/npm/", NULL },
     { "/npm-/v1/login", "POST", WRITE, "npm-", "T", "/npm/", NULL },
     { "/npm", "POST", WRITE, "npm", "T", "/npm/", NULL },
     { "", "POST", WRITE, "", "T", NULL, "" },
@@ -468,6 +510,13 @@ static unit_subject_t  subjects[] = {
     { "/npm/", "PUT", "", "/npm/", NULL },
     { "/npm/x/pkg", "PUT", "", "/npm/", NULL },
     { "/NPM/pkg", "PUT", "", "/npm/", "/npm/pkg" },
+    { "/a%2Fb/npm/pkg", "PUT", "pkg", "/a%2Fb/npm/", NULL },
+    { "/a%2fb/npm/@s%2fpkg", "PUT", "@s/pkg", "/a%2Fb/npm/", NULL },
+    { "/a%2Fb/npm/@s%2fpkg", "PUT", "@s/pkg", "/a%2Fb/npm/", "/@s/pkg" },
+    { "/a%2Fb/npm/pkg", "PUT", "", "/a%2Fb/npm/", "/a/b/npm/other" },
+    { "/a/b/npm/pkg", "PUT", "", "/a%2Fb/npm/", NULL },
+    { "/a%2Fb/npm%2Fpkg", "PUT", "", "/a%2Fb/npm/", NULL },
+    { "/a%2Fb/npm/x/pkg", "PUT", "", "/a%2Fb/npm/", NULL },
 
     /* two spellings that do not agree */
 
@@ -729,6 +778,22 @@ normalise(const char *target, char *uri)
 }
 
 
+static npmtoken_base_t *
+make_base(const char *text)
+{
+    u_char                  *buf;
+    ngx_str_t                path;
+    static npmtoken_base_t   base;
+
+    path = unit_str(text);
+    buf = unit_room(2 * (path.len + 1));
+
+    assert_int_equal(npmtoken_base_parse(&path, buf, &base), NGX_OK);
+
+    return &base;
+}
+
+
 static void
 make_request(npmtoken_request_t *req, unit_request_t *row)
 {
@@ -754,7 +819,7 @@ make_request(npmtoken_request_t *req, unit_request_t *row)
     req->target = unit_str(path);
     req->uri = unit_str(uri);
     req->args = unit_str(query ? query + 1 : "");
-    req->base = unit_str(row->base ? row->base : "/");
+    req->base = make_base(row->base ? row->base : "/");
     req->token = unit_str(row->token ? row->token : "");
 }
 

@@ -8,6 +8,7 @@ package NpmToken::Registry;
 #     $registry->socket;                # "unix:PATH", for proxy_pass and server
 #     $registry->got('/path');          # the last request for that path, as a
 #                                       # text: lines that end with "\n"
+#     $registry->count('/path');        # how many there were
 #
 # A request for a path with "tunnel" in it, if it has an Upgrade, or with
 # "unasked" in it in any case, is answered by 101; what comes then on the
@@ -98,14 +99,22 @@ sub new {
 sub socket { return "unix:$_[0]{path}" }
 
 
-sub got {
+sub _requests {
     my ($self, $path) = @_;
 
-    my @requests = grep { /\A\S+ \Q$path\E[? ]/ }
+    return grep { /\A\S+ \Q$path\E[? ]/ }
         split /\n\n/, -e $self->{log} ? read_file($self->{log}) : '';
+}
+
+
+sub got {
+    my @requests = _requests(@_);
 
     return @requests ? "$requests[-1]\n" : undef;
 }
+
+
+sub count { return scalar(my @requests = _requests(@_)) }
 
 
 1;
