@@ -18,12 +18,30 @@
  * by whether the password is right, and never makes an account.  Without it
  * Verdaccio takes each for a new one, and says of one that it has that it is
  * there already.
+ *
+ * "npmtoken: {}" under "middlewares:" lets who is logged in on Verdaccio's
+ * pages download tarballs; it takes a location with "npmtoken_unknown pass"
+ * for these, as in verdaccio.conf.
  */
 
 /* the first character keeps $all, @all and their like from being a name */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,213}$/;
 
 const LOGIN = /^\/-\/user\/org\.couchdb\.user(?::|%3[Aa])([^/]+)$/;
+
+/* as nginx sends it on, decoded but for the slash of a scope perhaps */
+const TARBALL = /^\/(@[^/]+\/)?[^/]+\/-\/[^/]+\.tgz$/;
+
+const JWT = /^Bearer [\w-]+\.([\w-]+)\.[\w-]+$/i;
+
+const REFUSED = {
+    error: 'This token is unknown or was revoked. Run npm login, or put a '
+           + 'valid token in .npmrc.',
+    reason: 'unknown',
+};
+
+/* whom the pages know, on a request for a tarball */
+const PAGES = Symbol('npmtoken');
 
 const UNIX = /^(https?:\/\/)?unix:\//;
 const LOOPBACK = /^((::ffff:)?127(\.\d{1,3}){3}|::1)$/;
@@ -46,6 +64,15 @@ class Npmtoken {
     apiJWTmiddleware({ createRemoteUser, createAnonymousRemoteUser }) {
         return (req, res, next) => {
             const { headers } = req;
+
+            /* before 6.7.4 what follows comes first */
+
+            if (req[PAGES]) {
+                res.locals.remote_user = req.remote_user = req[PAGES];
+                next();
+                return;
+            }
+
             const name = this.trusted(req.socket) && headers[this.header]
                 || this.whoLogsIn(req);
             const groups = (headers[this.groups] || '').split(',');
@@ -69,6 +96,44 @@ class Npmtoken {
     }
 
     /*
+     * What nginx does not know, it hands on for a tarball: the login of the
+     * pages, which Verdaccio has signed and looks at itself, or anything
+     * else, which is refused here, whoever may read.
+     */
+    register_middlewares(app, auth) {
+        const verify = auth.webUIJWTmiddleware();
+
+        app.use((req, res, next) => {
+            const { authorization } = req.headers;
+
+            if (authorization === undefined || !TARBALL.test(req.path)) {
+                next();
+                return;
+            }
+
+            const refuse = () => res.status(401)
+                .set('WWW-Authenticate', 'Bearer').json(REFUSED);
+
+            const [, claims] = JWT.exec(authorization) || [];
+
+            if (!claims || !/^(GET|HEAD)$/.test(req.method)) {
+                refuse();
+                return;
+            }
+
+            verify(req, res, () => {
+                if (req.remote_user?.name && fromPages(claims)) {
+                    res.locals.remote_user = req[PAGES] = req.remote_user;
+                    next();
+
+                } else {
+                    refuse();
+                }
+            });
+        });
+    }
+
+    /*
      * Verdaccio looks at the password of a person who logs in only where it
      * knows of that person already.  What else it asks, of another name in
      * the body, is the same as for nobody.
@@ -89,6 +154,15 @@ class Npmtoken {
         return socket.remoteAddress === undefined ? this.unix
             : LOOPBACK.test(socket.remoteAddress);
     }
+}
+
+
+/*
+ * A token that Verdaccio made for npm says which one it is, and can have been
+ * revoked; here it is nothing.
+ */
+function fromPages(claims) {
+    return JSON.parse(Buffer.from(claims, 'base64url')).token === undefined;
 }
 
 
