@@ -75,7 +75,7 @@ npmtoken_bearer_word(const void *p)
 npmtoken_bearer_e
 npmtoken_bearer_parse(ngx_str_t *value, ngx_str_t *token)
 {
-    u_char  *p, *start, *last;
+    u_char  *p, *last;
 
     ngx_str_null(token);
 
@@ -94,10 +94,8 @@ npmtoken_bearer_parse(ngx_str_t *value, ngx_str_t *token)
         return NPMTOKEN_BEARER_NONE;
     }
 
-    start = p;
-
     if (last - p < 6 || !npmtoken_bearer_scheme(p)) {
-        return npmtoken_bearer_other(start, last);
+        return npmtoken_bearer_other(p, last);
     }
 
     p += 6;
@@ -110,7 +108,7 @@ npmtoken_bearer_parse(ngx_str_t *value, ngx_str_t *token)
 
         /* a longer name of a scheme, such as "Bearers" */
 
-        return npmtoken_bearer_other(start, last);
+        return npmtoken_bearer_other(p, last);
     }
 
     /*

@@ -98,7 +98,7 @@ ngx_http_npmtoken_identity_set(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
     ngx_str_t                           value;
-    ngx_table_elt_t                    *line;
+    ngx_table_elt_t                     line;
     ngx_http_npmtoken_loc_conf_t       *nlcf;
     ngx_http_npmtoken_identity_conf_t  *conf;
 
@@ -121,19 +121,17 @@ ngx_http_npmtoken_identity_set(ngx_http_request_t *r,
         return ngx_http_npmtoken_identity_drop(r, ctx, 1);
     }
 
-    line = &ctx->identity;
+    ngx_memzero(&line, sizeof(ngx_table_elt_t));
 
-    ngx_memzero(line, sizeof(ngx_table_elt_t));
-
-    line->hash = conf->hash;
-    line->key = conf->name;
-    line->lowcase_key = conf->lowcase;
-    line->value = value;
+    line.hash = conf->hash;
+    line.key = conf->name;
+    line.lowcase_key = conf->lowcase;
+    line.value = value;
 
     if (ngx_http_npmtoken_lines_change(r, ctx,
                                        NGX_HTTP_NPMTOKEN_LINES_FORGED
                                        |NGX_HTTP_NPMTOKEN_LINES_AUTHORIZATION,
-                                       line)
+                                       &line)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -141,6 +139,8 @@ ngx_http_npmtoken_identity_set(ngx_http_request_t *r,
 
     ctx->claimed = 1;
     ctx->named = 1;
+    ctx->identity_name = line.key.data;
+    ctx->identity_value = line.value.data;
 
     return NGX_OK;
 }
@@ -171,7 +171,7 @@ ngx_http_npmtoken_identity_restore(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_http_npmtoken_lines_change(r, ctx, 0, &ctx->authorization)
+    if (ngx_http_npmtoken_lines_change(r, ctx, 0, ctx->authorization)
         != NGX_OK)
     {
         return NGX_ERROR;

@@ -13,11 +13,18 @@
 #include "ngx_http_npmtoken_lines.h"
 
 
+#define ngx_http_npmtoken_lines_is(h, name)                                   \
+    ((h)->key.len == (name)->len && ngx_http_npmtoken_is_header(h, name))
+
+
 static ngx_int_t ngx_http_npmtoken_lines_copy(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which, ngx_list_t *headers);
-static ngx_uint_t ngx_http_npmtoken_lines_goes(ngx_http_request_t *r,
-    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which, ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_npmtoken_lines_goes(ngx_table_elt_t *h,
+    ngx_uint_t which, ngx_str_t *identity);
+static ngx_str_t *ngx_http_npmtoken_lines_identity(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_npmtoken_lines_upgrade(ngx_table_elt_t *h);
+static ngx_int_t ngx_http_npmtoken_lines_keep(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
 static void ngx_http_npmtoken_lines_gone(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which);
 static void ngx_http_npmtoken_lines_forget(ngx_http_request_t *r);
@@ -49,17 +56,19 @@ ngx_uint_t
 ngx_http_npmtoken_lines_forged(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
+    ngx_str_t        *name;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
+
+    name = ngx_http_npmtoken_lines_identity(r);
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (ngx_http_npmtoken_lines_goes(r, ctx,
-                                             NGX_HTTP_NPMTOKEN_LINES_FORGED,
-                                             &h[i]))
+            if (ngx_http_npmtoken_lines_is(&h[i], name)
+                && !ngx_http_npmtoken_request_is_ours(ctx, &h[i]))
             {
                 return 1;
             }
@@ -95,6 +104,12 @@ ngx_http_npmtoken_lines_change(ngx_http_request_t *r,
         *copy = *line;
     }
 
+    if ((which & NGX_HTTP_NPMTOKEN_LINES_AUTHORIZATION)
+        && ngx_http_npmtoken_lines_keep(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     r->headers_in.headers = headers;
 
     if (headers.last == &headers.part) {
@@ -104,8 +119,8 @@ ngx_http_npmtoken_lines_change(ngx_http_request_t *r,
     ngx_http_npmtoken_lines_gone(r, ctx, which);
 
     if (copy
-        && ngx_http_npmtoken_is_header(copy,
-                                       &ngx_http_npmtoken_lines_authorization))
+        && ngx_http_npmtoken_lines_is(copy,
+                                      &ngx_http_npmtoken_lines_authorization))
     {
         r->headers_in.authorization = copy;
     }
@@ -118,16 +133,28 @@ static ngx_int_t
 ngx_http_npmtoken_lines_copy(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which, ngx_list_t *headers)
 {
-    ngx_uint_t        i;
+    ngx_str_t        *identity;
+    ngx_uint_t        i, goes;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h, *copy;
+
+    identity = ngx_http_npmtoken_lines_identity(r);
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (ngx_http_npmtoken_lines_goes(r, ctx, which, &h[i])) {
+            if (ctx && ctx->named
+                && ngx_http_npmtoken_request_is_ours(ctx, &h[i]))
+            {
+                goes = which & NGX_HTTP_NPMTOKEN_LINES_OURS;
+
+            } else {
+                goes = ngx_http_npmtoken_lines_goes(&h[i], which, identity);
+            }
+
+            if (goes) {
                 continue;
             }
 
@@ -145,44 +172,41 @@ ngx_http_npmtoken_lines_copy(ngx_http_request_t *r,
 
 
 static ngx_uint_t
-ngx_http_npmtoken_lines_goes(ngx_http_request_t *r,
-    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which, ngx_table_elt_t *h)
+ngx_http_npmtoken_lines_goes(ngx_table_elt_t *h, ngx_uint_t which,
+    ngx_str_t *identity)
 {
-    ngx_http_npmtoken_loc_conf_t       *nlcf;
-    ngx_http_npmtoken_identity_conf_t  *conf;
-
-    if (ngx_http_npmtoken_request_is_ours(ctx, h)) {
-        return which & NGX_HTTP_NPMTOKEN_LINES_OURS;
-    }
-
     if ((which & NGX_HTTP_NPMTOKEN_LINES_AUTHORIZATION)
-        && ngx_http_npmtoken_is_header(h,
-                                       &ngx_http_npmtoken_lines_authorization))
+        && ngx_http_npmtoken_lines_is(h,
+                                      &ngx_http_npmtoken_lines_authorization))
     {
         return 1;
     }
 
-    if ((which & NGX_HTTP_NPMTOKEN_LINES_UPGRADE)
-        && ngx_http_npmtoken_lines_upgrade(h))
+    if ((which & NGX_HTTP_NPMTOKEN_LINES_FORGED)
+        && ngx_http_npmtoken_lines_is(h, identity))
     {
         return 1;
     }
 
-    if (!(which & NGX_HTTP_NPMTOKEN_LINES_FORGED)) {
-        return 0;
-    }
+    return (which & NGX_HTTP_NPMTOKEN_LINES_UPGRADE)
+           && ngx_http_npmtoken_lines_upgrade(h);
+}
+
+
+/*
+ * The name that no client may use; empty if there is none.  Authorization is
+ * the client's own: it holds the token, or what the registry is to check.
+ */
+
+static ngx_str_t *
+ngx_http_npmtoken_lines_identity(ngx_http_request_t *r)
+{
+    static ngx_str_t               none;
+    ngx_http_npmtoken_loc_conf_t  *nlcf;
 
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
-    conf = nlcf->identity;
 
-    /*
-     * Authorization is the client's own: it holds the token, or what the
-     * registry is to check.
-     */
-
-    return conf->name.len != 0
-           && !conf->authorization
-           && ngx_http_npmtoken_is_header(h, &conf->name);
+    return nlcf->identity->authorization ? &none : &nlcf->identity->name;
 }
 
 
@@ -192,12 +216,39 @@ ngx_http_npmtoken_lines_upgrade(ngx_table_elt_t *h)
     ngx_str_t  *name;
 
     for (name = ngx_http_npmtoken_lines_upgrades; name->len; name++) {
-        if (ngx_http_npmtoken_is_header(h, name)) {
+        if (ngx_http_npmtoken_lines_is(h, name)) {
             return 1;
         }
     }
 
     return 0;
+}
+
+
+/* a copy, since a subrequest may still have the list in which the line is */
+
+static ngx_int_t
+ngx_http_npmtoken_lines_keep(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
+{
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.authorization;
+
+    if (h == NULL || ngx_http_npmtoken_request_is_ours(ctx, h)) {
+        return NGX_OK;
+    }
+
+    ctx->authorization = ngx_palloc(r->pool, sizeof(ngx_table_elt_t));
+    if (ctx->authorization == NULL) {
+        ctx->taken = 0;
+        return NGX_ERROR;
+    }
+
+    *ctx->authorization = *h;
+    ctx->taken = 1;
+
+    return NGX_OK;
 }
 
 
@@ -211,18 +262,13 @@ ngx_http_npmtoken_lines_gone(ngx_http_request_t *r,
     h = r->headers_in.authorization;
     ours = (h && ngx_http_npmtoken_request_is_ours(ctx, h));
 
-    if (h && !ours && (which & NGX_HTTP_NPMTOKEN_LINES_AUTHORIZATION)) {
-        ctx->taken = 1;
-        ctx->authorization = *h;
+    if (which & (ours ? NGX_HTTP_NPMTOKEN_LINES_OURS
+                      : NGX_HTTP_NPMTOKEN_LINES_AUTHORIZATION))
+    {
         r->headers_in.authorization = NULL;
     }
 
     if (which & NGX_HTTP_NPMTOKEN_LINES_OURS) {
-
-        if (ours) {
-            r->headers_in.authorization = NULL;
-        }
-
         ctx->named = 0;
     }
 

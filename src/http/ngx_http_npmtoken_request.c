@@ -98,7 +98,7 @@ ngx_http_npmtoken_parse(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
         && (authorization == NULL
             || ngx_http_npmtoken_request_is_ours(ctx, authorization)))
     {
-        authorization = &ctx->authorization;
+        authorization = ctx->authorization;
     }
 
     if (authorization) {
@@ -312,8 +312,8 @@ ngx_http_npmtoken_request_is_ours(ngx_http_npmtoken_ctx_t *ctx,
 {
     return ctx != NULL
            && ctx->named
-           && h->key.data == ctx->identity.key.data
-           && h->value.data == ctx->identity.value.data;
+           && h->key.data == ctx->identity_name
+           && h->value.data == ctx->identity_value;
 }
 
 

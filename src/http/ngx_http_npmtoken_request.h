@@ -128,9 +128,11 @@ typedef struct {
     ngx_table_elt_t              *pushed[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
     u_char                       *said[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
 
-    /* the line that was taken out of the request's, and the one put in */
-    ngx_table_elt_t               authorization;
-    ngx_table_elt_t               identity;
+    /* the line that was taken out of the request's, and the bytes by which
+       the one that was put in is known */
+    ngx_table_elt_t              *authorization;
+    u_char                       *identity_name;
+    u_char                       *identity_value;
 } ngx_http_npmtoken_ctx_t;
 
 

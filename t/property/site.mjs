@@ -55,6 +55,13 @@ export const VARIANTS = [
             proxy_pass http://REGISTRY;
         }` },
 
+    { name: 'at a path with percent signs', base: '/g/acme%2Fweb/npm/',
+      named: true, weight: 2,
+      conf: `location /g/acme/web/npm/ {
+            npmtoken main; npmtoken_base /g/acme%2Fweb/npm/;
+            proxy_pass http://REGISTRY/;
+        }` },
+
     { name: '$request_uri in proxy_pass', base: '/', named: true, weight: 1,
       conf: `location / {
             npmtoken main; proxy_pass http://REGISTRY$request_uri;
