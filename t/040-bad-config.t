@@ -272,6 +272,14 @@ is_bad(store => "$redis nonsense 1;",
 is_bad(store => "$redis Redis unix:/nowhere;", 'unknown directive "Redis"');
 is_bad(store => "$redis server localhost;", 'unknown directive "server"');
 is_bad(store => "$redis prefix { }", 'unexpected "{"');
+
+# nginx's own parser ends there, and we say why
+
+is_bad(store => "$redis prefix $_;", 'unexpected "{"',
+       'a "prefix" with braces needs quotes: prefix "{npmtoken}:";')
+    for '{npmtoken}:', 'npm{token}:';
+is_good(store => "$redis prefix \"{npmtoken}:\";");
+
 is_bad(store => "$redis include included.conf;", '"prefix" directive',
        'invalid number of arguments');
 is_bad(store => "$redis include no_such_file.conf;", 'no_such_file.conf');
@@ -347,8 +355,8 @@ for (
     [ 'redis:localhost' => 'must begin with', 'redis:localhost' ],
     [ 'redis:/localhost' => 'must begin with', 'redis:/localhost' ],
     [ '/run/redis.sock' => 'must begin with', '/run/redis.sock' ],
-    [ 'redis://' => 'no host' ],
-    [ 'redis:///0' => 'no host' ],
+    [ 'redis://' => 'no host', 'value "redis://"' ],
+    [ 'redis:///0' => 'no host', 'value "redis://' ],
     [ 'redis://:6379' => 'redis://:6379' ],
     [ 'redis://127.0.0.1:0' => 'port', 'redis://127.0.0.1:0' ],
     [ 'redis://127.0.0.1:65536' => 'port', 'redis://127.0.0.1:65536' ],
@@ -388,7 +396,7 @@ for (
     [ "redis://user:$secret\@127.0.0.1:0" => 'port', 'redis://127.0.0.1:0' ],
     [ "redis://user:$secret\@no..host" => 'host not found',
       'redis://no..host' ],
-    [ "redis://user:$secret\@" => 'no host' ],
+    [ "redis://user:$secret\@" => 'no host', 'value "redis://"' ],
     [ "redis://user:$secret%2\@127.0.0.1" => 'percent-encoding' ],
     [ "redis://user:$secret%zz\@127.0.0.1" => 'percent-encoding' ],
     [ "redis://%:$secret\@127.0.0.1" => 'percent-encoding' ],

@@ -194,7 +194,14 @@ ngx_http_npmtoken_endpoint_split_tcp(ngx_str_t *text,
     parts->host.data = host;
     parts->host.len = last - host;
 
-    return parts->host.len ? NULL : "no host";
+    if (parts->host.len) {
+        return NULL;
+    }
+
+    /* what is left to show */
+    parts->host = ngx_http_npmtoken_redis_scheme;
+
+    return "no host";
 }
 
 

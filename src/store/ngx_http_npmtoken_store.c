@@ -24,6 +24,8 @@ typedef struct {
 
 static char *ngx_http_npmtoken_store_command(ngx_conf_t *cf,
     ngx_command_t *dummy, void *conf);
+static void ngx_http_npmtoken_store_braces(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store);
 static ngx_int_t ngx_http_npmtoken_store_set_url(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_set_user(ngx_conf_t *cf,
@@ -189,9 +191,33 @@ ngx_http_npmtoken_store_block(ngx_conf_t *cf, ngx_http_npmtoken_store_t *store)
 
     rv = ngx_conf_parse(cf, NULL);
 
+    if (rv != NGX_CONF_OK) {
+        ngx_http_npmtoken_store_braces(cf, store);
+    }
+
     *cf = save;
 
     return rv;
+}
+
+
+/* nginx itself, which has not called us, says no more than 'unexpected "{"' */
+
+static void
+ngx_http_npmtoken_store_braces(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts && value[0].data != store->parsed
+        && ngx_strcmp(value[0].data, "prefix") == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a \"prefix\" with braces needs quotes: "
+                           "prefix \"{npmtoken}:\";");
+    }
 }
 
 
@@ -210,6 +236,7 @@ ngx_http_npmtoken_store_command(ngx_conf_t *cf, ngx_command_t *dummy,
     ngx_http_npmtoken_store_command_t  *command;
 
     value = cf->args->elts;
+    store->parsed = value[0].data;
 
     if (ngx_strcmp(value[0].data, "include") == 0) {
         if (cf->args->nelts == 2) {

@@ -32,6 +32,7 @@ typedef struct {
     /* where the store is defined, or else first used, for messages */
     u_char                           *file;
     ngx_uint_t                        line;
+    u_char                           *parsed;      /* the last directive */
     unsigned                          defined:1;
     unsigned                          used:1;      /* by a location */
 
