@@ -295,6 +295,8 @@ my %store = (
     lookup_queue         => '10',
     lookup_share         => '5',
     prefix               => 'a:',
+    redis_keepalive      => '1m',
+    redis_user_timeout   => '1s',
 );
 
 for my $directive (sort keys %store) {
@@ -321,6 +323,9 @@ for (
     [ 'prefix', 'must be 1 to 128 printable characters',
       '""', '"a b"', '"a\r"', '"a\n"', '"a\t"', "\xc3\xa9", 'x' x 129 ],
     [ 'redis_user', 'must be a name', '""' ],
+    [ 'redis_keepalive', 'must be a time from 1s to 9h, or 0',
+      '500ms', '10h', 'on', '-1s', '""' ],
+    [ 'redis_user_timeout', 'must be a time', 'off', '-1s', '""' ],
 ) {
     my ($directive, $expected, @bad) = @$_;
 
@@ -336,6 +341,8 @@ is_good(store => "$redis $_;") for (
     'connect_timeout 1ms', 'lookup_timeout 1m', 'lookup_queue 1',
     'lookup_queue 4; lookup_share 4',
     'prefix ' . 'x' x 128, 'prefix :',
+    'redis_keepalive 1s', 'redis_keepalive 9h', 'redis_keepalive 0',
+    'redis_user_timeout 1ms', 'redis_user_timeout 0',
 );
 
 is_bad(store => "$redis lookup_queue 4; lookup_share 5;",

@@ -12,6 +12,9 @@
 
 #define NGX_HTTP_NPMTOKEN_MAX_ARGS  64
 
+/* bytes of a word that is logged */
+#define NGX_HTTP_NPMTOKEN_MAX_WORD  32
+
 /* digits of a length */
 #define NGX_HTTP_NPMTOKEN_MAX_DIGITS  18
 
@@ -428,4 +431,149 @@ ngx_http_npmtoken_codec_error(redisReply *reply, ngx_str_t *code)
 
     code->data = (u_char *) reply->str;
     code->len = i;
+}
+
+
+/*
+ * "unknown command 'AUTH', with args beginning with: ..." repeats arguments:
+ * these are cut off, and so is whatever is longer than a word of a language,
+ * such as the name of a record.
+ */
+
+void
+ngx_http_npmtoken_codec_words(redisReply *reply, ngx_str_t *words)
+{
+    size_t      i, len, word;
+    u_char      ch, *p;
+    ngx_str_t   code;
+
+    static u_char  args[] = ", with args";
+
+    ngx_http_npmtoken_codec_error(reply, &code);
+
+    p = (u_char *) reply->str;
+    len = reply->len;
+
+    if (code.data == p) {
+        p += code.len;
+        len -= code.len;
+    }
+
+    while (len && *p == ' ') {
+        p++;
+        len--;
+    }
+
+    len = ngx_min(len, NGX_HTTP_NPMTOKEN_MAX_WORDS);
+    word = 0;
+
+    for (i = 0; i < len; i++) {
+        ch = p[i];
+
+        if (ch == ' ') {
+            word = i + 1;
+            continue;
+        }
+
+        if (ngx_strncmp(p + i, args, sizeof(args) - 1) == 0) {
+            break;
+        }
+
+        if (i - word >= NGX_HTTP_NPMTOKEN_MAX_WORD
+            || ((ch < '0' || ch > '9')
+                && ((ch | 0x20) < 'a' || (ch | 0x20) > 'z')
+                && ngx_strchr("'`.,:;()|/_-*", ch) == NULL))
+        {
+            i = word;
+            break;
+        }
+    }
+
+    while (i && p[i - 1] == ' ') {
+        i--;
+    }
+
+    if (i == 0) {
+        ngx_str_set(words, "nothing else");
+        return;
+    }
+
+    words->data = p;
+    words->len = i;
+}
+
+
+char *
+ngx_http_npmtoken_codec_advice(ngx_str_t *code)
+{
+    ngx_uint_t  i;
+
+    static char  *advice[][2] = {
+        { "NOPERM", ": give its user the rights that \"Redis users\" in the "
+                    "README lists" },
+        { "NOAUTH", ": give its password by \"redis_password_file\"" },
+        { "CROSSSLOT", ": this is a Redis Cluster, where the prefix needs a "
+                       "hash tag: prefix \"{npmtoken}:\";" },
+        { "CLUSTERDOWN", ": this is a Redis Cluster in which no node has the "
+                         "slot of the prefix" },
+        { "MOVED", ": this is a Redis Cluster, which is not followed: "
+                   "\"redis\" has to be the node that has the slot of "
+                   "the prefix" },
+        { "ASK", ": this is a Redis Cluster that moves a slot, which is not "
+                 "followed" },
+        { "READONLY", ": this is a replica, changes go to its master" },
+        { "OOM", ": it is full" },
+        { "MISCONF", ": it cannot save" }
+    };
+
+    for (i = 0; i < sizeof(advice) / sizeof(advice[0]); i++) {
+        if (code->len == ngx_strlen(advice[i][0])
+            && ngx_strncmp(code->data, advice[i][0], code->len) == 0)
+        {
+            return advice[i][1];
+        }
+    }
+
+    return "";
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_codec_info(redisReply *reply, char *name, ngx_str_t *value)
+{
+    size_t   len;
+    u_char  *p, *end, *last;
+
+    if (reply->type != REDIS_REPLY_STRING) {
+        return NGX_DECLINED;
+    }
+
+    len = ngx_strlen(name);
+    p = (u_char *) reply->str;
+    last = p + reply->len;
+
+    while (p < last) {
+        end = ngx_strlchr(p, last, LF);
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        if ((size_t) (end - p) > len && p[len] == ':'
+            && ngx_strncmp(p, name, len) == 0)
+        {
+            value->data = p + len + 1;
+            value->len = end - value->data;
+
+            if (value->len && value->data[value->len - 1] == CR) {
+                value->len--;
+            }
+
+            return NGX_OK;
+        }
+
+        p = end + 1;
+    }
+
+    return NGX_DECLINED;
 }

@@ -17,6 +17,10 @@
 #include <hiredis/hiredis.h>
 
 
+/* bytes of what Redis said, in a line of the log */
+#define NGX_HTTP_NPMTOKEN_MAX_WORDS  128
+
+
 typedef struct {
     ngx_uint_t            argc;
     ngx_str_t            *argv;
@@ -95,6 +99,24 @@ ssize_t ngx_http_npmtoken_codec_format(ngx_http_npmtoken_command_t *command,
  * "LOADING", "NOPERM"; "ERR" where it has none.
  */
 void ngx_http_npmtoken_codec_error(redisReply *reply, ngx_str_t *code);
+
+/*
+ * What an error reply says behind its code, as far as it is safe to log: up
+ * to NGX_HTTP_NPMTOKEN_MAX_WORDS bytes of plain text, and nothing of what it
+ * repeats of a command, since that may be a password or a key.  Points into
+ * the reply; "nothing else" if nothing is left.  Not for the reply to AUTH.
+ */
+void ngx_http_npmtoken_codec_words(redisReply *reply, ngx_str_t *words);
+
+/* What to do about an error of this code, as the end of a sentence, or "". */
+char *ngx_http_npmtoken_codec_advice(ngx_str_t *code);
+
+/*
+ * The value of a line "name:value" in a reply to INFO.  Points into the
+ * reply.  NGX_OK, or NGX_DECLINED if there is no such line.
+ */
+ngx_int_t ngx_http_npmtoken_codec_info(redisReply *reply, char *name,
+    ngx_str_t *value);
 
 
 #endif /* _NGX_HTTP_NPMTOKEN_CODEC_H_INCLUDED_ */

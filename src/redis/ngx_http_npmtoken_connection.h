@@ -28,9 +28,20 @@ typedef enum {
     NGX_HTTP_NPMTOKEN_BACKOFF,      /* no socket until the timer fires */
     NGX_HTTP_NPMTOKEN_RESOLVING,
     NGX_HTTP_NPMTOKEN_CONNECTING,
-    NGX_HTTP_NPMTOKEN_GREETING,     /* AUTH, SELECT, SETNAME, ROLE */
+    NGX_HTTP_NPMTOKEN_GREETING,     /* AUTH, SELECT, SETNAME, ROLE, INFO */
     NGX_HTTP_NPMTOKEN_READY
 } ngx_http_npmtoken_state_e;
+
+
+typedef enum {
+    NGX_HTTP_NPMTOKEN_ROLE_UNKNOWN = 0,
+    NGX_HTTP_NPMTOKEN_MASTER,
+    NGX_HTTP_NPMTOKEN_REPLICA
+} ngx_http_npmtoken_role_e;
+
+
+/* milliseconds of silence after which a connection may be forgotten */
+#define NGX_HTTP_NPMTOKEN_IDLE_TIME   1000
 
 
 /*
@@ -74,6 +85,17 @@ struct ngx_http_npmtoken_connection_s {
     unsigned                       pinned:1;  /* connect to sockaddr alone */
     unsigned                       streaming:1;  /* replies come unasked */
 
+    /* what the owner wants to know of the server */
+    unsigned                       ask_server:1;
+    unsigned                       ask_memory:1;
+    unsigned                       ask_master:1; /* a replica will not do */
+
+    /* what it has said of itself */
+    u_char                         server[NGX_HTTP_NPMTOKEN_SERVER_LEN];
+    ngx_http_npmtoken_role_e       role;
+    ngx_str_t                      refusal;  /* of saying who it is */
+    u_char                         refused[NGX_HTTP_NPMTOKEN_MAX_WORDS + 64];
+
     ngx_log_t                      log;
     ngx_peer_connection_t          peer;
     ngx_resolver_ctx_t            *resolving;
@@ -88,11 +110,16 @@ struct ngx_http_npmtoken_connection_s {
     ngx_msec_t                     retry_at;
     ngx_uint_t                     failures;  /* since it last worked */
     ngx_uint_t                     next_addr;
-    ngx_uint_t                     greeting;  /* replies to it, so far */
+    ngx_uint_t                     asked;     /* steps of the greeting, bits */
+    ngx_uint_t                     greeting;  /* the step to be answered */
+
+    ngx_msec_t                     begun;     /* when it began to connect */
+    ngx_msec_t                     took;      /* from there to be ready */
+    ngx_msec_t                     heard;     /* when a byte came last */
 };
 
 
-/* endpoint, owner, data, label, connect_timeout and the limits are set */
+/* endpoint, owner, data, label, connect_timeout, limits, asks are set */
 void ngx_http_npmtoken_connection_init(ngx_http_npmtoken_connection_t *conn);
 
 /* Sees to it that the connection gets ready, now or after its back-off. */
@@ -114,6 +141,32 @@ ngx_int_t ngx_http_npmtoken_connection_send(
  */
 void ngx_http_npmtoken_connection_works(
     ngx_http_npmtoken_connection_t *conn);
+
+/*
+ * Whether a balancer or NAT may have forgotten the connection meanwhile, so
+ * that what is sent is lost without a word: nothing was owed on it for a time.
+ */
+ngx_uint_t ngx_http_npmtoken_connection_doubtful(
+    ngx_http_npmtoken_connection_t *conn);
+
+/*
+ * Nothing came for "patience" milliseconds: closes the connection, and calls
+ * the owner's lost().  It need be no failure of Redis, so open() connects at
+ * once.
+ */
+void ngx_http_npmtoken_connection_renew(ngx_http_npmtoken_connection_t *conn,
+    ngx_msec_t patience);
+
+/* What ROLE was answered. */
+ngx_http_npmtoken_role_e ngx_http_npmtoken_connection_role(
+    redisReply *reply);
+
+/* The bit in "left_out" of asking a server who it is. */
+ngx_uint_t ngx_http_npmtoken_connection_server_step(void);
+
+/* Whether the connection is known to lead to this server. */
+ngx_uint_t ngx_http_npmtoken_connection_leads_to(
+    ngx_http_npmtoken_connection_t *conn, u_char *server);
 
 /* the level at which a failure is logged: only the first of a series is new */
 ngx_uint_t ngx_http_npmtoken_connection_level(

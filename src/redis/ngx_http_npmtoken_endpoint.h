@@ -18,6 +18,13 @@
 /* the longest prefix of records, in bytes */
 #define NGX_HTTP_NPMTOKEN_MAX_RECORDS  (128 + sizeof("token:") - 1)
 
+/*
+ * A process of Redis by its run_id, a random number of its own that it takes
+ * when it starts and tells in INFO, in hex.  All zeros: not known.
+ */
+
+#define NGX_HTTP_NPMTOKEN_SERVER_LEN  40
+
 
 typedef struct {
     ngx_str_t             name;        /* the URL without user and password,
@@ -33,6 +40,19 @@ typedef struct {
                                           connect */
     ngx_resolver_t       *resolver;
     ngx_msec_t            resolver_timeout;
+
+    ngx_msec_t            keepalive;     /* 0: not asked for */
+    ngx_msec_t            user_timeout;  /* 0: the system's */
+
+    /*
+     * Steps of a greeting, as bits, that this worker leaves out since the
+     * connection was closed at them: all, those that are not yet shown to be
+     * the cause, those that had their second chance, those told in the log.
+     */
+    ngx_uint_t            left_out;
+    ngx_uint_t            suspected;
+    ngx_uint_t            retried;
+    ngx_uint_t            told;
 } ngx_http_npmtoken_endpoint_t;
 
 

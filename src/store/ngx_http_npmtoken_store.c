@@ -38,6 +38,8 @@ static ngx_int_t ngx_http_npmtoken_store_set_msec_or_zero(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_set_bound(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_set_keepalive(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_msec(ngx_conf_t *cf,
     ngx_str_t *value, ngx_msec_t *msec, ngx_int_t min, char *expected);
 static ngx_int_t ngx_http_npmtoken_store_set_cache(ngx_conf_t *cf,
@@ -69,6 +71,14 @@ static ngx_http_npmtoken_store_command_t  ngx_http_npmtoken_store_commands[] = {
     { ngx_string("redis_password_file"),
       ngx_http_npmtoken_store_set_password_file,
       offsetof(ngx_http_npmtoken_store_t, redis_password) },
+
+    { ngx_string("redis_keepalive"),
+      ngx_http_npmtoken_store_set_keepalive,
+      offsetof(ngx_http_npmtoken_store_t, lookup.endpoint.keepalive) },
+
+    { ngx_string("redis_user_timeout"),
+      ngx_http_npmtoken_store_set_msec_or_zero,
+      offsetof(ngx_http_npmtoken_store_t, lookup.endpoint.user_timeout) },
 
     { ngx_string("connect_timeout"),
       ngx_http_npmtoken_store_set_msec,
@@ -150,6 +160,8 @@ ngx_http_npmtoken_store_get(ngx_conf_t *cf, ngx_array_t *stores,
     store->lookup.queue = NGX_CONF_UNSET_UINT;
     store->lookup.share = NGX_CONF_UNSET_UINT;
     store->lookup.bound = NGX_CONF_UNSET_MSEC;
+    store->lookup.endpoint.keepalive = NGX_CONF_UNSET_MSEC;
+    store->lookup.endpoint.user_timeout = NGX_CONF_UNSET_MSEC;
 
     store->cache_size = NGX_CONF_UNSET_SIZE;
     store->cache_ttl = NGX_CONF_UNSET_MSEC;
@@ -425,6 +437,30 @@ ngx_http_npmtoken_store_set_bound(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
+/* the system counts it in seconds, up to 32767 of them */
+
+static ngx_int_t
+ngx_http_npmtoken_store_set_keepalive(ngx_conf_t *cf, ngx_str_t *value,
+    void *field)
+{
+    ngx_msec_t  *msec = field;
+
+    if (ngx_http_npmtoken_store_msec(cf, value, msec, 0,
+                                     "a time from 1s to 9h, or 0")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (*msec && (*msec < 1000 || *msec > 9 * 3600 * 1000)) {
+        return ngx_http_npmtoken_store_invalid(cf,
+                                               "a time from 1s to 9h, or 0");
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_npmtoken_store_msec(ngx_conf_t *cf, ngx_str_t *value,
     ngx_msec_t *msec, ngx_int_t min, char *expected)
@@ -583,6 +619,8 @@ ngx_http_npmtoken_store_init(ngx_conf_t *cf, ngx_http_npmtoken_store_t *store,
     ngx_conf_init_msec_value(lookup->bound, 1000);
     ngx_conf_init_uint_value(lookup->queue, 1024);
     ngx_conf_init_uint_value(lookup->share, ngx_max(lookup->queue / 4, 1));
+    ngx_conf_init_msec_value(lookup->endpoint.keepalive, 15 * 1000);
+    ngx_conf_init_msec_value(lookup->endpoint.user_timeout, 5 * 1000);
 
     ngx_conf_init_size_value(store->cache_size, 8 * 1024 * 1024);
     ngx_conf_init_msec_value(store->cache_ttl, 60 * 1000);

@@ -154,6 +154,9 @@ const DEFAULTS = {
     'npmtoken_identity off;':
         [MODULE, /prev->identity,\s+&ngx_http_npmtoken_identity_off\)/],
     'connect_timeout 1s;': [STORE, /connect_timeout, 1000\)/],
+    'redis_keepalive 15s;': [STORE, /endpoint.keepalive, 15 \* 1000\)/],
+    'redis_user_timeout 5s;':
+        [STORE, /endpoint.user_timeout, 5 \* 1000\)/],
     'lookup_timeout 500ms;': [STORE, /lookup->timeout, 500\)/],
     'lookup_queue 1024;': [STORE, /lookup->queue, 1024\)/],
     'lookup_share 256;': [STORE, /lookup->share, ngx_max\(lookup->queue \/ 4/],
