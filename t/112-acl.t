@@ -17,7 +17,7 @@ use NpmToken::Util qw( token_key wait_for );
 
 my $reader = 'resetkeys resetchannels -@all %R~npmtoken:token:*'
     . ' &__redis__:invalidate +hgetall +pttl +ping +client|id +client|setname'
-    . ' +client|tracking +subscribe +role';
+    . ' +client|tracking +subscribe +role +info';
 
 my %rights = (
     reader      => $reader,
@@ -26,6 +26,7 @@ my %rights = (
     unsubscribed => $reader =~ s/ \+subscribe//r,
     channelless => $reader =~ s/ &\S+//r,
     pingless    => $reader =~ s/ \+ping//r,
+    infoless    => $reader =~ s/ \+info//r,
     idless      => $reader =~ s/ \+client\|id//r,
     ttlless     => $reader =~ s/ \+pttl//r,
 );
@@ -95,15 +96,16 @@ subtest 'no PTTL' => sub {
 };
 
 
-for my $user (qw( untracked unsubscribed channelless idless pingless )) {
+for my $user (qw( untracked unsubscribed channelless idless infoless
+                   pingless )) {
     subtest "no proof: $user" => sub {
-        my $live = $user eq 'pingless';
+        # the epoch of a feed that may not PING begins, and is never proven
 
-        # the epoch of a feed that may not PING begins again and again
+        my $begun = $user eq 'pingless';
 
         my $node = NpmToken::Node->new(
             redis => $redis,
-            feed  => $live,
+            feed  => 0,
             url   => url($user, 1),
             store => 'revocation_bound 400ms;',
         );
@@ -115,7 +117,9 @@ for my $user (qw( untracked unsubscribed channelless idless pingless )) {
         like($node->wait_log(qr/redis answered "NOPERM"/), qr/on the feed/,
              'the log says why');
 
-        if (!$live) {
+        is($node->live, 0, 'no feed is called live');
+
+        if (!$begun) {
             my $sent;
 
             wait_for {
@@ -129,6 +133,9 @@ for my $user (qw( untracked unsubscribed channelless idless pingless )) {
 
             is($node->live, 0, 'there is no epoch');
         }
+
+        like($node->error_log, qr/\[warn\].* on the feed.*"push off"/,
+             'and what follows from it');
 
         $redis->del_token('npm_unfed');
 

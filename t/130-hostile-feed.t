@@ -275,7 +275,16 @@ for my $i (0 .. $#stages) {
             my $slow = length($replies->{$what} // '') > 1_000_000
                 ? '| a\ PING\ timed\ out' : '';
 
-            $line = $node->wait_log(qr{
+            # what a command is refused with ends a session, and no series of
+            # failures
+
+            my $refused = ($replies->{$what} // '')
+                =~ /\A-(?:ERR|NOPERM|[^A-Z])/;
+
+            $line = $node->wait_log($refused ? qr{
+                \[warn\] .* \ redis\ answered\ "(?:ERR|NOPERM)"
+                \ on\ the\ feed\ \(.*\):\ it\ works\ as\ with
+            }x : qr{
                 \[$level\] .* \ redis\ connection\ failed:
                 \ (?: an\ unexpected\ reply | a\ malformed\ reply
                     | too\ large\ a\ reply | closed\ by\ redis $slow )
@@ -284,7 +293,8 @@ for my $i (0 .. $#stages) {
 
             mode();
 
-            $node->wait_log(qr/redis is reached again/);
+            $node->wait_log(qr/redis is reached again/)
+                if !$refused || $stage ne 'ping';
             $node->wait_live($live + 1);
             1;
         };

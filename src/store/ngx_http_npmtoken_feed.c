@@ -33,6 +33,14 @@
 #define NGX_HTTP_NPMTOKEN_FEED_MAX_TICK  1000
 #define NGX_HTTP_NPMTOKEN_FEED_LEASE     1000
 
+/* milliseconds until a refused feed is tried again: the first, the last */
+#define NGX_HTTP_NPMTOKEN_FEED_RETRY     1000
+#define NGX_HTTP_NPMTOKEN_FEED_RETRY_MAX (5 * 60 * 1000)
+
+/* feeds that were lost within that many milliseconds, one after the other */
+#define NGX_HTTP_NPMTOKEN_FEED_SHORT     30000
+#define NGX_HTTP_NPMTOKEN_FEED_FLAPS     3
+
 
 /*
  * The replies of a session, in this order, each of them checked (rule:
@@ -63,22 +71,37 @@ struct ngx_http_npmtoken_feed_s {
     uint64_t                         nonce;
     uint64_t                         sent;      /* when the PING was, 0: none
                                                    is on its way */
+
+    ngx_uint_t                       refused;   /* times, one after another */
+    ngx_msec_t                       retry_at;
+    ngx_msec_t                       live_at;   /* of the last one proven */
+    ngx_uint_t                       flaps;
+    unsigned                         proven:1;
+    unsigned                         told:1;    /* that it was refused */
 };
 
 
 static void ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev);
 static void ngx_http_npmtoken_feed_own(ngx_http_npmtoken_feed_t *feed);
 static void ngx_http_npmtoken_feed_disown(ngx_http_npmtoken_feed_t *feed);
+static void ngx_http_npmtoken_feed_open(ngx_http_npmtoken_feed_t *feed);
 static void ngx_http_npmtoken_feed_ready_handler(void *data);
 static ngx_int_t ngx_http_npmtoken_feed_reply_handler(void *data,
     redisReply *reply);
+static void ngx_http_npmtoken_feed_nameless(ngx_http_npmtoken_feed_t *feed);
 static void ngx_http_npmtoken_feed_lost_handler(void *data);
+static void ngx_http_npmtoken_feed_flapped(ngx_http_npmtoken_feed_t *feed);
+static ngx_int_t ngx_http_npmtoken_feed_error(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply);
+static void ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed,
+    ngx_str_t *why);
 static ngx_int_t ngx_http_npmtoken_feed_track(ngx_http_npmtoken_feed_t *feed,
     redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_feed_subscribe(
     ngx_http_npmtoken_feed_t *feed, redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_feed_begin(ngx_http_npmtoken_feed_t *feed,
     redisReply *reply);
+static uint64_t ngx_http_npmtoken_feed_epoch(ngx_http_npmtoken_feed_t *feed);
 static ngx_int_t ngx_http_npmtoken_feed_ping(ngx_http_npmtoken_feed_t *feed);
 static ngx_int_t ngx_http_npmtoken_feed_message(
     ngx_http_npmtoken_feed_t *feed, redisReply *reply);
@@ -91,8 +114,6 @@ static ngx_int_t ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed,
 static ngx_int_t ngx_http_npmtoken_feed_send(ngx_http_npmtoken_feed_t *feed,
     ngx_uint_t argc, ngx_str_t *argv);
 static ngx_uint_t ngx_http_npmtoken_feed_is(redisReply *reply, char *text);
-static void ngx_http_npmtoken_feed_log_error(ngx_http_npmtoken_feed_t *feed,
-    redisReply *reply);
 
 
 static ngx_http_npmtoken_owner_t  ngx_http_npmtoken_feed_owner = {
@@ -131,6 +152,7 @@ ngx_http_npmtoken_feed_start(ngx_http_npmtoken_feed_conf_t *conf,
     conn->connect_timeout = conf->connect_timeout;
     conn->max_reply = NGX_HTTP_NPMTOKEN_FEED_BYTES;
     conn->max_elements = NGX_HTTP_NPMTOKEN_FEED_ELEMENTS;
+    conn->ask_server = 1;
     ngx_str_set(&conn->label, "npmtoken-feed");
 
     ngx_http_npmtoken_connection_init(conn);
@@ -193,6 +215,11 @@ ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev)
         return;
     }
 
+    if (feed->state == NGX_HTTP_NPMTOKEN_FEED_CLOSED) {
+        ngx_http_npmtoken_feed_open(feed);
+        return;
+    }
+
     if (feed->state != NGX_HTTP_NPMTOKEN_FEED_LIVE) {
         return;
     }
@@ -219,8 +246,19 @@ ngx_http_npmtoken_feed_own(ngx_http_npmtoken_feed_t *feed)
     feed->session = ngx_http_npmtoken_lease_take(feed->proof, feed->session,
                                                  feed->lease);
     if (feed->session) {
-        ngx_http_npmtoken_connection_open(&feed->conn);
+        ngx_http_npmtoken_feed_open(feed);
     }
+}
+
+
+static void
+ngx_http_npmtoken_feed_open(ngx_http_npmtoken_feed_t *feed)
+{
+    if ((ngx_msec_int_t) (feed->retry_at - ngx_current_msec) > 0) {
+        return;
+    }
+
+    ngx_http_npmtoken_connection_open(&feed->conn);
 }
 
 
@@ -246,6 +284,18 @@ ngx_http_npmtoken_feed_ready_handler(void *data)
 
     feed->sent = 0;
     feed->epoch = 0;
+    feed->proven = 0;
+
+    /*
+     * rule: same-server.  Without the server's word who it is, nobody could
+     * tell whose look-ups this feed may vouch for.
+     */
+
+    if (feed->conn.server[0] == '\0') {
+        ngx_http_npmtoken_feed_nameless(feed);
+        return;
+    }
+
     feed->state = NGX_HTTP_NPMTOKEN_FEED_ID;
 
     ngx_str_set(&argv[0], "CLIENT");
@@ -258,9 +308,36 @@ ngx_http_npmtoken_feed_ready_handler(void *data)
 
 
 static void
+ngx_http_npmtoken_feed_nameless(ngx_http_npmtoken_feed_t *feed)
+{
+    u_char     buf[NGX_HTTP_NPMTOKEN_MAX_WORDS + 128];
+    ngx_str_t  why, *refusal;
+
+    refusal = &feed->conn.refusal;
+
+    why.data = buf;
+
+    if (refusal->len) {
+        why.len = ngx_snprintf(buf, sizeof(buf), "redis answered %V on the "
+                               "feed, whose user needs +info", refusal)
+                  - buf;
+
+    } else {
+        ngx_str_set(&why, "redis does not say by INFO which server it is");
+    }
+
+    ngx_http_npmtoken_feed_refuse(feed, &why);
+}
+
+
+static void
 ngx_http_npmtoken_feed_lost_handler(void *data)
 {
     ngx_http_npmtoken_feed_t  *feed = data;
+
+    if (feed->state == NGX_HTTP_NPMTOKEN_FEED_LIVE && feed->proven) {
+        ngx_http_npmtoken_feed_flapped(feed);
+    }
 
     feed->state = NGX_HTTP_NPMTOKEN_FEED_CLOSED;
 
@@ -274,6 +351,41 @@ ngx_http_npmtoken_feed_lost_handler(void *data)
     if (feed->session) {
         ngx_http_npmtoken_feed_own(feed);
     }
+}
+
+
+/* that it is live again, each time, must not read as if all were well */
+
+static void
+ngx_http_npmtoken_feed_flapped(ngx_http_npmtoken_feed_t *feed)
+{
+    ngx_msec_t  lived;
+
+    lived = ngx_current_msec - feed->live_at;
+
+    if (lived > NGX_HTTP_NPMTOKEN_FEED_SHORT) {
+        feed->flaps = 0;
+        return;
+    }
+
+    feed->flaps++;
+
+    /* the third, then at ever more of them */
+
+    if (feed->flaps < NGX_HTTP_NPMTOKEN_FEED_FLAPS
+        || (feed->flaps % NGX_HTTP_NPMTOKEN_FEED_FLAPS)
+        || (feed->flaps / NGX_HTTP_NPMTOKEN_FEED_FLAPS
+            & (feed->flaps / NGX_HTTP_NPMTOKEN_FEED_FLAPS - 1)))
+    {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "npmtoken_store \"%V\": the feed does not last: it was lost "
+                  "%ui times, each within %d s, the last one after %M ms; "
+                  "nothing cached outlives it",
+                  &feed->conf->store, feed->flaps,
+                  NGX_HTTP_NPMTOKEN_FEED_SHORT / 1000, lived);
 }
 
 
@@ -298,8 +410,7 @@ ngx_http_npmtoken_feed_reply_handler(void *data, redisReply *reply)
     /* rule: error-is-no-life */
 
     if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_http_npmtoken_feed_log_error(feed, reply);
-        return NGX_ERROR;
+        return ngx_http_npmtoken_feed_error(feed, reply);
     }
 
     switch (feed->state) {
@@ -319,6 +430,86 @@ ngx_http_npmtoken_feed_reply_handler(void *data, redisReply *reply)
     default: /* NGX_HTTP_NPMTOKEN_FEED_CLOSED */
         return NGX_ERROR;
     }
+}
+
+
+/* a command that Redis does not know or does not allow, or a bad moment */
+
+static ngx_int_t
+ngx_http_npmtoken_feed_error(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply)
+{
+    u_char     buf[2 * NGX_HTTP_NPMTOKEN_MAX_WORDS];
+    ngx_str_t  code, words, why;
+
+    ngx_http_npmtoken_codec_error(reply, &code);
+    ngx_http_npmtoken_codec_words(reply, &words);
+
+    if (ngx_strncmp(code.data, "ERR", 3) == 0
+        || ngx_strncmp(code.data, "NOPERM", 6) == 0)
+    {
+        why.data = buf;
+        why.len = ngx_snprintf(buf, sizeof(buf),
+                               "redis answered \"%V\" on the feed (%V)",
+                               &code, &words)
+                  - buf;
+
+        ngx_http_npmtoken_feed_refuse(feed, &why);
+        return NGX_OK;
+    }
+
+    ngx_log_error(ngx_http_npmtoken_connection_level(&feed->conn),
+                  ngx_cycle->log, 0,
+                  "npmtoken_store \"%V\": redis answered \"%V\" on the feed "
+                  "(%V)", &feed->conf->store, &code, &words);
+
+    return NGX_ERROR;
+}
+
+
+/*
+ * It will be no other the next time, until somebody acts: that it works
+ * without is said once, and it is tried again ever more seldom.
+ */
+
+static void
+ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed, ngx_str_t *why)
+{
+    ngx_uint_t                     level;
+    ngx_msec_t                     delay;
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+
+    endpoint = feed->conf->endpoint;
+
+    delay = NGX_HTTP_NPMTOKEN_FEED_RETRY << ngx_min(feed->refused, 10);
+    delay = ngx_min(delay, NGX_HTTP_NPMTOKEN_FEED_RETRY_MAX);
+
+    level = NGX_LOG_INFO;
+
+    /* INFO may be left out as the first thing tried at the end of an outage */
+
+    if (!feed->told
+        && (feed->refused || (feed->conn.asked
+                              & ngx_http_npmtoken_connection_server_step())))
+    {
+        level = NGX_LOG_WARN;
+        feed->told = 1;
+    }
+
+    ngx_log_error(level, ngx_cycle->log, 0,
+                  "npmtoken_store \"%V\": %V: it works as with \"push off\", "
+                  "a record is used for \"revocation_bound\" and no longer; "
+                  "the next attempt is in %M s",
+                  &feed->conf->store, why, delay / 1000);
+
+    feed->refused++;
+    feed->retry_at = ngx_current_msec + delay;
+
+    /* an attempt is one with all that it takes */
+    endpoint->left_out &= ~ngx_http_npmtoken_connection_server_step();
+
+    ngx_http_npmtoken_connection_close(&feed->conn);
+    ngx_http_npmtoken_feed_lost_handler(feed);
 }
 
 
@@ -396,20 +587,34 @@ ngx_http_npmtoken_feed_begin(ngx_http_npmtoken_feed_t *feed,
         return ngx_http_npmtoken_feed_message(feed, reply);
     }
 
-    feed->epoch = ngx_http_npmtoken_epoch_begin(feed->proof, feed->session,
-                                               &feed->conn.sockaddr.sockaddr,
-                                               feed->conn.socklen);
+    feed->epoch = ngx_http_npmtoken_feed_epoch(feed);
+
     if (feed->epoch == 0) {
         return NGX_ERROR;
     }
 
     feed->state = NGX_HTTP_NPMTOKEN_FEED_LIVE;
 
-    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": the feed is live, epoch %uL",
-                  &feed->conf->store, feed->epoch);
-
     return ngx_http_npmtoken_feed_ping(feed);
+}
+
+
+static uint64_t
+ngx_http_npmtoken_feed_epoch(ngx_http_npmtoken_feed_t *feed)
+{
+    ngx_http_npmtoken_peer_t         peer;
+    ngx_http_npmtoken_connection_t  *conn;
+
+    conn = &feed->conn;
+
+    ngx_memzero(&peer, sizeof(ngx_http_npmtoken_peer_t));
+
+    peer.socklen = ngx_min(conn->socklen, sizeof(ngx_sockaddr_t));
+
+    ngx_memcpy(&peer.sockaddr, &conn->sockaddr, peer.socklen);
+    ngx_memcpy(peer.server, conn->server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
+
+    return ngx_http_npmtoken_epoch_begin(feed->proof, feed->session, &peer);
 }
 
 
@@ -550,6 +755,17 @@ ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
 
     feed->sent = 0;
 
+    if (!feed->proven) {
+        feed->proven = 1;
+        feed->refused = 0;
+        feed->told = 0;
+        feed->live_at = ngx_current_msec;
+
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "npmtoken_store \"%V\": the feed is live, epoch %uL",
+                      &feed->conf->store, feed->epoch);
+    }
+
     ngx_http_npmtoken_connection_works(&feed->conn);
 
     return NGX_OK;
@@ -574,19 +790,4 @@ ngx_http_npmtoken_feed_is(redisReply *reply, char *text)
 {
     return reply->type == REDIS_REPLY_STRING
            && ngx_strcmp(reply->str, text) == 0;
-}
-
-
-static void
-ngx_http_npmtoken_feed_log_error(ngx_http_npmtoken_feed_t *feed,
-    redisReply *reply)
-{
-    ngx_str_t  code;
-
-    ngx_http_npmtoken_codec_error(reply, &code);
-
-    ngx_log_error(ngx_http_npmtoken_connection_level(&feed->conn),
-                  ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": redis answered \"%V\" on the feed",
-                  &feed->conf->store, &code);
 }

@@ -64,6 +64,8 @@ struct ngx_http_npmtoken_lookup_s {
     ngx_http_npmtoken_lookups_t   *lookups;
     ngx_http_npmtoken_asker_t     *asker;      /* NULL: of a known token */
     ngx_msec_t                     deadline;
+    ngx_msec_t                     began;      /* when it was sent */
+    ngx_msec_t                     patience;   /* with that; 0: to the end */
 
     ngx_http_npmtoken_stamp_t      stamp;      /* once it is sent */
     npmtoken_record_t             *record;
@@ -85,6 +87,10 @@ struct ngx_http_npmtoken_lookups_s {
     ngx_http_npmtoken_connection_t    conn;
     uint64_t                          epoch;    /* in which conn was opened to
                                                    the feed's peer */
+    u_char                            server[NGX_HTTP_NPMTOKEN_SERVER_LEN];
+                                                /* the feed's */
+    uint64_t                          ready;    /* since when conn is, by our
+                                                   clock */
     ngx_rbtree_t                      tree;
     ngx_rbtree_node_t                 sentinel;
     ngx_queue_t                       queue;
@@ -99,6 +105,7 @@ struct ngx_http_npmtoken_lookups_s {
     npmtoken_seldom_t                 refused;  /* by Redis */
     ngx_event_t                       timer;    /* of the head */
     ngx_http_npmtoken_bad_t           bad[NGX_HTTP_NPMTOKEN_BAD_KEYS];
+    unsigned                          told:1;   /* of several servers */
 };
 
 
@@ -125,7 +132,13 @@ static void ngx_http_npmtoken_lookup_follow(
     ngx_http_npmtoken_lookups_t *lookups);
 static void ngx_http_npmtoken_lookup_stamp(
     ngx_http_npmtoken_lookup_t *lookup);
+static void ngx_http_npmtoken_lookup_apart(
+    ngx_http_npmtoken_lookups_t *lookups, uint64_t word);
 static ngx_int_t ngx_http_npmtoken_lookup_send(
+    ngx_http_npmtoken_lookup_t *lookup);
+static ngx_msec_t ngx_http_npmtoken_lookup_patience(
+    ngx_http_npmtoken_lookup_t *lookup);
+static ngx_msec_int_t ngx_http_npmtoken_lookup_left(
     ngx_http_npmtoken_lookup_t *lookup);
 static void ngx_http_npmtoken_lookup_ready_handler(void *data);
 static ngx_int_t ngx_http_npmtoken_lookup_reply_handler(void *data,
@@ -140,7 +153,7 @@ static ngx_int_t ngx_http_npmtoken_lookup_parse(
 static void ngx_http_npmtoken_lookup_log_bad(
     ngx_http_npmtoken_lookup_t *lookup, ngx_str_t *field);
 static void ngx_http_npmtoken_lookup_log_error(
-    ngx_http_npmtoken_lookup_t *lookup, ngx_str_t *code);
+    ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
 static ngx_uint_t ngx_http_npmtoken_lookup_was_logged(
     ngx_http_npmtoken_lookup_t *lookup, ngx_str_t *what);
 static ngx_int_t ngx_http_npmtoken_lookup_bad_record(
@@ -535,19 +548,19 @@ ngx_http_npmtoken_lookup_uncount(ngx_http_npmtoken_lookup_t *lookup)
 
 
 /*
- * rule: same-server, connection-of-epoch.  The feed vouches for the server
- * that it is connected to, so a look-up goes there, on a connection opened in
+ * rule: connection-of-epoch.  The feed vouches for the server that it is
+ * connected to, so a look-up goes to that address, on a connection opened in
  * the feed's epoch: an older one may lead to a server that is no longer the
- * one behind that address.  What has been sent on it is sent again.
+ * one behind that address.  What has been sent on it is sent again.  Whether
+ * it is the same server is for that server to say, when the connection opens.
  */
 
 static void
 ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
 {
     uint64_t                      epoch;
-    socklen_t                     socklen;
     ngx_queue_t                  *q;
-    ngx_sockaddr_t                sockaddr;
+    ngx_http_npmtoken_peer_t      peer;
     ngx_http_npmtoken_proof_t    *proof;
     ngx_http_npmtoken_lookup_t   *lookup;
 
@@ -560,8 +573,7 @@ ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
     epoch = ngx_http_npmtoken_epoch(proof);
 
     if (epoch == lookups->epoch
-        || ngx_http_npmtoken_epoch_peer(proof, epoch, &sockaddr, &socklen)
-           != NGX_OK)
+        || ngx_http_npmtoken_epoch_peer(proof, epoch, &peer) != NGX_OK)
     {
         return;
     }
@@ -576,7 +588,14 @@ ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
         ngx_http_npmtoken_lookup_reset(lookup);
     }
 
-    ngx_http_npmtoken_connection_pin(&lookups->conn, &sockaddr, socklen);
+    ngx_http_npmtoken_connection_pin(&lookups->conn, &peer.sockaddr,
+                                     peer.socklen);
+    ngx_memcpy(lookups->server, peer.server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
+
+    /* there is one that answers it */
+    lookups->conn.ask_server = 1;
+    lookups->conn.endpoint->left_out &=
+                                 ~ngx_http_npmtoken_connection_server_step();
     lookups->epoch = epoch;
 }
 
@@ -597,11 +616,49 @@ ngx_http_npmtoken_lookup_stamp(ngx_http_npmtoken_lookup_t *lookup)
     /* rule: connection-of-epoch */
 
     if (proof
-        && (ngx_http_npmtoken_word_number(lookup->stamp.word) != lookups->epoch
-            || (lookups->epoch && !lookups->conn.pinned)))
+        && ngx_http_npmtoken_word_number(lookup->stamp.word) != lookups->epoch)
     {
         ngx_http_npmtoken_stamp_void(&lookup->stamp);
+        return;
     }
+
+    /* rule: same-server */
+
+    if (lookups->epoch
+        && !ngx_http_npmtoken_connection_leads_to(&lookups->conn,
+                                                  lookups->server))
+    {
+        ngx_http_npmtoken_stamp_alone(&lookup->stamp);
+        ngx_http_npmtoken_lookup_apart(lookups,
+                                       ngx_http_npmtoken_proven(proof));
+    }
+}
+
+
+/*
+ * After a restart this is so for a moment.  But a server that has answered
+ * the feed since this connection was made is another one.
+ */
+
+static void
+ngx_http_npmtoken_lookup_apart(ngx_http_npmtoken_lookups_t *lookups,
+    uint64_t word)
+{
+    if (lookups->told
+        || ngx_http_npmtoken_word_number(word) != lookups->epoch
+        || ngx_http_npmtoken_word_time(word) <= lookups->ready)
+    {
+        return;
+    }
+
+    lookups->told = 1;
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "npmtoken_store \"%V\": look-ups do not reach the server "
+                  "that pushes changes, so there are several behind \"%V\": "
+                  "what is looked up is used for \"revocation_bound\" and no "
+                  "longer",
+                  &lookups->conf->store, &lookups->conf->endpoint.name);
 }
 
 
@@ -619,6 +676,9 @@ ngx_http_npmtoken_lookup_send(ngx_http_npmtoken_lookup_t *lookup)
 
     lookups = lookup->lookups;
     records = &lookups->conf->endpoint.records;
+
+    lookup->began = ngx_current_msec;
+    lookup->patience = ngx_http_npmtoken_lookup_patience(lookup);
 
     p = ngx_cpymem(name, records->data, records->len);
     p = ngx_cpymem(p, lookup->key, NPMTOKEN_KEY_LEN);
@@ -647,6 +707,54 @@ ngx_http_npmtoken_lookup_send(ngx_http_npmtoken_lookup_t *lookup)
 }
 
 
+/*
+ * A connection that a balancer or NAT has forgotten takes what is sent and
+ * never answers.  So the first try of a look-up ends while there is time for
+ * another one on a new connection, if that takes no longer than the last time:
+ * sooner where nothing was heard for long.  Meanwhile other replies may come.
+ */
+
+static ngx_msec_t
+ngx_http_npmtoken_lookup_patience(ngx_http_npmtoken_lookup_t *lookup)
+{
+    ngx_msec_t                       timeout;
+    ngx_http_npmtoken_connection_t  *conn;
+
+    conn = &lookup->lookups->conn;
+    timeout = lookup->lookups->conf->timeout;
+
+    if (lookup->resent || conn->took >= timeout / 4) {
+        return 0;
+    }
+
+    timeout = ngx_http_npmtoken_connection_doubtful(conn) ? timeout / 4
+                                                          : timeout / 2;
+
+    return ngx_max(timeout, 1);
+}
+
+
+/* until when the head of the queue is waited for */
+
+static ngx_msec_int_t
+ngx_http_npmtoken_lookup_left(ngx_http_npmtoken_lookup_t *lookup)
+{
+    ngx_msec_int_t  left, heard;
+
+    left = lookup->deadline - ngx_current_msec;
+
+    if (!lookup->sent || lookup->patience == 0) {
+        return left;
+    }
+
+    heard = lookup->lookups->conn.heard - lookup->began;
+
+    return ngx_min(left, (ngx_msec_int_t) (lookup->began + lookup->patience
+                                           - ngx_current_msec)
+                         + ngx_max(heard, 0));
+}
+
+
 static void
 ngx_http_npmtoken_lookup_ready_handler(void *data)
 {
@@ -668,6 +776,8 @@ ngx_http_npmtoken_lookup_ready_handler(void *data)
         return;
     }
 
+    lookups->ready = ngx_http_npmtoken_clock();
+
     for (q = ngx_queue_head(&lookups->queue);
          q != ngx_queue_sentinel(&lookups->queue);
          q = ngx_queue_next(q))
@@ -682,6 +792,8 @@ ngx_http_npmtoken_lookup_ready_handler(void *data)
             return;
         }
     }
+
+    ngx_http_npmtoken_lookup_set_timer(lookups);
 }
 
 
@@ -827,7 +939,7 @@ ngx_http_npmtoken_lookup_hash_reply(ngx_http_npmtoken_lookup_t *lookup,
         return ngx_http_npmtoken_lookup_bad_record(lookup, &code);
     }
 
-    ngx_http_npmtoken_lookup_log_error(lookup, &code);
+    ngx_http_npmtoken_lookup_log_error(lookup, reply);
 
     return NGX_ERROR;
 }
@@ -1001,12 +1113,15 @@ ngx_http_npmtoken_lookup_bad_record(ngx_http_npmtoken_lookup_t *lookup,
 
 static void
 ngx_http_npmtoken_lookup_log_error(ngx_http_npmtoken_lookup_t *lookup,
-    ngx_str_t *code)
+    redisReply *reply)
 {
     uint32_t    what;
+    ngx_str_t   code, words;
     ngx_uint_t  omitted;
 
-    what = ngx_crc32_short(code->data, code->len);
+    ngx_http_npmtoken_codec_error(reply, &code);
+
+    what = ngx_crc32_short(code.data, code.len);
 
     if (!npmtoken_seldom(&lookup->lookups->refused, what, ngx_time(),
                          &omitted))
@@ -1020,9 +1135,12 @@ ngx_http_npmtoken_lookup_log_error(ngx_http_npmtoken_lookup_t *lookup,
                       "times", &lookup->lookups->conf->store, omitted);
     }
 
+    ngx_http_npmtoken_codec_words(reply, &words);
+
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": redis answered \"%V\"",
-                  &lookup->lookups->conf->store, code);
+                  "npmtoken_store \"%V\": redis answered \"%V\" (%V)%s",
+                  &lookup->lookups->conf->store, &code, &words,
+                  ngx_http_npmtoken_codec_advice(&code));
 }
 
 
@@ -1030,8 +1148,6 @@ static ngx_int_t
 ngx_http_npmtoken_lookup_ttl_reply(ngx_http_npmtoken_lookup_t *lookup,
     redisReply *reply)
 {
-    ngx_str_t  code;
-
     if (reply == NULL) {
         return NGX_ABORT;
     }
@@ -1039,8 +1155,7 @@ ngx_http_npmtoken_lookup_ttl_reply(ngx_http_npmtoken_lookup_t *lookup,
     if (reply->type == REDIS_REPLY_ERROR) {
 
         if (lookup->rc != NGX_ERROR) {
-            ngx_http_npmtoken_codec_error(reply, &code);
-            ngx_http_npmtoken_lookup_log_error(lookup, &code);
+            ngx_http_npmtoken_lookup_log_error(lookup, reply);
         }
 
         return NGX_ERROR;
@@ -1134,7 +1249,7 @@ ngx_http_npmtoken_lookup_timer_handler(ngx_event_t *ev)
             break;
         }
 
-        sent |= lookup->sent;
+        sent |= lookup->sent || lookup->resent;
 
         ngx_http_npmtoken_lookup_remove(lookup);
         ngx_queue_insert_tail(&late, &lookup->queue);
@@ -1144,11 +1259,22 @@ ngx_http_npmtoken_lookup_timer_handler(ngx_event_t *ev)
 
         /*
          * Its reply would be taken for the next one's, and what has not
-         * answered for so long had better be connected to anew.
+         * answered for so long had better be connected to anew.  On the
+         * second connection not even the greeting may have been answered.
          */
 
         ngx_http_npmtoken_connection_fail(&lookups->conn,
                                           "a look-up timed out");
+    }
+
+    if (!sent && !ngx_queue_empty(&lookups->queue)) {
+        q = ngx_queue_head(&lookups->queue);
+        lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
+
+        if (ngx_http_npmtoken_lookup_left(lookup) <= 0) {
+            ngx_http_npmtoken_connection_renew(&lookups->conn,
+                                               lookup->patience);
+        }
     }
 
     ngx_http_npmtoken_lookup_set_timer(lookups);
@@ -1175,7 +1301,7 @@ ngx_http_npmtoken_lookup_set_timer(ngx_http_npmtoken_lookups_t *lookups)
     q = ngx_queue_head(&lookups->queue);
     lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
 
-    left = lookup->deadline - ngx_current_msec;
+    left = ngx_http_npmtoken_lookup_left(lookup);
 
     ngx_add_timer(&lookups->timer, (ngx_msec_t) ngx_max(left, 1));
 }

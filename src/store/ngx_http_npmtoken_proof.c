@@ -23,8 +23,14 @@ static uint32_t ngx_http_npmtoken_counter(ngx_http_npmtoken_proof_t *proof,
     u_char *key);
 static uint32_t ngx_http_npmtoken_count(ngx_http_npmtoken_proof_t *proof,
     uint32_t counter);
-static uint32_t ngx_http_npmtoken_peer_crc(ngx_sockaddr_t *sockaddr,
-    uint32_t len, uint64_t epoch);
+
+/* in line it would cost each hit a register */
+
+static ngx_uint_t ngx_http_npmtoken_proof_alone(
+    ngx_http_npmtoken_proof_t *proof, ngx_http_npmtoken_stamp_t *stamp,
+    uint64_t now, ngx_msec_t bound) __attribute__((noinline));
+static uint32_t ngx_http_npmtoken_peer_crc(ngx_http_npmtoken_peer_t *peer,
+    uint64_t epoch);
 
 
 /*
@@ -129,7 +135,7 @@ ngx_http_npmtoken_stamp_current(ngx_http_npmtoken_proof_t *proof,
             != ngx_http_npmtoken_word_number(stamp->word)
             || ngx_http_npmtoken_count(proof, stamp->counter) != stamp->count)
         {
-            return 0;
+            return ngx_http_npmtoken_proof_alone(proof, stamp, now, bound);
         }
 
         /* rule: bound; from the look-up or the last proof, the younger one */
@@ -138,6 +144,24 @@ ngx_http_npmtoken_stamp_current(ngx_http_npmtoken_proof_t *proof,
     }
 
     return (int64_t) (now - time) <= (int64_t) bound;
+}
+
+
+/*
+ * rule: same-server.  Such a stamp has the bound from its own time, and no
+ * proof renews it.
+ */
+
+static ngx_uint_t
+ngx_http_npmtoken_proof_alone(ngx_http_npmtoken_proof_t *proof,
+    ngx_http_npmtoken_stamp_t *stamp, uint64_t now, ngx_msec_t bound)
+{
+    return ngx_http_npmtoken_epoch(proof)
+           == ngx_http_npmtoken_word_number(stamp->word)
+           && (ngx_http_npmtoken_count(proof, stamp->counter)
+               ^ NGX_HTTP_NPMTOKEN_ALONE) == stamp->count
+           && (int64_t) (now - ngx_http_npmtoken_word_time(stamp->word))
+              <= (int64_t) bound;
 }
 
 
@@ -249,7 +273,7 @@ ngx_http_npmtoken_lease_release(ngx_http_npmtoken_proof_t *proof,
 
 uint64_t
 ngx_http_npmtoken_epoch_begin(ngx_http_npmtoken_proof_t *proof,
-    uint64_t session, struct sockaddr *sockaddr, socklen_t socklen)
+    uint64_t session, ngx_http_npmtoken_peer_t *peer)
 {
     uint64_t  word, lease, epoch;
 
@@ -266,13 +290,8 @@ ngx_http_npmtoken_epoch_begin(ngx_http_npmtoken_proof_t *proof,
     do {
         epoch = ngx_http_npmtoken_next(ngx_http_npmtoken_word_number(word));
 
-        ngx_memzero(&proof->peer, sizeof(ngx_sockaddr_t));
-        ngx_memcpy(&proof->peer, sockaddr,
-                   ngx_min(socklen, sizeof(ngx_sockaddr_t)));
-
-        proof->peer_len = socklen;
-        proof->peer_crc = ngx_http_npmtoken_peer_crc(&proof->peer, socklen,
-                                                     epoch);
+        proof->peer = *peer;
+        proof->peer_crc = ngx_http_npmtoken_peer_crc(peer, epoch);
 
     } while (!ngx_http_npmtoken_cas(&proof->word, &word,
                                     ngx_http_npmtoken_word(epoch, 0)));
@@ -282,14 +301,16 @@ ngx_http_npmtoken_epoch_begin(ngx_http_npmtoken_proof_t *proof,
 
 
 static uint32_t
-ngx_http_npmtoken_peer_crc(ngx_sockaddr_t *sockaddr, uint32_t len,
-    uint64_t epoch)
+ngx_http_npmtoken_peer_crc(ngx_http_npmtoken_peer_t *peer, uint64_t epoch)
 {
-    uint32_t  crc;
+    uint32_t  crc, len;
+
+    len = peer->socklen;
 
     ngx_crc32_init(crc);
-    ngx_crc32_update(&crc, (u_char *) sockaddr, sizeof(ngx_sockaddr_t));
+    ngx_crc32_update(&crc, (u_char *) &peer->sockaddr, sizeof(ngx_sockaddr_t));
     ngx_crc32_update(&crc, (u_char *) &len, sizeof(uint32_t));
+    ngx_crc32_update(&crc, peer->server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
     ngx_crc32_update(&crc, (u_char *) &epoch, sizeof(uint64_t));
     ngx_crc32_final(crc);
 
@@ -299,27 +320,25 @@ ngx_http_npmtoken_peer_crc(ngx_sockaddr_t *sockaddr, uint32_t len,
 
 /*
  * rule: peer-in-word.  Two workers that both take the feed for theirs may
- * write the address at once, one of them long stopped: what they leave then
- * is told by its sum.
+ * write the peer at once, one of them long stopped: what they leave then is
+ * told by its sum.
  */
 
 ngx_int_t
 ngx_http_npmtoken_epoch_peer(ngx_http_npmtoken_proof_t *proof, uint64_t epoch,
-    ngx_sockaddr_t *sockaddr, socklen_t *socklen)
+    ngx_http_npmtoken_peer_t *peer)
 {
-    uint32_t  len, crc;
+    uint32_t  crc;
 
-    *sockaddr = proof->peer;
-    len = proof->peer_len;
+    *peer = proof->peer;
     crc = proof->peer_crc;
 
-    if (epoch == 0 || len == 0 || len > sizeof(ngx_sockaddr_t)
-        || crc != ngx_http_npmtoken_peer_crc(sockaddr, len, epoch))
+    if (epoch == 0 || peer->socklen == 0
+        || peer->socklen > sizeof(ngx_sockaddr_t)
+        || crc != ngx_http_npmtoken_peer_crc(peer, epoch))
     {
         return NGX_DECLINED;
     }
-
-    *socklen = len;
 
     return NGX_OK;
 }

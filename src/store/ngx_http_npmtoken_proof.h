@@ -12,6 +12,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ngx_http_npmtoken_endpoint.h"
 
 
 /*
@@ -42,25 +43,33 @@
 
 typedef struct {
     uint64_t              word;      /* the epoch, and the time of taking */
-    uint32_t              count;     /* of the key's counter and of all */
+    uint32_t              count;     /* of the key's counter and of all;
+                                        see stamp_alone() */
     uint32_t              counter;   /* which one is the key's */
 } ngx_http_npmtoken_stamp_t;
+
+
+/* where the feed of an epoch is connected to, and which server that is */
+
+typedef struct {
+    ngx_sockaddr_t        sockaddr;
+    socklen_t             socklen;
+    u_char                server[NGX_HTTP_NPMTOKEN_SERVER_LEN];
+} ngx_http_npmtoken_peer_t;
 
 
 /* in shared memory; the counters stand behind it */
 
 typedef struct {
-    uint64_t              word;      /* epoch, proven */
-    uint64_t              lease;     /* session number, expiry */
-    uint32_t              all;       /* counter of everything */
-    uint32_t              mask;      /* of counter numbers */
+    uint64_t                  word;      /* epoch, proven */
+    uint64_t                  lease;     /* session number, expiry */
+    uint32_t                  all;       /* counter of everything */
+    uint32_t                  mask;      /* of counter numbers */
 
-    /* where the feed of an epoch is connected to */
-    uint32_t              peer_crc;  /* of address, length and epoch */
-    uint32_t              peer_len;
-    ngx_sockaddr_t        peer;
+    ngx_http_npmtoken_peer_t  peer;      /* of the epoch */
+    uint32_t                  peer_crc;  /* of that, and of its number */
 
-    uint32_t              counters[1];
+    uint32_t                  counters[1];
 } ngx_http_npmtoken_proof_t;
 
 
@@ -92,6 +101,18 @@ void ngx_http_npmtoken_stamp_take(ngx_http_npmtoken_proof_t *proof,
      == NGX_HTTP_NPMTOKEN_NO_NUMBER)
 
 /*
+ * Makes a stamp for which no feed vouches: what was read is current for the
+ * bound from the stamp's own time, as with "push off", whatever is proven.
+ * Told by the top bit of its count, since the other one has to be compared
+ * anyhow: it never is that of the counters.  To be called once.
+ */
+
+#define NGX_HTTP_NPMTOKEN_ALONE  0x80000000
+
+#define ngx_http_npmtoken_stamp_alone(stamp)                                  \
+    (stamp)->count ^= NGX_HTTP_NPMTOKEN_ALONE
+
+/*
  * Whether what was read under the stamp may be used now.  "now" is by
  * ngx_http_npmtoken_clock(), rounded up; "bound" is in milliseconds.
  */
@@ -103,6 +124,10 @@ ngx_uint_t ngx_http_npmtoken_stamp_unchanged(ngx_http_npmtoken_proof_t *proof,
     ngx_http_npmtoken_stamp_t *stamp);
 
 uint64_t ngx_http_npmtoken_epoch(ngx_http_npmtoken_proof_t *proof);
+
+/* The epoch and the time that is proven, in one word. */
+#define ngx_http_npmtoken_proven(proof)                                       \
+    __atomic_load_n(&(proof)->word, __ATOMIC_ACQUIRE)
 
 
 /* for the owner of the feed */
@@ -127,10 +152,10 @@ void ngx_http_npmtoken_lease_release(ngx_http_npmtoken_proof_t *proof,
 
 /*
  * Begins the next epoch, which is returned, for a feed that is connected to
- * "sockaddr"; 0 if the lease is another's.
+ * "peer", with no undefined byte in it; 0 if the lease is another's.
  */
 uint64_t ngx_http_npmtoken_epoch_begin(ngx_http_npmtoken_proof_t *proof,
-    uint64_t session, struct sockaddr *sockaddr, socklen_t socklen);
+    uint64_t session, ngx_http_npmtoken_peer_t *peer);
 
 /*
  * The feed of "epoch" has told everything up to "time".  NGX_OK, or
@@ -139,12 +164,9 @@ uint64_t ngx_http_npmtoken_epoch_begin(ngx_http_npmtoken_proof_t *proof,
 ngx_int_t ngx_http_npmtoken_prove(ngx_http_npmtoken_proof_t *proof,
     uint64_t epoch, uint64_t time);
 
-/*
- * Where the feed of the epoch is connected to.  NGX_OK, or NGX_DECLINED if
- * that is not known.
- */
+/* NGX_OK, or NGX_DECLINED if the peer of the epoch is not known. */
 ngx_int_t ngx_http_npmtoken_epoch_peer(ngx_http_npmtoken_proof_t *proof,
-    uint64_t epoch, ngx_sockaddr_t *sockaddr, socklen_t *socklen);
+    uint64_t epoch, ngx_http_npmtoken_peer_t *peer);
 
 
 #endif /* _NGX_HTTP_NPMTOKEN_PROOF_H_INCLUDED_ */
