@@ -21,6 +21,7 @@ my $redis = NpmToken::Redis->new(
     auth   => ['secret'],
     config => join '', "requirepass secret\n",
         "user all on >secret $rights\n",
+        'user unasked on >secret ' . $rights =~ s/ \+(?:info|role)\b//gr . "\n",
         map { my $less = $rights =~ s/ \+$_\b//r;
               "user $_ on >secret $less\n" } qw( sadd hset del hmget ),
 );
@@ -91,6 +92,14 @@ subtest 'all calls' => sub {
                     { tfa => { password => $password, mode => 'disable' } },
                     'npm-otp' => $r->{json}{tfa}[0]);
     is($r->{status}, 200, 'and turned off by a recovery code');
+};
+
+
+subtest 'without info and role' => sub {
+    my $api = api('unasked');
+
+    is(sign_up($api, 'erin')->{status}, 201, 'it works');
+    unlike($api->error_log, qr/\[error\].*npmtoken-api/, 'with no error');
 };
 
 

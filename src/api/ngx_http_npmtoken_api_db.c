@@ -7,6 +7,11 @@
  * gone before the reply is there.
  *
  * A command that has been sent is never sent again: it may have been done.
+ * So a connection that may be forgotten by now is asked for a sign of life
+ * first, and made anew where none comes.
+ *
+ * Only a master will do: of an account that is read from a replica, the
+ * password may be changed by now.
  */
 
 
@@ -27,6 +32,10 @@ typedef struct {
     ngx_queue_t                      jobs;      /* in the order of sending */
     ngx_queue_t                      held;      /* by age */
     npmtoken_seldom_t                refused;   /* by Redis */
+    ngx_event_t                      probe;     /* ends the waiting for it */
+    ngx_msec_t                       timeout;
+    unsigned                         probing:1; /* nothing else is sent */
+    unsigned                         doubt:1;   /* whether to a master */
 } ngx_http_npmtoken_api_link_t;
 
 
@@ -81,6 +90,11 @@ static ngx_uint_t ngx_http_npmtoken_api_db_jobs_of(ngx_queue_t *jobs,
     ngx_str_t *account);
 static void ngx_http_npmtoken_api_db_release(
     ngx_http_npmtoken_api_job_t *job);
+static ngx_int_t ngx_http_npmtoken_api_db_probe(
+    ngx_http_npmtoken_api_link_t *link);
+static void ngx_http_npmtoken_api_db_probe_handler(ngx_event_t *ev);
+static ngx_int_t ngx_http_npmtoken_api_db_probed(
+    ngx_http_npmtoken_api_link_t *link, redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_api_job_send(
     ngx_http_npmtoken_api_job_t *job);
 static void ngx_http_npmtoken_api_job_detach(void *data);
@@ -97,6 +111,7 @@ static redisReply *ngx_http_npmtoken_api_waited(
     ngx_http_npmtoken_api_job_t *job, redisReply *reply);
 static redisReply *ngx_http_npmtoken_api_no_error(
     ngx_http_npmtoken_api_job_t *job, redisReply *reply);
+static void ngx_http_npmtoken_api_db_doubt(ngx_http_npmtoken_api_link_t *link);
 static void ngx_http_npmtoken_api_lost_handler(void *data);
 static void ngx_http_npmtoken_api_link_exit(
     ngx_http_npmtoken_api_link_t *link);
@@ -160,6 +175,12 @@ ngx_http_npmtoken_api_link(ngx_http_npmtoken_store_t *store,
     ngx_queue_init(&made->jobs);
     ngx_queue_init(&made->held);
 
+    made->timeout = store->lookup.timeout;
+    made->probe.handler = ngx_http_npmtoken_api_db_probe_handler;
+    made->probe.data = made;
+    made->probe.log = ngx_cycle->log;
+    made->probe.cancelable = 1;
+
     conn = &made->conn;
 
     conn->endpoint = &store->lookup.endpoint;
@@ -170,12 +191,39 @@ ngx_http_npmtoken_api_link(ngx_http_npmtoken_store_t *store,
     conn->max_elements = NGX_HTTP_NPMTOKEN_API_MAX_ELEMENTS;
     conn->label.data = (u_char *) label;
     conn->label.len = ngx_strlen(label);
+    conn->ask_master = 1;
+
+    /* what there is to say of the server, one worker says */
+
+    conn->ask_server = (ngx_worker == 0);
+    conn->ask_memory = (ngx_worker == 0);
 
     ngx_http_npmtoken_connection_init(conn);
 
     *link = made;
 
     return made;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_db_start(ngx_http_npmtoken_api_db_t *db)
+{
+    ngx_http_npmtoken_api_link_t  *link;
+
+    if (ngx_worker != 0) {
+        return NGX_OK;
+    }
+
+    link = ngx_http_npmtoken_api_link(db->store, &db->read,
+                                      "npmtoken-api-read");
+    if (link == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_npmtoken_connection_open(&link->conn);
+
+    return NGX_OK;
 }
 
 
@@ -435,14 +483,29 @@ ngx_http_npmtoken_api_job_start(ngx_http_npmtoken_api_job_t *job,
 static ngx_int_t
 ngx_http_npmtoken_api_db_job_queue(ngx_http_npmtoken_api_job_t *job)
 {
+    ngx_int_t                      rc;
     ngx_http_npmtoken_api_link_t  *link;
 
     link = job->link;
+    rc = NGX_OK;
 
     if (link->conn.state != NGX_HTTP_NPMTOKEN_READY) {
         ngx_http_npmtoken_connection_open(&link->conn);
 
-    } else if (ngx_http_npmtoken_api_job_send(job) != NGX_OK) {
+    } else if (link->probing) {
+
+        /* it is sent when the answer has come */
+
+    } else if (ngx_http_npmtoken_connection_doubtful(&link->conn)
+               || (link->doubt && link->conn.pending == 0))
+    {
+        rc = ngx_http_npmtoken_api_db_probe(link);
+
+    } else {
+        rc = ngx_http_npmtoken_api_job_send(job);
+    }
+
+    if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -540,6 +603,76 @@ ngx_http_npmtoken_api_db_release(ngx_http_npmtoken_api_job_t *job)
 
         return;
     }
+}
+
+
+/*
+ * Asks for a sign of life, and where the role is known, whether it still is:
+ * what waits is sent when the answer has come.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_api_db_probe(ngx_http_npmtoken_api_link_t *link)
+{
+    ngx_str_t                    argv[1];
+    ngx_http_npmtoken_command_t  command;
+
+    if (link->conn.role == NGX_HTTP_NPMTOKEN_ROLE_UNKNOWN) {
+        ngx_str_set(&argv[0], "PING");
+
+    } else {
+        ngx_str_set(&argv[0], "ROLE");
+    }
+
+    command.argc = 1;
+    command.argv = argv;
+
+    if (ngx_http_npmtoken_connection_send(&link->conn, &command, 1)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    link->probing = 1;
+
+    ngx_add_timer(&link->probe,
+                  ngx_max(link->timeout / 4, link->conn.took) + 1);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_api_db_probe_handler(ngx_event_t *ev)
+{
+    ngx_http_npmtoken_api_link_t  *link = ev->data;
+
+    ngx_http_npmtoken_connection_renew(&link->conn, link->timeout / 4);
+}
+
+
+/* whatever it says, it is alive; but a replica will not do */
+
+static ngx_int_t
+ngx_http_npmtoken_api_db_probed(ngx_http_npmtoken_api_link_t *link,
+    redisReply *reply)
+{
+    link->probing = 0;
+    link->doubt = 0;
+    ngx_del_timer(&link->probe);
+
+    if (ngx_http_npmtoken_connection_role(reply)
+        == NGX_HTTP_NPMTOKEN_REPLICA)
+    {
+        ngx_http_npmtoken_connection_fail(&link->conn, "this has become a "
+                                          "replica, and the token API needs "
+                                          "its master");
+        return NGX_OK;
+    }
+
+    ngx_http_npmtoken_api_ready_handler(link);
+
+    return NGX_OK;
 }
 
 
@@ -667,6 +800,10 @@ ngx_http_npmtoken_api_reply_handler(void *data, redisReply *reply)
     ngx_http_npmtoken_api_job_t   *job;
     ngx_http_npmtoken_api_link_t  *link = data;
 
+    if (reply && link->probing) {
+        return ngx_http_npmtoken_api_db_probed(link, reply);
+    }
+
     if (reply == NULL || ngx_queue_empty(&link->jobs)) {
         return NGX_ERROR;
     }
@@ -743,15 +880,24 @@ static redisReply *
 ngx_http_npmtoken_api_no_error(ngx_http_npmtoken_api_job_t *job,
     redisReply *reply)
 {
-    uint32_t    what;
-    ngx_str_t   code;
-    ngx_uint_t  omitted;
+    uint32_t                     what;
+    ngx_str_t                    code, words;
+    ngx_uint_t                   omitted;
+    ngx_http_npmtoken_api_db_t  *db;
 
     if (reply->type != REDIS_REPLY_ERROR) {
         return reply;
     }
 
     ngx_http_npmtoken_codec_error(reply, &code);
+
+    if (job->ctx && ngx_strncmp(code.data, "READONLY", 8) == 0) {
+        db = job->ctx->conf->db;
+
+        ngx_http_npmtoken_api_db_doubt(db->read);
+        ngx_http_npmtoken_api_db_doubt(db->write);
+        ngx_http_npmtoken_api_db_doubt(db->alone);
+    }
 
     what = ngx_crc32_short(code.data, code.len);
 
@@ -765,10 +911,24 @@ ngx_http_npmtoken_api_no_error(ngx_http_npmtoken_api_job_t *job,
                       "API", omitted);
     }
 
+    ngx_http_npmtoken_codec_words(reply, &words);
+
     ngx_log_error(NGX_LOG_ERR, &job->link->conn.log, 0,
-                  "redis refused a command of the token API: %V", &code);
+                  "redis refused a command of the token API: %V (%V)%s",
+                  &code, &words, ngx_http_npmtoken_codec_advice(&code));
 
     return NULL;
+}
+
+
+/* the next command is sent when the connection has shown what it leads to */
+
+static void
+ngx_http_npmtoken_api_db_doubt(ngx_http_npmtoken_api_link_t *link)
+{
+    if (link) {
+        link->doubt = 1;
+    }
 }
 
 
@@ -778,6 +938,13 @@ ngx_http_npmtoken_api_lost_handler(void *data)
     ngx_queue_t                   *q, lost;
     ngx_http_npmtoken_api_job_t   *job;
     ngx_http_npmtoken_api_link_t  *link = data;
+
+    link->probing = 0;
+    link->doubt = 0;
+
+    if (link->probe.timer_set) {
+        ngx_del_timer(&link->probe);
+    }
 
     /* those that were not sent are at the end, and wait for their timers */
 
@@ -835,6 +1002,10 @@ ngx_http_npmtoken_api_link_exit(ngx_http_npmtoken_api_link_t *link)
     }
 
     ngx_http_npmtoken_connection_close(&link->conn);
+
+    if (link->probe.timer_set) {
+        ngx_del_timer(&link->probe);
+    }
 
     ngx_http_npmtoken_api_db_jobs_free(&link->jobs);
     ngx_http_npmtoken_api_db_jobs_free(&link->held);

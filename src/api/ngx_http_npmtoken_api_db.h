@@ -16,6 +16,12 @@
 ngx_http_npmtoken_api_db_t *ngx_http_npmtoken_api_db_get(ngx_conf_t *cf,
     ngx_array_t *dbs, ngx_http_npmtoken_store_t *store);
 
+/*
+ * Connects one worker of a node, so that what is to be said of this Redis is
+ * in the log before anybody calls.  Returns NGX_OK or NGX_ERROR (no memory).
+ */
+ngx_int_t ngx_http_npmtoken_api_db_start(ngx_http_npmtoken_api_db_t *db);
+
 /* Closes the connections of this worker. */
 void ngx_http_npmtoken_api_db_exit(ngx_http_npmtoken_api_db_t *db);
 

@@ -61,6 +61,7 @@ static char *ngx_http_npmtoken_api_invalid(ngx_conf_t *cf, ngx_str_t *value,
 static ngx_int_t ngx_http_npmtoken_api_check_version(ngx_conf_t *cf);
 static ngx_int_t ngx_http_npmtoken_api_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_npmtoken_api_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_npmtoken_api_init_process(ngx_cycle_t *cycle);
 static void ngx_http_npmtoken_api_exit_process(ngx_cycle_t *cycle);
 
 
@@ -213,7 +214,7 @@ ngx_module_t  ngx_http_npmtoken_api_module = {
     NGX_HTTP_MODULE,                         /* module type */
     NULL,                                    /* init master */
     ngx_http_npmtoken_api_init_module,       /* init module */
-    NULL,                                    /* init process */
+    ngx_http_npmtoken_api_init_process,      /* init process */
     NULL,                                    /* init thread */
     NULL,                                    /* exit thread */
     ngx_http_npmtoken_api_exit_process,      /* exit process */
@@ -748,6 +749,39 @@ ngx_http_npmtoken_api_init_module(ngx_cycle_t *cycle)
                   "has no threads there", ecf->name);
 
     return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_init_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                          i;
+    ngx_http_npmtoken_api_db_t        **dbs;
+    ngx_http_npmtoken_api_main_conf_t  *amcf;
+
+    /* the cache manager and loader come here as well */
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    amcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_npmtoken_api_module);
+    if (amcf == NULL) {
+        return NGX_OK;
+    }
+
+    dbs = amcf->dbs.elts;
+
+    for (i = 0; i < amcf->dbs.nelts; i++) {
+        if (ngx_http_npmtoken_api_db_start(dbs[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
