@@ -456,6 +456,13 @@ ctl_hint(const char *error)
         { "NOPERM", ", its user has no right to that" },
         { "NOREPLICAS", ", it has too few replicas" },
         { "MISCONF", ", it cannot save" },
+        { "CROSSSLOT", ", it is a Redis Cluster: use --prefix "
+                       "'{npmtoken}:', and prefix \"{npmtoken}:\"; in "
+                       "nginx" },
+        { "CLUSTERDOWN", ", it is a Redis Cluster in which no node has the "
+                         "slot of the prefix" },
+        { "MOVED", ", it is a node of a Redis Cluster: name the one that "
+                   "has the slot of the prefix" },
         { "LOADING", ", it is not ready" },
         { "MASTERDOWN", ", it is a replica without a master" },
         { "WRONGTYPE", ", a key of that name is something else: see check" }
