@@ -39,6 +39,8 @@ typedef struct {
 } npmtoken_known_field_t;
 
 
+static size_t npmtoken_record_resp(size_t len);
+static size_t npmtoken_record_decimal(size_t n);
 static ngx_uint_t npmtoken_record_find(ngx_str_t *name);
 static ngx_uint_t npmtoken_record_extra(ngx_str_t *name);
 static ngx_int_t npmtoken_record_user_field(npmtoken_record_t *record,
@@ -116,6 +118,49 @@ static npmtoken_known_field_t  npmtoken_known_fields[] = {
 
 #define NPMTOKEN_KNOWN_FIELDS                                                 \
     (sizeof(npmtoken_known_fields) / sizeof(npmtoken_known_fields[0]))
+
+
+/* *N CR LF, then for each name and value: $LENGTH CR LF, itself, CR LF */
+
+ngx_int_t
+npmtoken_record_fits(npmtoken_field_t *fields, ngx_uint_t nfields)
+{
+    size_t      size;
+    ngx_uint_t  i;
+
+    if (2 * nfields > NPMTOKEN_RECORD_MAX_ELEMENTS) {
+        return NGX_DECLINED;
+    }
+
+    size = 1 + npmtoken_record_decimal(2 * nfields) + 2;
+
+    for (i = 0; i < nfields; i++) {
+        size += npmtoken_record_resp(fields[i].name.len)
+                + npmtoken_record_resp(fields[i].value.len);
+    }
+
+    return size > NPMTOKEN_RECORD_MAX ? NGX_DECLINED : NGX_OK;
+}
+
+
+static size_t
+npmtoken_record_resp(size_t len)
+{
+    return 1 + npmtoken_record_decimal(len) + 2 + len + 2;
+}
+
+
+static size_t
+npmtoken_record_decimal(size_t n)
+{
+    size_t  digits;
+
+    for (digits = 1; n >= 10; n /= 10) {
+        digits++;
+    }
+
+    return digits;
+}
 
 
 size_t

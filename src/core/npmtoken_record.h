@@ -77,6 +77,12 @@ typedef struct {
     (npmtoken_record_packages(record) + (record)->packages_len)
 
 
+/*
+ * NGX_OK if the reply to HGETALL with these fields is no larger than what is
+ * read of one (NPMTOKEN_RECORD_MAX); NGX_DECLINED: no enforcer would take it.
+ */
+ngx_int_t npmtoken_record_fits(npmtoken_field_t *fields, ngx_uint_t nfields);
+
 /* the most bytes that the record of these fields may need */
 size_t npmtoken_record_size(npmtoken_field_t *fields, ngx_uint_t nfields);
 

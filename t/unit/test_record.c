@@ -567,6 +567,44 @@ test_no_form(void **state)
 }
 
 
+/* to the byte: what Redis sends is no larger than what is read */
+
+static void
+test_fits(void **state)
+{
+    size_t             size;
+    ngx_uint_t         i;
+    npmtoken_field_t  *fields;
+
+    (void) state;
+
+    fields = calloc(NPMTOKEN_RECORD_MAX_ELEMENTS, sizeof(npmtoken_field_t));
+    assert_non_null(fields);
+
+    /* "*2", "$1", "a", "$65512", the value; each with CR LF behind it */
+
+    size = NPMTOKEN_RECORD_MAX - sizeof("*2rn$1rnarn$65512rnrn") + 1;
+
+    fields[0].name = unit_str("a");
+    fields[0].value.len = size;
+    assert_int_equal(npmtoken_record_fits(fields, 1), NGX_OK);
+
+    fields[0].value.len++;
+    assert_int_equal(npmtoken_record_fits(fields, 1), NGX_DECLINED);
+
+    for (i = 0; i < NPMTOKEN_RECORD_MAX_ELEMENTS; i++) {
+        fields[i].name = unit_str("x_a");
+        ngx_str_null(&fields[i].value);
+    }
+
+    i = NPMTOKEN_RECORD_MAX_ELEMENTS / 2;
+    assert_int_equal(npmtoken_record_fits(fields, i), NGX_OK);
+    assert_int_equal(npmtoken_record_fits(fields, i + 1), NGX_DECLINED);
+
+    free(fields);
+}
+
+
 int
 main(void)
 {
@@ -576,7 +614,8 @@ main(void)
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_many_ranges),
         cmocka_unit_test(test_long_names),
-        cmocka_unit_test(test_no_form)
+        cmocka_unit_test(test_no_form),
+        cmocka_unit_test(test_fits)
     };
 
     failed = unit_run("record: fields", test_fields, cases, sizeof(cases[0]),
