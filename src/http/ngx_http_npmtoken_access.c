@@ -624,7 +624,15 @@ ngx_http_npmtoken_deny(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
                   ctx->key ? ctx->key : (u_char *) "-",
                   npmtoken_operation_name(ctx->operation));
 
-    return dry_run ? NGX_DECLINED : ngx_http_npmtoken_answer(r, ctx);
+    if (dry_run) {
+        return NGX_DECLINED;
+    }
+
+    if (nlcf->denied && nlcf->denied(r)) {
+        return NGX_DONE;
+    }
+
+    return ngx_http_npmtoken_answer(r, ctx);
 }
 
 

@@ -62,6 +62,10 @@ typedef struct {
     ngx_uint_t                    log_level;
     time_t                        expiry_notice;
     ngx_http_npmtoken_identity_conf_t  *identity;
+
+    /* who may have a better answer to what is denied: 1 if it has been given;
+       NULL: nobody */
+    ngx_uint_t                  (*denied)(ngx_http_request_t *r);
 } ngx_http_npmtoken_loc_conf_t;
 
 
