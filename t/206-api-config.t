@@ -120,6 +120,9 @@ my @values = (
     [ 'npmtoken_api_issuer',
       'must be 1 to 64 ASCII characters, none of them a colon',
       '""', 'a:b', 'x' x 65, "\xc3\xa9", "\"a\tb\"" ],
+    [ 'npmtoken_api_reserved',
+      'must be names of 1 to 214 letters, digits and -._~@+, or "off" alone',
+      '""', '"a b"', 'a/b', '-a', '$host', 'x' x 215, "\xc3\xa9" ],
     [ 'npmtoken_api_thread_pool', 'must be the name of a thread_pool', '""' ],
     [ 'npmtoken_api', 'must be the name of a store or "off"', '""' ],
 );
@@ -151,6 +154,20 @@ for (
 }
 
 is_bad(location => 'npmtoken_api_attempts x 1;', 'invalid value "x"');
+
+
+# as many names as one likes
+
+is_bad(location => "npmtoken_api_reserved $_;", 'invalid value "off"',
+       '"off" alone') for 'a off', 'off a', 'off off';
+is_bad(location => 'npmtoken_api_reserved a b; npmtoken_api_reserved off;',
+       '"npmtoken_api_reserved" directive is duplicate');
+is_bad(location => 'npmtoken_api_reserved;', 'invalid number of arguments');
+is_bad($_, 'npmtoken_api_reserved a;', 'is not allowed here')
+    for qw( if limit_except main );
+is_good($_, 'npmtoken_api_reserved a B c@d;') for qw( http server nested );
+is_good(location => "npmtoken main; npmtoken_api main; $_;")
+    for 'npmtoken_api_reserved off', 'npmtoken_api_reserved Boss';
 
 
 # twice, with too few or too many values, where it may not stand

@@ -32,6 +32,8 @@ static ngx_uint_t npmtoken_account_find(ngx_str_t *name);
 static ngx_uint_t npmtoken_account_extra(ngx_str_t *name);
 static npmtoken_field_t *npmtoken_account_pair(npmtoken_field_t *mode,
     npmtoken_field_t *secret);
+static ngx_int_t npmtoken_account_name_field(npmtoken_account_t *account,
+    ngx_str_t *value);
 static ngx_int_t npmtoken_account_password_field(npmtoken_account_t *account,
     ngx_str_t *value);
 static ngx_int_t npmtoken_account_email_field(npmtoken_account_t *account,
@@ -81,6 +83,8 @@ static npmtoken_account_known_t  npmtoken_account_fields[] = {
     { ngx_string("totp_pending"), npmtoken_account_totp_pending,
       "as totp, together with tfa_pending" },
 
+    { ngx_string("name"), npmtoken_account_name_field,
+      "the name of the key, spelt in any case" },
     { ngx_string("password"), npmtoken_account_password_field,
       "a hash of crypt(3): yescrypt, scrypt, bcrypt, SHA-512" },
     { ngx_string("email"), npmtoken_account_email_field,
@@ -200,6 +204,15 @@ npmtoken_account_pair(npmtoken_field_t *mode, npmtoken_field_t *secret)
     }
 
     return mode ? mode : secret;
+}
+
+
+static ngx_int_t
+npmtoken_account_name_field(npmtoken_account_t *account, ngx_str_t *value)
+{
+    account->name = *value;
+
+    return npmtoken_account_name(value);
 }
 
 
@@ -407,6 +420,29 @@ npmtoken_account_name(ngx_str_t *name)
     }
 
     return NGX_OK;
+}
+
+
+ngx_str_t
+npmtoken_account_fold(ngx_str_t *name, u_char *buf)
+{
+    ngx_str_t  folded;
+
+    ngx_strlow(buf, name->data, name->len);
+
+    folded.data = buf;
+    folded.len = name->len;
+
+    return folded;
+}
+
+
+ngx_int_t
+npmtoken_account_same(ngx_str_t *one, ngx_str_t *two)
+{
+    return (one->len == two->len
+            && ngx_strncasecmp(one->data, two->data, one->len) == 0)
+           ? NGX_OK : NGX_DECLINED;
 }
 
 

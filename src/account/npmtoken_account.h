@@ -28,6 +28,7 @@ typedef enum {
  * The slices are those of the fields that the account was made from.
  *
  *   field         what it is                            absent means
+ *   name          the name as its owner spells it       as in the key
  *   password      hash of the password                  another registry
  *                                                       knows it
  *   email         address of the person                 none
@@ -47,6 +48,7 @@ typedef enum {
  */
 
 typedef struct {
+    ngx_str_t             name;
     ngx_str_t             password;
     ngx_str_t             email;
     ngx_str_t             fullname;
@@ -67,7 +69,8 @@ typedef struct {
  * does not begin with "x_"): the account cannot be used then, and what is in
  * it counts for nothing.  "tfa" without "totp" or the other way round is bad
  * too, as is one of the pending two: never is an account without its second
- * factor by mistake.
+ * factor by mistake.  Whether "name" is one of the account's key is for the
+ * caller to see, who knows the key: npmtoken_account_same().
  */
 npmtoken_field_t *npmtoken_account_parse(npmtoken_account_t *account,
     npmtoken_field_t *fields, ngx_uint_t nfields);
@@ -84,6 +87,16 @@ char *npmtoken_account_form(ngx_str_t *name);
  * paths, headers, logs and keys as it is.  NGX_DECLINED for any other.
  */
 ngx_int_t npmtoken_account_name(ngx_str_t *name);
+
+/*
+ * Two names that differ in case alone are one account: its key has the folded
+ * one, small letters of ASCII.  Writes name->len bytes to "buf", which may be
+ * that of the name, and returns them; any text may be folded.
+ */
+ngx_str_t npmtoken_account_fold(ngx_str_t *name, u_char *buf);
+
+/* NGX_OK if these are names of one account, else NGX_DECLINED. */
+ngx_int_t npmtoken_account_same(ngx_str_t *one, ngx_str_t *two);
 
 /* NGX_OK or NGX_DECLINED, as the table above has it */
 ngx_int_t npmtoken_account_email(ngx_str_t *email);

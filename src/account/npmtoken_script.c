@@ -34,16 +34,87 @@
     "\n"
 
 
+/*
+ * What was seen of a hash, as npmtoken_script_seen() writes it: has it changed
+ * since?  Whatever was judged outside may be another by now.  Where nothing
+ * was seen nothing was judged.
+ */
+
+#define NPMTOKEN_SCRIPT_CHANGED                                               \
+    "local function changed(key, seen)\n"                                     \
+    "    if not key or seen == '' then return false end\n"                    \
+    "    local all, is, n, at = redis.call('hgetall', key), {}, 0, 2\n"       \
+    "    for i = 1, #all, 2 do is[all[i]] = all[i + 1] end\n"                 \
+    "    while at <= #seen do\n"                                              \
+    "        local a, b, from = seen:match('^(%d+) (%d+) ()', at)\n"          \
+    "        local value = from + tonumber(a)\n"                              \
+    "        at, n = value + tonumber(b), n + 1\n"                            \
+    "        if (is[seen:sub(from, value - 1)] or '')\n"                      \
+    "           ~= seen:sub(value, at - 1)\n"                                 \
+    "        then\n"                                                          \
+    "            return true\n"                                               \
+    "        end\n"                                                           \
+    "    end\n"                                                               \
+    "    return seen:sub(1, 1) == '=' and 2 * n ~= #all\n"                    \
+    "end\n"                                                                   \
+    "\n"
+
+
+static void npmtoken_script_begin(npmtoken_change_t *change,
+    ngx_str_t *script);
+static void npmtoken_script_keys(npmtoken_change_t *change);
+static void npmtoken_script_arg(npmtoken_change_t *change, ngx_str_t *arg);
+static void npmtoken_script_word(npmtoken_change_t *change, char *word);
+static void npmtoken_script_number(npmtoken_change_t *change, int64_t number);
+static void npmtoken_script_fields(npmtoken_change_t *change,
+    npmtoken_field_t *fields, ngx_uint_t nfields);
+static size_t npmtoken_script_seen_one(u_char **p, ngx_str_t *name,
+    ngx_str_t *value);
+
+
 ngx_str_t  npmtoken_script_create = ngx_string(
     NPMTOKEN_SCRIPT_NEED
+    NPMTOKEN_SCRIPT_CHANGED
 
-    "local token, set = KEYS[1], KEYS[2]\n"
-    "local key, prefix = ARGV[1], ARGV[2]\n"
-    "local limit, now = tonumber(ARGV[3]), tonumber(ARGV[4])\n"
+    "local token, set, user, bearer = unpack(KEYS)\n"
+    "local key, prefix = ARGV[3], ARGV[4]\n"
+    "local limit, now = tonumber(ARGV[5]), tonumber(ARGV[6])\n"
+    "local name, created = ARGV[7], ARGV[8]\n"
+    "local record = { unpack(ARGV, 9) }\n"
     "\n"
 
     "if redis.call('exists', token) == 1 then\n"
     "    return redis.status_reply('EXISTS')\n"
+    "end\n"
+    "\n"
+
+    "if changed(bearer, ARGV[2]) then\n"
+    "    return redis.status_reply('DENIED')\n"
+    "end\n"
+    "\n"
+
+    /* it has one spelling, which is that of its tokens */
+
+    "local own = redis.call('hget', user, 'name') or name:lower()\n"
+    "local there = redis.call('exists', user) == 1\n"
+    "\n"
+    "if changed(user, ARGV[1]) or there and name ~= '' and own ~= name then\n"
+    "    return redis.status_reply('CHANGED')\n"
+    "end\n"
+    "\n"
+
+    /* what the bearer's key has left to live is an end, too */
+
+    "local left = bearer and redis.call('pttl', bearer) or -1\n"
+    "if left >= 0 then\n"
+    "    local last, at = now + math.floor(left / 1000), #record + 1\n"
+    "    for i = 1, #record, 2 do\n"
+    "        if record[i] == 'expires_at' then at = i end\n"
+    "    end\n"
+    "    if (tonumber(record[at + 1]) or last) >= last then\n"
+    "        record[at] = 'expires_at'\n"
+    "        record[at + 1] = string.format('%.0f', last)\n"
+    "    end\n"
     "end\n"
     "\n"
 
@@ -75,8 +146,19 @@ ngx_str_t  npmtoken_script_create = ngx_string(
 
     "need('hset', token, 'user', '')\n"
     "need('sadd', set, key)\n"
-    "redis.call('hset', token, unpack(ARGV, 5))\n"
+    "if name ~= '' and not there then need('hset', user, 'name', '') end\n"
+    "redis.call('hset', token, unpack(record))\n"
     "redis.call('sadd', set, key)\n"
+    "\n"
+
+    /* a name that was given a token is taken, also when that has gone */
+
+    "if name ~= '' and not there then\n"
+    "    redis.call('hset', user, 'created', created)\n"
+    "    if name ~= name:lower() then\n"
+    "        redis.call('hset', user, 'name', name)\n"
+    "    end\n"
+    "end\n"
     "\n"
 
     /* the token is there: that it may not tidy up is no failure */
@@ -92,12 +174,26 @@ ngx_str_t  npmtoken_script_create = ngx_string(
 ngx_str_t  npmtoken_script_signup = ngx_string(
     NPMTOKEN_SCRIPT_NEED
 
-    "local user, token, set = KEYS[1], KEYS[2], KEYS[3]\n"
-    "local n = tonumber(ARGV[1])\n"
-    "local key = ARGV[n + 2]\n"
+    "local user, token, set = unpack(KEYS)\n"
+    "local name, n = ARGV[1], tonumber(ARGV[2])\n"
+    "local key = ARGV[n + 3]\n"
     "\n"
 
-    "if redis.call('exists', user) == 1\n"
+    /* what has a name alone, since it was given a token, is the operator's */
+
+    "local function taken()\n"
+    "    local all, own = redis.call('hgetall', user), name:lower()\n"
+    "    for i = 1, #all, 2 do\n"
+    "        if all[i] == 'name' then own = all[i + 1] end\n"
+    "        if set or all[i] ~= 'name' and all[i] ~= 'created' then\n"
+    "            return true\n"
+    "        end\n"
+    "    end\n"
+    "    return #all > 0 and own ~= name\n"
+    "end\n"
+    "\n"
+
+    "if taken()\n"
     "   or token and redis.call('exists', token) == 1\n"
     "   or set and redis.call('scard', set) > 0\n"
     "then\n"
@@ -107,14 +203,14 @@ ngx_str_t  npmtoken_script_signup = ngx_string(
 
     /* the second HSET must not be the one that finds fault */
 
-    "if n < 2 or n % 2 ~= 0 or n + 1 > #ARGV\n"
-    "   or set and (#ARGV - n < 4 or (#ARGV - n) % 2 ~= 0)\n"
+    "if n < 2 or n % 2 ~= 0 or n + 2 > #ARGV\n"
+    "   or set and (#ARGV - n < 5 or (#ARGV - n) % 2 == 0)\n"
     "then\n"
     "    return redis.error_reply('ERR wrong number of arguments')\n"
     "end\n"
     "\n"
-    "local account = { unpack(ARGV, 2, n + 1) }\n"
-    "local record = { unpack(ARGV, n + 3) }\n"
+    "local account = { unpack(ARGV, 3, n + 2) }\n"
+    "local record = { unpack(ARGV, n + 4) }\n"
     "\n"
 
     "need('hset', user, 'password', '')\n"
@@ -136,9 +232,19 @@ ngx_str_t  npmtoken_script_signup = ngx_string(
 
 ngx_str_t  npmtoken_script_revoke = ngx_string(
     NPMTOKEN_SCRIPT_NEED
+    NPMTOKEN_SCRIPT_CHANGED
 
-    "local token, set = KEYS[1], KEYS[2]\n"
-    "local key, name, at, who = unpack(ARGV)\n"
+    "local token, set, account, bearer = unpack(KEYS)\n"
+    "local key, name, at, who = unpack(ARGV, 3)\n"
+    "\n"
+
+    "if changed(bearer, ARGV[2]) then\n"
+    "    return redis.status_reply('DENIED')\n"
+    "end\n"
+    "\n"
+    "if changed(account, ARGV[1]) then\n"
+    "    return redis.status_reply('CHANGED')\n"
+    "end\n"
     "\n"
     "local user, protected, revoked = unpack(redis.call('hmget', token,\n"
     "    'user', 'protected', 'revoked_at'))\n"
@@ -146,7 +252,7 @@ ngx_str_t  npmtoken_script_revoke = ngx_string(
     "\n"
 
     "if redis.call('exists', token) == 0\n"
-    "   or (user or '') ~= name or revoked\n"
+    "   or (user or ''):lower() ~= name or revoked\n"
     "then\n"
     "    return redis.status_reply('NONE')\n"
     "end\n"
@@ -276,27 +382,32 @@ ngx_str_t  npmtoken_script_find = ngx_string(
 
 ngx_str_t  npmtoken_script_account = ngx_string(
     NPMTOKEN_SCRIPT_NEED
+    NPMTOKEN_SCRIPT_CHANGED
 
-    "local user = KEYS[1]\n"
-    "local field, value, n = ARGV[1], ARGV[2], tonumber(ARGV[3])\n"
+    "local user, bearer = unpack(KEYS)\n"
+    "local make, n = ARGV[3] == 'make', tonumber(ARGV[4])\n"
+    "\n"
+
+    "if changed(bearer, ARGV[2]) then\n"
+    "    return redis.status_reply('DENIED')\n"
+    "end\n"
     "\n"
 
     /* an account that is gone is not made anew of what is to change */
 
-    "if (redis.call('hget', user, field) or '') ~= value\n"
-    "   or redis.call('exists', user) == 0\n"
+    "if changed(user, ARGV[1]) or make == (redis.call('exists', user) == 1)\n"
     "then\n"
     "    return redis.status_reply('CHANGED')\n"
     "end\n"
     "\n"
 
-    "local delete = { unpack(ARGV, n + 4) }\n"
+    "local delete = { unpack(ARGV, n + 5) }\n"
     "\n"
-    "if n > 0 then need('hset', user, field, '') end\n"
-    "if #delete > 0 then need('hdel', user, field) end\n"
+    "if n > 0 then need('hset', user, 'updated', '') end\n"
+    "if #delete > 0 then need('hdel', user, 'updated') end\n"
     "\n"
     "if n > 0 then\n"
-    "    redis.call('hset', user, unpack(ARGV, 4, n + 3))\n"
+    "    redis.call('hset', user, unpack(ARGV, 5, n + 4))\n"
     "end\n"
     "if #delete > 0 then\n"
     "    redis.call('hdel', user, unpack(delete))\n"
@@ -308,6 +419,7 @@ ngx_str_t  npmtoken_script_account = ngx_string(
 
 ngx_str_t  npmtoken_script_otp = ngx_string(
     NPMTOKEN_SCRIPT_NEED
+    NPMTOKEN_SCRIPT_CHANGED
 
     "local user, kind, what = KEYS[1], ARGV[1], ARGV[2]\n"
     "local field, value\n"
@@ -316,9 +428,9 @@ ngx_str_t  npmtoken_script_otp = ngx_string(
     "    'totp', 'totp_used', 'recovery'))\n"
     "\n"
 
-    /* two-factor authentication was switched off, or the account is gone */
+    /* it was switched off, changed, or the account is gone */
 
-    "if not totp then\n"
+    "if not totp or changed(user, ARGV[3] or '') then\n"
     "    return redis.status_reply('USED')\n"
     "end\n"
     "\n"
@@ -359,3 +471,328 @@ ngx_str_t  npmtoken_script_otp = ngx_string(
     "\n"
     "return redis.status_reply('OK')\n"
 );
+
+
+ngx_str_t  npmtoken_script_bearer = ngx_string(
+    "return { redis.call('pttl', KEYS[1]), redis.call('hgetall', KEYS[1]) }\n"
+);
+
+
+ngx_str_t  npmtoken_script_walk = ngx_string(
+    "local prefix, cursor, count = unpack(ARGV)\n"
+    "local wanted, found, unfolded = {}, {}, {}\n"
+    "\n"
+    "for i = 4, #ARGV do wanted[ARGV[i]] = true end\n"
+    "\n"
+    "local page = redis.call('scan', cursor, 'count', count, 'match',\n"
+    "    prefix:gsub('[*?%[%]\\\\^]', '\\\\%0') .. '*')\n"
+    "\n"
+    /* a million times: no pattern, no function that need not be called */
+
+    "local call, sub, lower = redis.pcall, string.sub, string.lower\n"
+    "local from = #prefix + 1\n"
+    "\n"
+    "for _, key in ipairs(page[2]) do\n"
+    "    local kind, name = sub(key, from, from + 4)\n"
+    "    if kind == 'token' and sub(key, from + 5, from + 5) == ':' then\n"
+    "        name = call('hget', key, 'user')\n"
+    "        if type(name) == 'table' then\n"
+    "            if not name.err:find('WRONGTYPE', 1, true) then\n"
+    "                return name\n"
+    "            end\n"
+    "            name = nil\n"
+    "        end\n"
+    "    elseif kind == 'user:' then\n"
+    "        name = sub(key, from + 5)\n"
+    "    elseif sub(key, from, from + 9) == 'tokens-of:' then\n"
+    "        name = sub(key, from + 10)\n"
+    "    end\n"
+    "    local folded = name and lower(name)\n"
+    "    if folded and wanted[folded] then\n"
+    "        found[#found + 1] = folded\n"
+    "        if kind == 'user:' and name ~= folded then\n"
+    "            unfolded[#unfolded + 1] = folded\n"
+    "        end\n"
+    "    end\n"
+    "end\n"
+    "\n"
+    "return { page[1], found, unfolded }\n"
+);
+
+
+ngx_str_t  npmtoken_script_fold = ngx_string(
+    "local old, new, old_set, new_set = unpack(KEYS)\n"
+    "local there = redis.call('exists', old) == 1\n"
+    "local members = redis.call('smembers', old_set)\n"
+    "redis.call('scard', new_set)\n"
+    "\n"
+    "if there and redis.call('exists', new) == 1 then\n"
+    "    return redis.status_reply('EXISTS')\n"
+    "end\n"
+    "\n"
+    "if there then\n"
+    "    redis.call('hset', old, 'name', ARGV[1])\n"
+    "end\n"
+    "\n"
+    "for _, member in ipairs(members) do\n"
+    "    redis.call('sadd', new_set, member)\n"
+    "end\n"
+    "\n"
+    "redis.call('del', old_set)\n"
+    "if there then redis.call('rename', old, new) end\n"
+    "\n"
+    "return redis.status_reply('OK')\n"
+);
+
+
+void
+npmtoken_script_create_args(npmtoken_change_t *change)
+{
+    npmtoken_script_begin(change, &npmtoken_script_create);
+
+    npmtoken_script_arg(change, &change->token);
+    npmtoken_script_arg(change, &change->tokens);
+    npmtoken_script_arg(change, &change->user);
+
+    if (change->bearer.len) {
+        npmtoken_script_arg(change, &change->bearer);
+    }
+
+    npmtoken_script_keys(change);
+
+    npmtoken_script_arg(change, &change->user_seen);
+    npmtoken_script_arg(change, &change->bearer_seen);
+    npmtoken_script_arg(change, &change->key);
+    npmtoken_script_arg(change, &change->prefix);
+    npmtoken_script_number(change, change->limit);
+    npmtoken_script_number(change, change->now);
+    npmtoken_script_arg(change, &change->name);
+    npmtoken_script_arg(change, &change->created);
+    npmtoken_script_fields(change, change->record, change->nrecord);
+}
+
+
+void
+npmtoken_script_signup_args(npmtoken_change_t *change)
+{
+    npmtoken_script_begin(change, &npmtoken_script_signup);
+
+    npmtoken_script_arg(change, &change->user);
+
+    if (change->nrecord) {
+        npmtoken_script_arg(change, &change->token);
+        npmtoken_script_arg(change, &change->tokens);
+    }
+
+    npmtoken_script_keys(change);
+
+    npmtoken_script_arg(change, &change->name);
+    npmtoken_script_number(change, 2 * change->naccount);
+    npmtoken_script_fields(change, change->account, change->naccount);
+
+    if (change->nrecord) {
+        npmtoken_script_arg(change, &change->key);
+        npmtoken_script_fields(change, change->record, change->nrecord);
+    }
+}
+
+
+void
+npmtoken_script_revoke_args(npmtoken_change_t *change)
+{
+    npmtoken_script_begin(change, &npmtoken_script_revoke);
+
+    npmtoken_script_arg(change, &change->token);
+    npmtoken_script_arg(change, &change->tokens);
+
+    if (change->bearer.len) {
+        npmtoken_script_arg(change, &change->user);
+        npmtoken_script_arg(change, &change->bearer);
+    }
+
+    npmtoken_script_keys(change);
+
+    npmtoken_script_arg(change, &change->user_seen);
+    npmtoken_script_arg(change, &change->bearer_seen);
+    npmtoken_script_arg(change, &change->key);
+    npmtoken_script_arg(change, &change->name);
+
+    if (change->now) {
+        npmtoken_script_number(change, change->now);
+
+    } else {
+        npmtoken_script_word(change, "");
+    }
+
+    npmtoken_script_word(change, change->self ? "self" : "");
+}
+
+
+void
+npmtoken_script_account_args(npmtoken_change_t *change)
+{
+    ngx_uint_t  i;
+
+    npmtoken_script_begin(change, &npmtoken_script_account);
+
+    npmtoken_script_arg(change, &change->user);
+
+    if (change->bearer.len) {
+        npmtoken_script_arg(change, &change->bearer);
+    }
+
+    npmtoken_script_keys(change);
+
+    npmtoken_script_arg(change, &change->user_seen);
+    npmtoken_script_arg(change, &change->bearer_seen);
+    npmtoken_script_word(change, change->make ? "make" : "");
+    npmtoken_script_number(change, 2 * change->naccount);
+    npmtoken_script_fields(change, change->account, change->naccount);
+
+    for (i = 0; i < change->ndelete; i++) {
+        npmtoken_script_arg(change, &change->delete[i]);
+    }
+}
+
+
+/* the number of the keys comes first, and is known last */
+
+static void
+npmtoken_script_begin(npmtoken_change_t *change, ngx_str_t *script)
+{
+    change->script = script;
+    change->argc = 1;
+    change->nnumbers = 0;
+}
+
+
+static void
+npmtoken_script_keys(npmtoken_change_t *change)
+{
+    ngx_uint_t  nkeys;
+
+    nkeys = change->argc - 1;
+
+    change->argc = 0;
+    npmtoken_script_number(change, nkeys);
+    change->argc = nkeys + 1;
+}
+
+
+/* an argument is never NULL: hiredis and memcpy() would have it so */
+
+static void
+npmtoken_script_arg(npmtoken_change_t *change, ngx_str_t *arg)
+{
+    change->argv[change->argc] = *arg;
+
+    if (arg->len == 0) {
+        ngx_str_set(&change->argv[change->argc], "");
+    }
+
+    change->argc++;
+}
+
+
+static void
+npmtoken_script_word(npmtoken_change_t *change, char *word)
+{
+    change->argv[change->argc].data = (u_char *) word;
+    change->argv[change->argc].len = ngx_strlen(word);
+    change->argc++;
+}
+
+
+static void
+npmtoken_script_number(npmtoken_change_t *change, int64_t number)
+{
+    u_char  *p;
+
+    p = change->numbers[change->nnumbers++];
+
+    change->argv[change->argc].data = p;
+    change->argv[change->argc].len = ngx_sprintf(p, "%L", number) - p;
+    change->argc++;
+}
+
+
+static void
+npmtoken_script_fields(npmtoken_change_t *change, npmtoken_field_t *fields,
+    ngx_uint_t nfields)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < nfields; i++) {
+        npmtoken_script_arg(change, &fields[i].name);
+        npmtoken_script_arg(change, &fields[i].value);
+    }
+}
+
+
+size_t
+npmtoken_script_seen(u_char *buf, npmtoken_field_t *fields,
+    ngx_uint_t nfields, ngx_str_t *names)
+{
+    size_t       len;
+    u_char      *p;
+    ngx_str_t    none;
+    ngx_uint_t   i, k;
+
+    ngx_str_set(&none, "");
+
+    p = buf;
+    len = 1;
+
+    if (p) {
+        *p++ = names ? '~' : '=';
+    }
+
+    if (names == NULL) {
+        for (i = 0; i < nfields; i++) {
+            len += npmtoken_script_seen_one(&p, &fields[i].name,
+                                            &fields[i].value);
+        }
+
+        return len;
+    }
+
+    for (k = 0; names[k].len; k++) {
+
+        for (i = 0; i < nfields; i++) {
+            if (fields[i].name.len == names[k].len
+                && ngx_memcmp(fields[i].name.data, names[k].data,
+                              names[k].len)
+                   == 0)
+            {
+                break;
+            }
+        }
+
+        len += npmtoken_script_seen_one(&p, &names[k],
+                                        i < nfields ? &fields[i].value
+                                                    : &none);
+    }
+
+    return len;
+}
+
+
+static size_t
+npmtoken_script_seen_one(u_char **p, ngx_str_t *name, ngx_str_t *value)
+{
+    u_char  head[2 * NGX_SIZE_T_LEN + 2];
+    size_t  len;
+
+    len = ngx_sprintf(head, "%uz %uz ", name->len, value->len) - head;
+
+    if (*p) {
+        *p = ngx_cpymem(*p, head, len);
+        *p = ngx_cpymem(*p, name->data, name->len);
+
+        if (value->len) {
+            *p = ngx_cpymem(*p, value->data, value->len);
+        }
+    }
+
+    return len + name->len + value->len;
+}

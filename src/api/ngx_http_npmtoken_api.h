@@ -28,6 +28,7 @@
 
 typedef struct ngx_http_npmtoken_api_ctx_s       ngx_http_npmtoken_api_ctx_t;
 typedef struct ngx_http_npmtoken_api_db_s        ngx_http_npmtoken_api_db_t;
+typedef struct ngx_http_npmtoken_api_walk_s      ngx_http_npmtoken_api_walk_t;
 typedef struct ngx_http_npmtoken_api_attempts_s
     ngx_http_npmtoken_api_attempts_t;
 
@@ -52,6 +53,8 @@ typedef struct {
     ngx_uint_t                         address_attempts;  /* the same */
     time_t                             attempts_time;
     ngx_http_npmtoken_api_attempts_t  *attempts;
+    ngx_array_t                       *reserved;   /* of ngx_str_t; NULL: no
+                                                      name is */
     ngx_uint_t                         max_tokens; /* of an account */
     ngx_uint_t                         max_cidrs;  /* of a token */
     size_t                             max_body;
@@ -107,7 +110,8 @@ struct ngx_http_npmtoken_api_ctx_s {
     ngx_http_npmtoken_api_call_e       call;
     ngx_str_t                          subject;    /* name, id or token in the
                                                       path, decoded */
-    ngx_str_t                          user;       /* the account */
+    ngx_str_t                          user;       /* the account, as it is
+                                                      spelt once it is known */
     json_t                            *body;       /* freed with the request */
 
     /* authentication: who asks, with what */
@@ -117,23 +121,31 @@ struct ngx_http_npmtoken_api_ctx_s {
                                                       account is known, */
     ngx_http_npmtoken_api_step_pt      granted;    /* and after all of it */
     npmtoken_account_t                 account;
+    ngx_str_t                          user_seen;  /* of it, by what it was
+                                                      judged */
     unsigned                           exists:1;   /* the account */
     unsigned                           counted:1;  /* as an attempt */
     unsigned                           guarded:1;  /* it may go on */
+
+    /* the token that asks, as it is now; NULL: none, or it does not matter */
+    ngx_http_npmtoken_api_step_pt      known;      /* the step after that */
+    npmtoken_record_t                 *bearer;
+    ngx_str_t                          bearer_key;
+    ngx_str_t                          bearer_seen;
+    npmtoken_field_t                  *bearer_fields;
+    ngx_uint_t                         nbearer_fields;
 
     /* a new token, or one that is changed */
     ngx_http_npmtoken_api_grant_t      grant;
     ngx_str_t                          token;
     u_char                             key[NPMTOKEN_KEY_LEN];
     ngx_str_t                          created;    /* now, as npm prints it */
-    ngx_array_t                        record;     /* of ngx_str_t: arguments
-                                                      of its script */
+    ngx_array_t                        record;     /* of npmtoken_field_t */
 
     /* a change of the account */
     npmtoken_tfa_e                     mode;
     ngx_str_t                          fullname;
     ngx_str_t                          new_password;
-    ngx_str_t                          old_hash;
     u_char                            *codes;      /* recovery codes */
 
     /* of a list */
@@ -141,6 +153,7 @@ struct ngx_http_npmtoken_api_ctx_s {
     ngx_int_t                          per_page;
 
     /* what is waited for */
+    ngx_http_npmtoken_api_reply_pt     acted;      /* to a change */
     void                              *job;        /* _db, _crypt, _registry */
     void                             (*detach)(void *job);
     ngx_uint_t                         registry_status;

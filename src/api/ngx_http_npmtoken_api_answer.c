@@ -227,6 +227,42 @@ ngx_http_npmtoken_api_answer_busy(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 void
+ngx_http_npmtoken_api_answer_wrong(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_UNAUTHORIZED,
+                                "The user name or the password is wrong.");
+}
+
+
+void
+ngx_http_npmtoken_api_answer_no_name(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_error(ctx, 422,
+                                "A user name here has letters, digits and "
+                                "-._~@+, and begins with none of - and "
+                                "the dot.");
+}
+
+
+void
+ngx_http_npmtoken_api_answer_changed(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_CONFLICT,
+                                "This account has been changed meanwhile. "
+                                "Try again.");
+}
+
+
+void
+ngx_http_npmtoken_api_answer_protected(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
+                                "This token cannot be logged out or revoked "
+                                "by itself: others use it too.");
+}
+
+
+void
 ngx_http_npmtoken_api_unavailable(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (ngx_http_npmtoken_api_header(ctx->request, "Retry-After",

@@ -42,6 +42,18 @@ void ngx_http_npmtoken_api_answer_busy(ngx_http_npmtoken_api_ctx_t *ctx,
 /* the token is not good for this, though its location let it through: 401 */
 void ngx_http_npmtoken_api_denied(ngx_http_npmtoken_api_ctx_t *ctx);
 
+/* name or password are wrong, whichever it is: 401 without a challenge */
+void ngx_http_npmtoken_api_answer_wrong(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* this is no name that an account may have: 422 */
+void ngx_http_npmtoken_api_answer_no_name(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* the account is another than was judged: 409 */
+void ngx_http_npmtoken_api_answer_changed(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* its own bearer may not end this token: 403 */
+void ngx_http_npmtoken_api_answer_protected(ngx_http_npmtoken_api_ctx_t *ctx);
+
 /* Redis cannot be asked: 503 */
 void ngx_http_npmtoken_api_unavailable(ngx_http_npmtoken_api_ctx_t *ctx);
 

@@ -1,5 +1,6 @@
 
 #include "ngx_http_npmtoken_api_auth.h"
+#include "ngx_http_npmtoken_api_act.h"
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_attempts.h"
 #include "ngx_http_npmtoken_api_crypt.h"
@@ -10,6 +11,14 @@
 
 static void ngx_http_npmtoken_api_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply);
+static ngx_str_t ngx_http_npmtoken_api_auth_folded(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_auth_unfolded(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_auth_unfolded_read(
+    ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
+static void ngx_http_npmtoken_api_auth_bad_account(
+    ngx_http_npmtoken_api_ctx_t *ctx, char *why, ngx_str_t *name);
 static void ngx_http_npmtoken_api_password(ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_password_checked(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
@@ -37,7 +46,7 @@ ngx_http_npmtoken_api_load(ngx_http_npmtoken_api_ctx_t *ctx,
     ctx->loaded = next;
 
     ngx_str_set(&argv[0], "HGETALL");
-    argv[1] = ngx_http_npmtoken_api_redis_key(ctx, "user:", &ctx->user);
+    argv[1] = ngx_http_npmtoken_api_text_account_key(ctx, "user:");
 
     if (argv[1].data == NULL) {
         ngx_http_npmtoken_api_failed(ctx);
@@ -72,22 +81,129 @@ ngx_http_npmtoken_api_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_memzero(&ctx->account, sizeof(npmtoken_account_t));
 
     ctx->exists = (n != 0);
-    bad = n ? npmtoken_account_parse(&ctx->account, fields, n) : NULL;
+
+    if (ngx_http_npmtoken_api_act_see(ctx, fields, n) != NGX_OK) {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    if (n == 0) {
+        ngx_http_npmtoken_api_auth_unfolded(ctx);
+        return;
+    }
+
+    bad = npmtoken_account_parse(&ctx->account, fields, n);
 
     if (bad) {
         name = ngx_http_npmtoken_api_plain(&bad->name);
+        ngx_http_npmtoken_api_auth_bad_account(ctx, "field", &name);
+        return;
+    }
 
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "npmtoken account \"%V\" cannot be used: field \"%V\"",
-                      &ctx->user, &name);
+    if (ctx->account.name.len == 0) {
+        ctx->user = ngx_http_npmtoken_api_auth_folded(ctx);
 
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
-                           "This account cannot be used. Ask who runs this "
-                           "registry to look at it.");
+    } else if (npmtoken_account_same(&ctx->account.name, &ctx->user)
+               == NGX_OK)
+    {
+        ctx->user = ctx->account.name;
+
+    } else {
+        ngx_str_set(&name, "name");
+        ngx_http_npmtoken_api_auth_bad_account(ctx, "field", &name);
+        return;
+    }
+
+    if (ctx->user.data == NULL) {
+        ngx_http_npmtoken_api_failed(ctx);
         return;
     }
 
     ctx->loaded(ctx);
+}
+
+
+static ngx_str_t
+ngx_http_npmtoken_api_auth_folded(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    u_char     *p;
+    ngx_str_t   none = ngx_null_string;
+
+    p = ngx_pnalloc(ctx->request->pool, ctx->user.len + 1);
+
+    return p ? npmtoken_account_fold(&ctx->user, p) : none;
+}
+
+
+/* by a release that did not fold names: its second factor must not be lost */
+
+static void
+ngx_http_npmtoken_api_auth_unfolded(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_str_t  argv[2];
+
+    if (!ngx_http_npmtoken_api_text_spelt(ctx)) {
+        ctx->loaded(ctx);
+        return;
+    }
+
+    ngx_str_set(&argv[0], "EXISTS");
+    argv[1] = ngx_http_npmtoken_api_redis_key(ctx, "user:", &ctx->user);
+
+    if (argv[1].data == NULL) {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    if (ngx_http_npmtoken_api_read(ctx, 2, argv,
+                                   ngx_http_npmtoken_api_auth_unfolded_read)
+        != NGX_AGAIN)
+    {
+        ngx_http_npmtoken_api_unavailable(ctx);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_api_auth_unfolded_read(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply)
+{
+    if (reply == NULL || reply->type != REDIS_REPLY_INTEGER) {
+        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_unavailable(ctx);
+        return;
+    }
+
+    if (reply->integer == 0) {
+        ctx->loaded(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_auth_unfolded_account(ctx);
+}
+
+
+void
+ngx_http_npmtoken_api_auth_unfolded_account(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_str_t  command = ngx_string("npmtokenctl user fold");
+
+    ngx_http_npmtoken_api_auth_bad_account(ctx, "its key has capitals, see",
+                                      &command);
+}
+
+
+static void
+ngx_http_npmtoken_api_auth_bad_account(ngx_http_npmtoken_api_ctx_t *ctx,
+    char *why, ngx_str_t *name)
+{
+    ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                  "npmtoken account \"%V\" cannot be used: %s \"%V\"",
+                  &ctx->user, why, name);
+
+    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
+                                "This account cannot be used. Ask who runs "
+                                "this registry to look at it.");
 }
 
 
@@ -156,8 +272,7 @@ ngx_http_npmtoken_api_password_checked(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (rc != NGX_OK || ctx->account.locked) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_UNAUTHORIZED,
-                                    "The user name or the password is wrong.");
+        ngx_http_npmtoken_api_answer_wrong(ctx);
         return;
     }
 
@@ -291,20 +406,21 @@ static void
 ngx_http_npmtoken_api_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
     ngx_str_t *value)
 {
-    ngx_str_t  argv[4];
+    ngx_str_t  argv[5];
 
     ngx_str_set(&argv[0], "1");
-    argv[1] = ngx_http_npmtoken_api_redis_key(ctx, "user:", &ctx->user);
+    argv[1] = ngx_http_npmtoken_api_text_account_key(ctx, "user:");
     argv[2].data = (u_char *) kind;
     argv[2].len = ngx_strlen(kind);
     argv[3] = *value;
+    argv[4] = ctx->user_seen;
 
     if (argv[1].data == NULL) {
         ngx_http_npmtoken_api_failed(ctx);
         return;
     }
 
-    if (ngx_http_npmtoken_api_write(ctx, &npmtoken_script_otp, 4, argv,
+    if (ngx_http_npmtoken_api_write(ctx, &npmtoken_script_otp, 5, argv,
                                     ngx_http_npmtoken_api_used)
         != NGX_AGAIN)
     {

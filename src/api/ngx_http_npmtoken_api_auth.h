@@ -21,6 +21,10 @@
 void ngx_http_npmtoken_api_load(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
+/* Answers that an older release made the account, under a key with capitals. */
+void ngx_http_npmtoken_api_auth_unfolded_account(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+
 /*
  * Counts an attempt, once for a request.  Returns NGX_OK, or NGX_ERROR after
  * having answered that there were too many.

@@ -35,11 +35,15 @@ void ngx_http_npmtoken_api_store_token(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
 /*
- * _tokens: revokes the token with this key of ctx->user; "self": its own
- * bearer asks.  "next" gets the reply of npmtoken_script_revoke.
+ * _tokens: revokes the token with this key of ctx->user.  "next" gets the
+ * reply of npmtoken_script_revoke.
  */
 void ngx_http_npmtoken_api_revoke_key(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_str_t *key, ngx_uint_t self, ngx_http_npmtoken_api_reply_pt next);
+    ngx_str_t *key, ngx_http_npmtoken_api_reply_pt next);
+
+/* _tokens: the same of the token that was just made, ctx->key. */
+void ngx_http_npmtoken_api_tokens_withdraw(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_reply_pt next);
 
 
 #endif /* _NGX_HTTP_NPMTOKEN_API_CALLS_H_INCLUDED_ */

@@ -16,6 +16,7 @@
 
 
 #include "ngx_http_npmtoken_api_db.h"
+#include "ngx_http_npmtoken_api_walk.h"
 #include "npmtoken_seldom.h"
 
 
@@ -42,6 +43,8 @@ typedef struct {
 struct ngx_http_npmtoken_api_db_s {
     ngx_http_npmtoken_store_t       *store;
 
+    ngx_http_npmtoken_api_walk_t    *walk;      /* made with this */
+
     /* of this worker; made when they are first needed */
     ngx_http_npmtoken_api_link_t    *read;
     ngx_http_npmtoken_api_link_t    *write;
@@ -55,6 +58,9 @@ typedef struct {
     ngx_http_npmtoken_api_link_t    *link;
     ngx_http_npmtoken_api_ctx_t     *ctx;       /* NULL: detached */
     ngx_http_npmtoken_api_reply_pt   handler;
+    void                           (*asked)(void *data, redisReply *reply);
+    void                            *data;      /* of that, which needs no
+                                                   request */
     ngx_event_t                      timer;
 
     ngx_http_npmtoken_command_t      commands[2];
@@ -144,6 +150,11 @@ ngx_http_npmtoken_api_db_get(ngx_conf_t *cf, ngx_array_t *dbs,
     db = ngx_pcalloc(cf->pool, sizeof(ngx_http_npmtoken_api_db_t));
 
     if (p == NULL || db == NULL) {
+        return NULL;
+    }
+
+    db->walk = ngx_http_npmtoken_api_walk_create(cf->pool, db, store);
+    if (db->walk == NULL) {
         return NULL;
     }
 
@@ -256,6 +267,46 @@ ngx_http_npmtoken_api_read(ngx_http_npmtoken_api_ctx_t *ctx, ngx_uint_t argc,
     }
 
     return ngx_http_npmtoken_api_job_start(job, db->store->lookup.timeout);
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_db_ask(ngx_http_npmtoken_api_db_t *db, ngx_uint_t argc,
+    ngx_str_t *argv, void (*handler)(void *data, redisReply *reply),
+    void *data)
+{
+    ngx_http_npmtoken_api_job_t   *job;
+    ngx_http_npmtoken_api_link_t  *link;
+
+    link = ngx_http_npmtoken_api_link(db->store, &db->read,
+                                      "npmtoken-api-read");
+    if (link == NULL) {
+        return NGX_ERROR;
+    }
+
+    job = ngx_http_npmtoken_api_job(NULL, link, NULL);
+    if (job == NULL) {
+        return NGX_ERROR;
+    }
+
+    job->asked = handler;
+    job->data = data;
+
+    if (ngx_http_npmtoken_api_job_command(job, 0, NULL, argc, argv)
+        != NGX_OK)
+    {
+        ngx_http_npmtoken_api_job_free(job);
+        return NGX_ERROR;
+    }
+
+    return ngx_http_npmtoken_api_job_start(job, db->store->lookup.timeout);
+}
+
+
+ngx_http_npmtoken_api_walk_t *
+ngx_http_npmtoken_api_db_walk(ngx_http_npmtoken_api_db_t *db)
+{
+    return db->walk;
 }
 
 
@@ -471,8 +522,10 @@ ngx_http_npmtoken_api_job_start(ngx_http_npmtoken_api_job_t *job,
 
     ngx_add_timer(&job->timer, timeout);
 
-    job->ctx->job = job;
-    job->ctx->detach = ngx_http_npmtoken_api_job_detach;
+    if (job->ctx) {
+        job->ctx->job = job;
+        job->ctx->detach = ngx_http_npmtoken_api_job_detach;
+    }
 
     return NGX_AGAIN;
 }
@@ -737,6 +790,9 @@ ngx_http_npmtoken_api_job_end(ngx_http_npmtoken_api_job_t *job,
         handler(ctx, reply);
 
         ngx_http_run_posted_requests(c);
+
+    } else if (job->asked) {
+        job->asked(job->data, reply);
     }
 
     ngx_http_npmtoken_api_job_free(job);

@@ -50,6 +50,17 @@ ngx_int_t ngx_http_npmtoken_api_write(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *script, ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_npmtoken_api_reply_pt handler);
 
+/*
+ * The same for what is of no one request: "handler" is called with "data".
+ */
+ngx_int_t ngx_http_npmtoken_api_db_ask(ngx_http_npmtoken_api_db_t *db,
+    ngx_uint_t argc, ngx_str_t *argv,
+    void (*handler)(void *data, redisReply *reply), void *data);
+
+/* The walk of a store, in this worker: _walk. */
+ngx_http_npmtoken_api_walk_t *ngx_http_npmtoken_api_db_walk(
+    ngx_http_npmtoken_api_db_t *db);
+
 /* NGX_OK if a reply is this status */
 ngx_int_t ngx_http_npmtoken_api_is(redisReply *reply, char *status);
 

@@ -78,8 +78,7 @@ static ngx_int_t ngx_http_npmtoken_api_add_list(
     ngx_array_t *list);
 static ngx_int_t ngx_http_npmtoken_api_add_all(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_array_t *args);
-static ngx_int_t ngx_http_npmtoken_api_test(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_str_t *args, ngx_uint_t nargs);
+static ngx_int_t ngx_http_npmtoken_api_test(ngx_http_npmtoken_api_ctx_t *ctx);
 static json_t *ngx_http_npmtoken_api_json_list(ngx_str_t *list);
 static ngx_int_t ngx_http_npmtoken_api_json_more(json_t *json,
     npmtoken_field_t *fields, ngx_uint_t nfields);
@@ -577,25 +576,20 @@ ngx_http_npmtoken_api_read_list(ngx_http_npmtoken_api_ctx_t *ctx,
  */
 
 ngx_int_t
-ngx_http_npmtoken_api_grant_narrow(ngx_http_npmtoken_api_ctx_t *ctx,
-    npmtoken_field_t *fields, ngx_uint_t nfields)
+ngx_http_npmtoken_api_grant_narrow(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     int64_t     end;
-    ngx_str_t  *cidrs, *expires;
+    ngx_str_t  *cidrs;
 
-    cidrs = ngx_http_npmtoken_api_field(fields, nfields, "cidr_whitelist");
+    cidrs = ngx_http_npmtoken_api_field(ctx->bearer_fields,
+                                        ctx->nbearer_fields,
+                                        "cidr_whitelist");
 
     if (cidrs && ngx_http_npmtoken_api_narrow_cidrs(ctx, cidrs) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    expires = ngx_http_npmtoken_api_field(fields, nfields, "expires_at");
-
-    if (expires == NULL) {
-        return NGX_OK;
-    }
-
-    end = ngx_atotm(expires->data, expires->len);
+    end = ngx_min(ctx->bearer->expires_at, ctx->bearer->vanishes_at);
 
     if (ctx->grant.expires_at == NPMTOKEN_NEVER) {
         ctx->grant.expires_at = end;
@@ -706,8 +700,7 @@ ngx_http_npmtoken_api_split(ngx_str_t *list, ngx_pool_t *pool,
 
 
 ngx_int_t
-ngx_http_npmtoken_api_grant_record(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_uint_t room)
+ngx_http_npmtoken_api_grant_record(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_pool_t   *pool;
     ngx_array_t  *args;
@@ -719,8 +712,7 @@ ngx_http_npmtoken_api_grant_record(ngx_http_npmtoken_api_ctx_t *ctx,
     ctx->token.data = ngx_pnalloc(pool, NPMTOKEN_TOKEN_LEN);
 
     if (ctx->token.data == NULL
-        || ngx_array_init(args, pool, room + 32, sizeof(ngx_str_t)) != NGX_OK
-        || ngx_array_push_n(args, room) == NULL)
+        || ngx_array_init(args, pool, 16, sizeof(npmtoken_field_t)) != NGX_OK)
     {
         ngx_http_npmtoken_api_failed(ctx);
         return NGX_ERROR;
@@ -736,8 +728,7 @@ ngx_http_npmtoken_api_grant_record(ngx_http_npmtoken_api_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    return ngx_http_npmtoken_api_test(ctx, (ngx_str_t *) args->elts + room,
-                                      args->nelts - room);
+    return ngx_http_npmtoken_api_test(ctx);
 }
 
 
@@ -809,16 +800,16 @@ static ngx_int_t
 ngx_http_npmtoken_api_add(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_array_t *args, char *name, ngx_str_t *value)
 {
-    ngx_str_t  *arg;
+    npmtoken_field_t  *field;
 
-    arg = ngx_array_push_n(args, 2);
-    if (arg == NULL) {
+    field = ngx_array_push(args);
+    if (field == NULL) {
         return NGX_ERROR;
     }
 
-    arg[0].data = (u_char *) name;
-    arg[0].len = ngx_strlen(name);
-    arg[1] = *value;
+    field->name.data = (u_char *) name;
+    field->name.len = ngx_strlen(name);
+    field->value = *value;
 
     return NGX_OK;
 }
@@ -865,22 +856,28 @@ ngx_http_npmtoken_api_add_list(ngx_http_npmtoken_api_ctx_t *ctx,
 /* what those who enforce it will make of it: the same code decides here */
 
 static ngx_int_t
-ngx_http_npmtoken_api_test(ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *args,
-    ngx_uint_t nargs)
+ngx_http_npmtoken_api_test(ngx_http_npmtoken_api_ctx_t *ctx)
 {
+    ngx_uint_t          n;
     npmtoken_field_t   *fields, *bad;
     npmtoken_record_t  *record;
 
-    fields = (npmtoken_field_t *) args;
+    fields = ctx->record.elts;
+    n = ctx->record.nelts;
 
-    record = ngx_palloc(ctx->request->pool,
-                        npmtoken_record_size(fields, nargs / 2));
+    if (npmtoken_record_fits(fields, n) != NGX_OK) {
+        return ngx_http_npmtoken_api_bad(ctx,
+                     "A token with so much in it would be good nowhere. "
+                     "Give it shorter lists of CIDRs, packages or scopes.");
+    }
+
+    record = ngx_palloc(ctx->request->pool, npmtoken_record_size(fields, n));
     if (record == NULL) {
         ngx_http_npmtoken_api_failed(ctx);
         return NGX_ERROR;
     }
 
-    bad = npmtoken_record_parse(record, fields, nargs / 2);
+    bad = npmtoken_record_parse(record, fields, n);
 
     if (bad == NULL) {
         return NGX_OK;

@@ -20,20 +20,20 @@
 ngx_int_t ngx_http_npmtoken_api_grant_read(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
- * Makes ctx->grant no wider than the token with these fields: what was not
- * asked for is inherited, what is wider is refused.  Returns as above.
+ * Makes ctx->grant no wider than ctx->bearer: what was not asked for is
+ * inherited, what is wider is refused.  The end of a token is the earlier one
+ * of expires_at and the TTL of its key.  Returns as above.
  */
-ngx_int_t ngx_http_npmtoken_api_grant_narrow(ngx_http_npmtoken_api_ctx_t *ctx,
-    npmtoken_field_t *fields, ngx_uint_t nfields);
+ngx_int_t ngx_http_npmtoken_api_grant_narrow(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
  * Makes a token of ctx->grant: ctx->token, ctx->key, ctx->created, and in
- * ctx->record the fields of its record, as name, value, ..., behind "room"
- * elements that are the caller's to fill.  The fields have been seen to make
- * a record that is not bad.  Returns as above.
+ * ctx->record the fields of its record.  They have been seen to make a record
+ * that is not bad, and one that enforcers read.  Returns as above.
  */
-ngx_int_t ngx_http_npmtoken_api_grant_record(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_uint_t room);
+ngx_int_t ngx_http_npmtoken_api_grant_record(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
  * npm's token object of a record; "token" is what is shown of it.  NULL: no

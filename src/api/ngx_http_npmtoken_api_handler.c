@@ -99,6 +99,54 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
 }
 
 
+/*
+ * A login with a name that no account may have is not the login that the front
+ * module knows, since a registry may read its path in its own way: it is a
+ * write, and is denied as one.  Nobody else answers it either, so its user may
+ * be told what is wrong.
+ */
+
+ngx_uint_t
+ngx_http_npmtoken_api_handler_denied(ngx_http_request_t *r)
+{
+    ngx_str_t                      name;
+    ngx_http_core_loc_conf_t      *clcf;
+    ngx_http_npmtoken_api_ctx_t   *ctx;
+    ngx_http_npmtoken_api_conf_t  *conf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_api_module);
+
+    /* with "satisfy any" somebody else may let it in yet */
+
+    if (r != r->main
+        || clcf->satisfy == NGX_HTTP_SATISFY_ANY
+        || ngx_http_get_module_ctx(r, ngx_http_npmtoken_api_module))
+    {
+        return 0;
+    }
+
+    ngx_str_null(&name);
+
+    if (ngx_http_npmtoken_api_route(r, &name) != NGX_HTTP_NPMTOKEN_API_LOGIN
+        || npmtoken_account_name(&name) == NGX_OK)
+    {
+        return 0;
+    }
+
+    ctx = ngx_http_npmtoken_api_ctx(r, conf);
+    if (ctx == NULL) {
+        return 0;
+    }
+
+    ctx->call = NGX_HTTP_NPMTOKEN_API_LOGIN;
+
+    ngx_http_npmtoken_api_answer_no_name(ctx);
+
+    return 1;
+}
+
+
 /* what is the registry's, or nobody's who has a second factor */
 
 static ngx_int_t

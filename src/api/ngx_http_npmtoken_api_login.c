@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_http_npmtoken_api_act.h"
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_attempts.h"
 #include "ngx_http_npmtoken_api_auth.h"
@@ -13,13 +14,19 @@
 #include "ngx_http_npmtoken_api_db.h"
 #include "ngx_http_npmtoken_api_grant.h"
 #include "ngx_http_npmtoken_api_text.h"
-
+#include "ngx_http_npmtoken_api_walk.h"
 
 
 static void ngx_http_npmtoken_api_login_body(ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_api_login_name(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_signup(ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_login_signup_taken(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static ngx_uint_t ngx_http_npmtoken_api_login_reserved(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_login_signup_walked(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_http_npmtoken_api_signup_refused(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_signup_hashed(
@@ -30,7 +37,15 @@ static void ngx_http_npmtoken_api_signup_withdrawn(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 static void ngx_http_npmtoken_api_login_granted(
     ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_login_walked(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
 static void ngx_http_npmtoken_api_logged_in(ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_login_logout_known(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_login_logout_account(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_login_logout_granted(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_logged_out(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply);
 static void ngx_http_npmtoken_api_logout_done(
@@ -117,10 +132,7 @@ ngx_http_npmtoken_api_login_name(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     if (npmtoken_account_name(&ctx->user) != NGX_OK) {
-        ngx_http_npmtoken_api_error(ctx, 422,
-                                    "A user name here has letters, digits and "
-                                    "-._~@+, and begins with none of - and "
-                                    "the dot.");
+        ngx_http_npmtoken_api_answer_no_name(ctx);
         return NGX_ERROR;
     }
 
@@ -128,16 +140,13 @@ ngx_http_npmtoken_api_login_name(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* where the account exists it is a login, and its password stays */
+/* where the name is taken it is a login, and the password stays */
 
 static void
 ngx_http_npmtoken_api_signup(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_int_t  rc;
-
-    if (ctx->exists) {
-        ngx_http_npmtoken_api_authenticate(ctx,
-                                        ngx_http_npmtoken_api_login_granted);
+    if (ctx->exists || ngx_http_npmtoken_api_login_reserved(ctx)) {
+        ngx_http_npmtoken_api_login_signup_taken(ctx);
         return;
     }
 
@@ -149,12 +158,62 @@ ngx_http_npmtoken_api_signup(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    rc = ngx_http_npmtoken_api_hash(ctx, &ctx->password,
-                                    ngx_http_npmtoken_api_signup_hashed);
-    if (rc != NGX_AGAIN) {
-        ngx_http_npmtoken_api_attempts_succeeded(ctx);
-        ngx_http_npmtoken_api_unavailable(ctx);
+    ngx_http_npmtoken_api_walk(ctx, NGX_HTTP_NPMTOKEN_API_ANYTHING,
+                               ngx_http_npmtoken_api_login_signup_walked);
+}
+
+
+static void
+ngx_http_npmtoken_api_login_signup_taken(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_authenticate(ctx,
+                                       ngx_http_npmtoken_api_login_granted);
+}
+
+
+static ngx_uint_t
+ngx_http_npmtoken_api_login_reserved(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    if (ctx->conf->reserved == NULL) {
+        return 0;
     }
+
+    name = ctx->conf->reserved->elts;
+
+    for (i = 0; i < ctx->conf->reserved->nelts; i++) {
+        if (npmtoken_account_same(&name[i], &ctx->user) == NGX_OK) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* nothing that was written by hand has this name either */
+
+static void
+ngx_http_npmtoken_api_login_signup_walked(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    if (rc == NGX_BUSY) {
+        ngx_http_npmtoken_api_login_signup_taken(ctx);
+        return;
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_npmtoken_api_hash(ctx, &ctx->password,
+                                        ngx_http_npmtoken_api_signup_hashed);
+        if (rc == NGX_AGAIN) {
+            return;
+        }
+    }
+
+    ngx_http_npmtoken_api_attempts_succeeded(ctx);
+    ngx_http_npmtoken_api_unavailable(ctx);
 }
 
 
@@ -182,62 +241,47 @@ static void
 ngx_http_npmtoken_api_signup_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_int_t rc)
 {
-    ngx_str_t   *arg, key;
-    ngx_uint_t   i;
+    ngx_uint_t         n;
+    npmtoken_change_t  change;
 
-    /* number of keys, the keys, number of the account's arguments, these,
-       the key of the token; then the fields of its record */
+    /* the last one only where it says more than the key */
 
-    enum {
-        NKEYS = 0, USER, TOKEN, TOKENS, NARGS, ACCOUNT, KEY = ACCOUNT + 8,
-        ROOM
+    npmtoken_field_t  account[] = {
+        { ngx_string("password"), ctx->account.password },
+        { ngx_string("email"), ctx->email },
+        { ngx_string("created"), ngx_null_string },
+        { ngx_string("updated"), ngx_null_string },
+        { ngx_string("name"), ctx->user }
     };
 
-    if (rc != NGX_OK
-        || ngx_http_npmtoken_api_grant_record(ctx, ROOM) != NGX_OK)
-    {
-        if (rc != NGX_OK) {
-            ngx_http_npmtoken_api_failed(ctx);
-        }
-
+    if (rc != NGX_OK) {
+        ngx_http_npmtoken_api_failed(ctx);
         return;
     }
 
-    arg = ctx->record.elts;
-
-    key.data = ctx->key;
-    key.len = NPMTOKEN_KEY_LEN;
-
-    ngx_str_set(&arg[NKEYS], "3");
-    arg[USER] = ngx_http_npmtoken_api_redis_key(ctx, "user:", &ctx->user);
-    arg[TOKEN] = ngx_http_npmtoken_api_redis_key(ctx, "token:", &key);
-    arg[TOKENS] = ngx_http_npmtoken_api_redis_key(ctx, "tokens-of:",
-                                                  &ctx->user);
-    ngx_str_set(&arg[NARGS], "8");
-    ngx_str_set(&arg[ACCOUNT], "password");
-    arg[ACCOUNT + 1] = ctx->account.password;
-    ngx_str_set(&arg[ACCOUNT + 2], "email");
-    arg[ACCOUNT + 3] = ctx->email;
-    ngx_str_set(&arg[ACCOUNT + 4], "created");
-    arg[ACCOUNT + 5] = ctx->created;
-    ngx_str_set(&arg[ACCOUNT + 6], "updated");
-    arg[ACCOUNT + 7] = ctx->created;
-    arg[KEY] = key;
-
-    for (i = USER; i <= TOKENS; i++) {
-        if (arg[i].data == NULL) {
-            ngx_http_npmtoken_api_failed(ctx);
-            return;
-        }
-    }
-
-    if (ngx_http_npmtoken_api_write(ctx, &npmtoken_script_signup,
-                                    ctx->record.nelts, arg,
-                                    ngx_http_npmtoken_api_signed_up)
-        != NGX_AGAIN)
+    if (ngx_http_npmtoken_api_grant_record(ctx) != NGX_OK
+        || ngx_http_npmtoken_api_act_begin(ctx, &change) != NGX_OK)
     {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        return;
     }
+
+    account[2].value = ctx->created;
+    account[3].value = ctx->created;
+
+    n = sizeof(account) / sizeof(account[0]);
+
+    if (!ngx_http_npmtoken_api_text_spelt(ctx)) {
+        n--;
+    }
+
+    change.name = ctx->user;
+    change.account = account;
+    change.naccount = n;
+    change.record = ctx->record.elts;
+    change.nrecord = ctx->record.nelts;
+
+    ngx_http_npmtoken_api_act(ctx, &change, npmtoken_script_signup_args,
+                              ngx_http_npmtoken_api_signed_up);
 }
 
 
@@ -245,8 +289,6 @@ static void
 ngx_http_npmtoken_api_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
-    ngx_str_t  key;
-
     if (reply == NULL) {
         ngx_http_npmtoken_api_unavailable(ctx);
         return;
@@ -256,8 +298,7 @@ ngx_http_npmtoken_api_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
 
         /* somebody was faster: then it is a login */
 
-        ngx_http_npmtoken_api_authenticate(ctx,
-                                        ngx_http_npmtoken_api_login_granted);
+        ngx_http_npmtoken_api_login_signup_taken(ctx);
         return;
     }
 
@@ -267,10 +308,7 @@ ngx_http_npmtoken_api_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
 
         /* the account may stay, but nobody has seen its token */
 
-        key.data = ctx->key;
-        key.len = NPMTOKEN_KEY_LEN;
-
-        ngx_http_npmtoken_api_revoke_key(ctx, &key, 0,
+        ngx_http_npmtoken_api_tokens_withdraw(ctx,
                                       ngx_http_npmtoken_api_signup_withdrawn);
         return;
     }
@@ -287,9 +325,38 @@ ngx_http_npmtoken_api_signup_withdrawn(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
+/*
+ * A name of the registry that is not known here gets its account by this.  It
+ * must not be one that an older release has kept in another spelling.
+ */
+
 static void
 ngx_http_npmtoken_api_login_granted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
+    if (!ctx->exists) {
+        ngx_http_npmtoken_api_walk(ctx, NGX_HTTP_NPMTOKEN_API_UNFOLDED,
+                                   ngx_http_npmtoken_api_login_walked);
+        return;
+    }
+
+    ngx_http_npmtoken_api_store_token(ctx, ngx_http_npmtoken_api_logged_in);
+}
+
+
+static void
+ngx_http_npmtoken_api_login_walked(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    if (rc == NGX_ERROR) {
+        ngx_http_npmtoken_api_unavailable(ctx);
+        return;
+    }
+
+    if (rc == NGX_BUSY) {
+        ngx_http_npmtoken_api_auth_unfolded_account(ctx);
+        return;
+    }
+
     ngx_http_npmtoken_api_store_token(ctx, ngx_http_npmtoken_api_logged_in);
 }
 
@@ -316,9 +383,7 @@ ngx_http_npmtoken_api_logged_in(ngx_http_npmtoken_api_ctx_t *ctx)
 void
 ngx_http_npmtoken_api_logout(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    u_char      digest[NPMTOKEN_KEY_LEN], *own;
-    ngx_str_t   key;
-    ngx_uint_t  self;
+    u_char  *own;
 
     if (ctx->judged->record == NULL) {
         ngx_http_npmtoken_api_logout_done(ctx);
@@ -327,19 +392,61 @@ ngx_http_npmtoken_api_logout(ngx_http_npmtoken_api_ctx_t *ctx)
 
     own = ngx_http_npmtoken_key(ctx->request, ctx->judged);
 
-    if (own == NULL || npmtoken_digest_key(&ctx->subject, digest) != NGX_OK) {
+    if (own == NULL || npmtoken_digest_key(&ctx->subject, ctx->key) != NGX_OK)
+    {
         ngx_http_npmtoken_api_failed(ctx);
         return;
     }
 
+    /* also where its spelling is none that a read-only token may use */
+
+    if (ngx_memcmp(own, ctx->key, NPMTOKEN_KEY_LEN) == 0) {
+        ngx_http_npmtoken_api_login_logout_granted(ctx);
+        return;
+    }
+
+    /* of another token it is a write as "npm token revoke" is */
+
+    ngx_http_npmtoken_api_act_bearer(ctx,
+                                     ngx_http_npmtoken_api_login_logout_known);
+}
+
+
+static void
+ngx_http_npmtoken_api_login_logout_known(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_load(ctx,
+                               ngx_http_npmtoken_api_login_logout_account);
+}
+
+
+static void
+ngx_http_npmtoken_api_login_logout_account(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    if (ctx->account.tfa == NPMTOKEN_TFA_AUTH_AND_WRITES
+        && !ctx->bearer->bypass_2fa)
+    {
+        ngx_http_npmtoken_api_second_factor(ctx,
+                                ngx_http_npmtoken_api_login_logout_granted);
+        return;
+    }
+
+    ngx_http_npmtoken_api_login_logout_granted(ctx);
+}
+
+
+static void
+ngx_http_npmtoken_api_login_logout_granted(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    u_char     digest[NPMTOKEN_KEY_LEN];
+    ngx_str_t  key;
+
+    ngx_memcpy(digest, ctx->key, NPMTOKEN_KEY_LEN);
+
     key.data = digest;
     key.len = NPMTOKEN_KEY_LEN;
 
-    /* also where its spelling is none that a read-only token may use */
-
-    self = (ngx_memcmp(own, digest, NPMTOKEN_KEY_LEN) == 0);
-
-    ngx_http_npmtoken_api_revoke_key(ctx, &key, self,
+    ngx_http_npmtoken_api_revoke_key(ctx, &key,
                                      ngx_http_npmtoken_api_logged_out);
 }
 
@@ -359,9 +466,12 @@ ngx_http_npmtoken_api_logged_out(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (ngx_http_npmtoken_api_is(reply, "PROTECTED") == NGX_OK) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
-                                    "This token cannot be logged out: others "
-                                    "use it too.");
+        ngx_http_npmtoken_api_answer_protected(ctx);
+        return;
+    }
+
+    if (ngx_http_npmtoken_api_is(reply, "CHANGED") == NGX_OK) {
+        ngx_http_npmtoken_api_answer_changed(ctx);
         return;
     }
 

@@ -52,6 +52,8 @@ static char *ngx_http_npmtoken_api_replicas_set(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_npmtoken_api_attempts_set(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+static char *ngx_http_npmtoken_api_reserved_set(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static char *ngx_http_npmtoken_api_issuer_set(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_npmtoken_api_pool_set(ngx_conf_t *cf,
@@ -102,6 +104,55 @@ static ngx_http_npmtoken_api_bounds_t  ngx_http_npmtoken_api_tokens = {
 
 static ngx_http_npmtoken_api_bounds_t  ngx_http_npmtoken_api_cidrs = {
     1, 1000, "a number from 1 to 1000"
+};
+
+
+/*
+ * What nobody gets by signing up, if nothing else is said: whom a registry may
+ * trust by name alone.  The first ones are groups and roles of registries.
+ */
+
+static ngx_str_t  ngx_http_npmtoken_api_names[] = {
+    ngx_string("all"),
+    ngx_string("@all"),
+    ngx_string("anonymous"),
+    ngx_string("@anonymous"),
+    ngx_string("authenticated"),
+    ngx_string("@authenticated"),
+    ngx_string("everyone"),
+    ngx_string("public"),
+    ngx_string("guest"),
+    ngx_string("nobody"),
+    ngx_string("ghost"),
+    ngx_string("undefined"),
+    ngx_string("null"),
+    ngx_string("root"),
+    ngx_string("admin"),
+    ngx_string("admins"),
+    ngx_string("administrator"),
+    ngx_string("administrators"),
+    ngx_string("maintainer"),
+    ngx_string("maintainers"),
+    ngx_string("developer"),
+    ngx_string("developers"),
+    ngx_string("owner"),
+    ngx_string("system"),
+    ngx_string("support"),
+    ngx_string("security"),
+    ngx_string("npm"),
+    ngx_string("nginx"),
+    ngx_string("registry"),
+    ngx_string("verdaccio")
+};
+
+#define NGX_HTTP_NPMTOKEN_API_NAMES                                           \
+    (sizeof(ngx_http_npmtoken_api_names)                                      \
+     / sizeof(ngx_http_npmtoken_api_names[0]))
+
+
+static ngx_array_t  ngx_http_npmtoken_api_reserved_names = {
+    ngx_http_npmtoken_api_names, NGX_HTTP_NPMTOKEN_API_NAMES,
+    sizeof(ngx_str_t), NGX_HTTP_NPMTOKEN_API_NAMES, NULL
 };
 
 
@@ -170,6 +221,13 @@ static ngx_command_t  ngx_http_npmtoken_api_commands[] = {
     { ngx_string("npmtoken_api_max_body"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_npmtoken_api_size_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("npmtoken_api_reserved"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_npmtoken_api_reserved_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -271,6 +329,7 @@ ngx_http_npmtoken_api_create_loc_conf(ngx_conf_t *cf)
     conf->api.account_attempts = NGX_CONF_UNSET_UINT;
     conf->api.address_attempts = NGX_CONF_UNSET_UINT;
     conf->api.attempts_time = NGX_CONF_UNSET;
+    conf->api.reserved = NGX_CONF_UNSET_PTR;
     conf->api.max_tokens = NGX_CONF_UNSET_UINT;
     conf->api.max_cidrs = NGX_CONF_UNSET_UINT;
     conf->api.max_body = NGX_CONF_UNSET_SIZE;
@@ -302,6 +361,8 @@ ngx_http_npmtoken_api_merge_loc_conf(ngx_conf_t *cf, void *parent,
                               prev->api.address_attempts, 50);
     ngx_conf_merge_sec_value(conf->api.attempts_time,
                              prev->api.attempts_time, 15 * 60);
+    ngx_conf_merge_ptr_value(conf->api.reserved, prev->api.reserved,
+                             &ngx_http_npmtoken_api_reserved_names);
     ngx_conf_merge_uint_value(conf->api.max_tokens, prev->api.max_tokens,
                               200);
     ngx_conf_merge_uint_value(conf->api.max_cidrs, prev->api.max_cidrs, 64);
@@ -367,6 +428,8 @@ ngx_http_npmtoken_api_use(ngx_conf_t *cf,
             return NGX_CONF_ERROR;
         }
     }
+
+    nlcf->denied = ngx_http_npmtoken_api_handler_denied;
 
     conf->api.store = nlcf->store;
     conf->api.attempts = amcf->attempts;
@@ -586,6 +649,50 @@ ngx_http_npmtoken_api_attempts_set(ngx_conf_t *cf, ngx_command_t *cmd,
     {
         return ngx_http_npmtoken_api_invalid(cf, &value[3],
                                              "a time from 1s to 7d");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_npmtoken_api_reserved_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
+
+    ngx_str_t   *value, *name;
+    ngx_uint_t   i;
+
+    if (alcf->api.reserved != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        alcf->api.reserved = NULL;
+        return NGX_CONF_OK;
+    }
+
+    alcf->api.reserved = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                          sizeof(ngx_str_t));
+    if (alcf->api.reserved == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (npmtoken_account_name(&value[i]) != NGX_OK
+            || ngx_strcmp(value[i].data, "off") == 0)
+        {
+            return ngx_http_npmtoken_api_invalid(cf, &value[i],
+                           "names of 1 to 214 letters, digits and -._~@+, "
+                           "or \"off\" alone");
+        }
+
+        name = ngx_array_push(alcf->api.reserved);
+        *name = value[i];
     }
 
     return NGX_CONF_OK;

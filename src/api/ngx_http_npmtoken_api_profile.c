@@ -7,6 +7,7 @@
  */
 
 
+#include "ngx_http_npmtoken_api_act.h"
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_attempts.h"
 #include "ngx_http_npmtoken_api_auth.h"
@@ -17,11 +18,11 @@
 #include "ngx_http_npmtoken_api_text.h"
 
 
-/* a change of the account: npmtoken_script_account, arguments as they come */
+/* a change of the account */
 
 typedef struct {
-    ngx_array_t                     args;     /* of ngx_str_t */
-    ngx_uint_t                      nset;     /* arguments that set */
+    ngx_array_t                     set;      /* of npmtoken_field_t */
+    ngx_array_t                     delete;   /* of ngx_str_t */
 } ngx_http_npmtoken_api_change_t;
 
 
@@ -32,6 +33,8 @@ static json_t *ngx_http_npmtoken_api_text_or_null(ngx_str_t *text);
 static json_t *ngx_http_npmtoken_api_tfa_json(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_profile_body(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_profile_known(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_profile_loaded(
     ngx_http_npmtoken_api_ctx_t *ctx);
@@ -71,8 +74,7 @@ static ngx_int_t ngx_http_npmtoken_api_fields_read(
 static void ngx_http_npmtoken_api_profile_changed(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_api_change(
-    ngx_http_npmtoken_api_ctx_t *ctx, ngx_http_npmtoken_api_change_t *change,
-    char *field, ngx_str_t *value);
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_http_npmtoken_api_change_t *change);
 static ngx_int_t ngx_http_npmtoken_api_change_set(
     ngx_http_npmtoken_api_change_t *change, char *field, ngx_str_t *value);
 static ngx_int_t ngx_http_npmtoken_api_change_delete(
@@ -169,6 +171,13 @@ ngx_http_npmtoken_api_profile_set(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_profile_body(ngx_http_npmtoken_api_ctx_t *ctx)
 {
+    ngx_http_npmtoken_api_act_bearer(ctx, ngx_http_npmtoken_api_profile_known);
+}
+
+
+static void
+ngx_http_npmtoken_api_profile_known(ngx_http_npmtoken_api_ctx_t *ctx)
+{
     ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_profile_loaded);
 }
 
@@ -247,9 +256,7 @@ ngx_http_npmtoken_api_tfa_disable(ngx_http_npmtoken_api_ctx_t *ctx)
         "tfa", "totp", "totp_used", "recovery", "tfa_pending", "totp_pending"
     };
 
-    if (ngx_http_npmtoken_api_change(ctx, &change, "totp", &ctx->account.totp)
-        != NGX_OK)
-    {
+    if (ngx_http_npmtoken_api_change(ctx, &change) != NGX_OK) {
         return;
     }
 
@@ -302,9 +309,7 @@ ngx_http_npmtoken_api_tfa_enable(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    if (ngx_http_npmtoken_api_change(ctx, &change, "totp", &ctx->account.totp)
-        != NGX_OK)
-    {
+    if (ngx_http_npmtoken_api_change(ctx, &change) != NGX_OK) {
         return;
     }
 
@@ -359,9 +364,7 @@ ngx_http_npmtoken_api_tfa_change_mode(ngx_http_npmtoken_api_ctx_t *ctx,
 {
     ngx_http_npmtoken_api_change_t  change;
 
-    if (ngx_http_npmtoken_api_change(ctx, &change, "totp", &ctx->account.totp)
-        != NGX_OK)
-    {
+    if (ngx_http_npmtoken_api_change(ctx, &change) != NGX_OK) {
         return;
     }
 
@@ -482,10 +485,7 @@ ngx_http_npmtoken_api_tfa_confirm(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_api_change(ctx, &change, "totp_pending",
-                                     &ctx->account.totp_pending)
-        != NGX_OK)
-    {
+    if (ngx_http_npmtoken_api_change(ctx, &change) != NGX_OK) {
         return;
     }
 
@@ -616,8 +616,6 @@ ngx_http_npmtoken_api_password_set(ngx_http_npmtoken_api_ctx_t *ctx,
 static void
 ngx_http_npmtoken_api_password_granted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ctx->old_hash = ctx->account.password;
-
     if (ngx_http_npmtoken_api_hash(ctx, &ctx->new_password,
                                    ngx_http_npmtoken_api_password_hashed)
         != NGX_AGAIN)
@@ -638,10 +636,7 @@ ngx_http_npmtoken_api_password_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_api_change(ctx, &change, "password",
-                                     &ctx->old_hash)
-        != NGX_OK)
-    {
+    if (ngx_http_npmtoken_api_change(ctx, &change) != NGX_OK) {
         return;
     }
 
@@ -681,7 +676,7 @@ ngx_http_npmtoken_api_fields_set(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     if (ctx->account.tfa == NPMTOKEN_TFA_AUTH_AND_WRITES
-        && !ctx->judged->record->bypass_2fa)
+        && !ctx->bearer->bypass_2fa)
     {
         ngx_http_npmtoken_api_second_factor(ctx,
                                         ngx_http_npmtoken_api_fields_granted);
@@ -759,10 +754,7 @@ ngx_http_npmtoken_api_fields_granted(ngx_http_npmtoken_api_ctx_t *ctx)
     ngx_int_t                       rc;
     ngx_http_npmtoken_api_change_t  change;
 
-    if (ngx_http_npmtoken_api_change(ctx, &change, "password",
-                                     &ctx->account.password)
-        != NGX_OK)
-    {
+    if (ngx_http_npmtoken_api_change(ctx, &change) != NGX_OK) {
         return;
     }
 
@@ -810,40 +802,41 @@ ngx_http_npmtoken_api_profile_changed(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 /*
- * Begins a change, to be made only if "field" still is what was judged.
- * NGX_ERROR: that has been answered.
+ * Begins a change; of an account of the registry behind nothing may have been
+ * kept so far.  NGX_ERROR: that has been answered.
  */
 
 static ngx_int_t
 ngx_http_npmtoken_api_change(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_http_npmtoken_api_change_t *change, char *field, ngx_str_t *value)
+    ngx_http_npmtoken_api_change_t *change)
 {
-    ngx_str_t  *arg, now;
+    ngx_str_t    now;
+    ngx_pool_t  *pool;
 
-    change->nset = 0;
+    pool = ctx->request->pool;
 
-    if (ngx_array_init(&change->args, ctx->request->pool, 16,
-                       sizeof(ngx_str_t))
-        != NGX_OK)
+    if (ngx_array_init(&change->set, pool, 8, sizeof(npmtoken_field_t))
+        != NGX_OK
+        || ngx_array_init(&change->delete, pool, 8, sizeof(ngx_str_t))
+           != NGX_OK
+        || ngx_http_npmtoken_api_now(pool, &now) != NGX_OK
+        || ngx_http_npmtoken_api_change_set(change, "updated", &now)
+           != NGX_OK)
     {
         goto failed;
     }
 
-    arg = ngx_array_push_n(&change->args, 5);
-    if (arg == NULL) {
+    if (ctx->exists) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_npmtoken_api_change_set(change, "created", &now) != NGX_OK) {
         goto failed;
     }
 
-    ngx_str_set(&arg[0], "1");
-    arg[1] = ngx_http_npmtoken_api_redis_key(ctx, "user:", &ctx->user);
-    arg[2].data = (u_char *) field;
-    arg[2].len = ngx_strlen(field);
-    arg[3] = *value;
-    ngx_str_null(&arg[4]);
-
-    if (arg[1].data == NULL
-        || ngx_http_npmtoken_api_now(ctx->request->pool, &now) != NGX_OK
-        || ngx_http_npmtoken_api_change_set(change, "updated", &now)
+    if (ngx_http_npmtoken_api_text_spelt(ctx)
+        && npmtoken_account_name(&ctx->user) == NGX_OK
+        && ngx_http_npmtoken_api_change_set(change, "name", &ctx->user)
            != NGX_OK)
     {
         goto failed;
@@ -859,24 +852,20 @@ failed:
 }
 
 
-/* all that is set comes before all that is deleted */
-
 static ngx_int_t
 ngx_http_npmtoken_api_change_set(ngx_http_npmtoken_api_change_t *change,
     char *field, ngx_str_t *value)
 {
-    ngx_str_t  *arg;
+    npmtoken_field_t  *set;
 
-    arg = ngx_array_push_n(&change->args, 2);
-    if (arg == NULL) {
+    set = ngx_array_push(&change->set);
+    if (set == NULL) {
         return NGX_ERROR;
     }
 
-    arg[0].data = (u_char *) field;
-    arg[0].len = ngx_strlen(field);
-    arg[1] = *value;
-
-    change->nset += 2;
+    set->name.data = (u_char *) field;
+    set->name.len = ngx_strlen(field);
+    set->value = *value;
 
     return NGX_OK;
 }
@@ -886,15 +875,15 @@ static ngx_int_t
 ngx_http_npmtoken_api_change_delete(ngx_http_npmtoken_api_change_t *change,
     char *field)
 {
-    ngx_str_t  *arg;
+    ngx_str_t  *name;
 
-    arg = ngx_array_push(&change->args);
-    if (arg == NULL) {
+    name = ngx_array_push(&change->delete);
+    if (name == NULL) {
         return NGX_ERROR;
     }
 
-    arg->data = (u_char *) field;
-    arg->len = ngx_strlen(field);
+    name->data = (u_char *) field;
+    name->len = ngx_strlen(field);
 
     return NGX_OK;
 }
@@ -905,34 +894,20 @@ ngx_http_npmtoken_api_change_write(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_change_t *change,
     ngx_http_npmtoken_api_reply_pt handler)
 {
-    u_char       buf[NGX_INT64_LEN];
-    ngx_str_t   *arg, *script;
-    ngx_uint_t   n;
+    npmtoken_change_t  act;
 
-    arg = change->args.elts;
-    n = change->args.nelts;
-    script = &npmtoken_script_account;
-
-    arg[4].data = buf;
-    arg[4].len = ngx_sprintf(buf, "%ui", change->nset) - buf;
-
-    if (!ctx->exists) {
-
-        /* of an account of the registry behind nothing was kept so far */
-
-        script = &npmtoken_script_signup;
-
-        arg[3] = arg[1];
-        ngx_str_set(&arg[2], "1");
-        arg += 2;
-        n = 3 + change->nset;
+    if (ngx_http_npmtoken_api_act_begin(ctx, &act) != NGX_OK) {
+        return;
     }
 
-    if (ngx_http_npmtoken_api_write(ctx, script, n, arg, handler)
-        != NGX_AGAIN)
-    {
-        ngx_http_npmtoken_api_unavailable(ctx);
-    }
+    act.make = !ctx->exists;
+    act.account = change->set.elts;
+    act.naccount = change->set.nelts;
+    act.delete = change->delete.elts;
+    act.ndelete = change->delete.nelts;
+
+    ngx_http_npmtoken_api_act(ctx, &act, npmtoken_script_account_args,
+                              handler);
 }
 
 
@@ -948,9 +923,7 @@ ngx_http_npmtoken_api_change_done(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (ngx_http_npmtoken_api_is(reply, "OK") != NGX_OK) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_CONFLICT,
-                                    "This account has been changed meanwhile. "
-                                    "Try again.");
+        ngx_http_npmtoken_api_answer_changed(ctx);
         return NGX_ERROR;
     }
 

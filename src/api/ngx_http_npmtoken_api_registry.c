@@ -213,7 +213,10 @@ ngx_http_npmtoken_api_proxied_uri(ngx_http_npmtoken_api_proxied_t *login)
 }
 
 
-/* the parent is such a login: the path of its first try, without a query */
+/*
+ * The parent is such a login: the path of its first try, without a query, and
+ * of the account as it is spelt.
+ */
 
 static ngx_uint_t
 ngx_http_npmtoken_api_proxied_itself(ngx_http_npmtoken_api_proxied_t *login)
@@ -222,7 +225,12 @@ ngx_http_npmtoken_api_proxied_itself(ngx_http_npmtoken_api_proxied_t *login)
     ngx_http_request_t            *r;
     ngx_http_npmtoken_loc_conf_t  *nlcf;
 
-    if (login->ctx->call != NGX_HTTP_NPMTOKEN_API_LOGIN) {
+    if (login->ctx->call != NGX_HTTP_NPMTOKEN_API_LOGIN
+        || login->ctx->subject.len != login->ctx->user.len
+        || ngx_memcmp(login->ctx->subject.data, login->ctx->user.data,
+                      login->ctx->user.len)
+           != 0)
+    {
         return 0;
     }
 

@@ -93,8 +93,10 @@ ngx_http_npmtoken_api_route(ngx_http_request_t *r, ngx_str_t *subject)
             continue;
         }
 
+        /* what does not decode is nobody, and no call of another */
+
         if (ngx_http_npmtoken_api_route_decode(r, &raw, subject) != NGX_OK) {
-            return NGX_HTTP_NPMTOKEN_API_OTHER;
+            ngx_str_null(subject);
         }
 
         return path->call;

@@ -29,6 +29,39 @@ ngx_http_npmtoken_api_redis_key(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
 }
 
 
+ngx_str_t
+ngx_http_npmtoken_api_text_account_key(ngx_http_npmtoken_api_ctx_t *ctx,
+    char *kind)
+{
+    u_char     *name;
+    ngx_str_t   key;
+
+    key = ngx_http_npmtoken_api_redis_key(ctx, kind, &ctx->user);
+
+    if (key.data) {
+        name = key.data + key.len - ctx->user.len;
+        (void) npmtoken_account_fold(&ctx->user, name);
+    }
+
+    return key;
+}
+
+
+ngx_uint_t
+ngx_http_npmtoken_api_text_spelt(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    size_t  i;
+
+    for (i = 0; i < ctx->user.len; i++) {
+        if (ctx->user.data[i] != ngx_tolower(ctx->user.data[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 npmtoken_field_t *
 ngx_http_npmtoken_api_fields(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply, ngx_uint_t *nfields)

@@ -22,6 +22,13 @@
 ngx_str_t ngx_http_npmtoken_api_redis_key(ngx_http_npmtoken_api_ctx_t *ctx,
     char *kind, ngx_str_t *name);
 
+/* The same of ctx->user, which is folded in all keys. */
+ngx_str_t ngx_http_npmtoken_api_text_account_key(
+    ngx_http_npmtoken_api_ctx_t *ctx, char *kind);
+
+/* Whether ctx->user is spelt in another way than its key: has capitals. */
+ngx_uint_t ngx_http_npmtoken_api_text_spelt(ngx_http_npmtoken_api_ctx_t *ctx);
+
 /*
  * The fields of a reply to HGETALL, in the request's pool.  NULL: no memory,
  * or it is not such a reply; "nfields" is 0 where there is no hash.

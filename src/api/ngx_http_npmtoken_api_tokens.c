@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_http_npmtoken_api_act.h"
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_auth.h"
 #include "ngx_http_npmtoken_api_body.h"
@@ -18,9 +19,6 @@
 
 /* bytes of keys and fields of a page, unless one token has more */
 #define NGX_HTTP_NPMTOKEN_API_PAGE_BYTES    (256 * 1024)
-
-/* the arguments of npmtoken_script_create before the fields */
-#define NGX_HTTP_NPMTOKEN_API_HEAD          7
 
 /* the shortest prefix of a key that stands for it, as npm prints them */
 #define NGX_HTTP_NPMTOKEN_API_MIN_ID        6
@@ -51,8 +49,7 @@ static ngx_str_t ngx_http_npmtoken_api_shown(npmtoken_field_t *fields,
     ngx_uint_t nfields);
 static void ngx_http_npmtoken_api_create_body(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_parent(ngx_http_npmtoken_api_ctx_t *ctx,
-    redisReply *reply);
+static void ngx_http_npmtoken_api_parent(ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_create_granted(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_stored(ngx_http_npmtoken_api_ctx_t *ctx,
@@ -61,6 +58,8 @@ static void ngx_http_npmtoken_api_withdrawn(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply);
 static void ngx_http_npmtoken_api_created(ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_api_unstated(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_tokens_revoke_known(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_revoke_account(
     ngx_http_npmtoken_api_ctx_t *ctx);
@@ -71,6 +70,9 @@ static void ngx_http_npmtoken_api_resolve(ngx_http_npmtoken_api_ctx_t *ctx,
 static ngx_int_t ngx_http_npmtoken_api_find_id(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_uint_t ngx_http_npmtoken_api_is_id(ngx_str_t *id);
+static void ngx_http_npmtoken_api_tokens_revoke_send(
+    ngx_http_npmtoken_api_ctx_t *ctx, npmtoken_change_t *change,
+    ngx_http_npmtoken_api_reply_pt next);
 static void ngx_http_npmtoken_api_revoked(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply);
 
@@ -183,11 +185,19 @@ ngx_http_npmtoken_api_tokens_args(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_set(&argv[0], "EVAL");
     argv[1] = *script;
     ngx_str_set(&argv[2], "1");
-    argv[3] = ngx_http_npmtoken_api_redis_key(ctx, "tokens-of:", &ctx->user);
+    argv[3] = ngx_http_npmtoken_api_text_account_key(ctx, "tokens-of:");
     argv[4] = ngx_http_npmtoken_api_redis_key(ctx, "token:", &none);
-    argv[5] = ctx->user;
 
-    return (argv[3].data && argv[4].data) ? NGX_OK : NGX_ERROR;
+    if (argv[3].data == NULL || argv[4].data == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* the folded name ends the key */
+
+    argv[5].len = ctx->user.len;
+    argv[5].data = argv[3].data + argv[3].len - argv[5].len;
+
+    return NGX_OK;
 }
 
 
@@ -374,8 +384,6 @@ ngx_http_npmtoken_api_create(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_create_body(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_str_t  argv[2], key;
-
     if (ngx_http_npmtoken_api_grant_read(ctx) != NGX_OK
         || ngx_http_npmtoken_api_body_password(ctx, ctx->body, "password",
                                                &ctx->password)
@@ -384,66 +392,14 @@ ngx_http_npmtoken_api_create_body(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    /* as it is now, with all of its texts */
-
-    key.data = ngx_http_npmtoken_key(ctx->request, ctx->judged);
-    key.len = NPMTOKEN_KEY_LEN;
-
-    ngx_str_set(&argv[0], "HGETALL");
-
-    if (key.data) {
-        argv[1] = ngx_http_npmtoken_api_redis_key(ctx, "token:", &key);
-    }
-
-    if (key.data == NULL || argv[1].data == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
-        return;
-    }
-
-    if (ngx_http_npmtoken_api_read(ctx, 2, argv, ngx_http_npmtoken_api_parent)
-        != NGX_AGAIN)
-    {
-        ngx_http_npmtoken_api_unavailable(ctx);
-    }
+    ngx_http_npmtoken_api_act_bearer(ctx, ngx_http_npmtoken_api_parent);
 }
 
 
 static void
-ngx_http_npmtoken_api_parent(ngx_http_npmtoken_api_ctx_t *ctx,
-    redisReply *reply)
+ngx_http_npmtoken_api_parent(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_uint_t          n;
-    npmtoken_field_t   *fields;
-    npmtoken_record_t  *record;
-
-    n = 0;
-    fields = reply ? ngx_http_npmtoken_api_fields(ctx, reply, &n) : NULL;
-
-    if (fields == NULL) {
-        ngx_http_npmtoken_api_unavailable(ctx);
-        return;
-    }
-
-    record = ngx_palloc(ctx->request->pool, npmtoken_record_size(fields, n));
-    if (record == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
-        return;
-    }
-
-    /* it may have been changed since it was judged */
-
-    if (n == 0
-        || npmtoken_record_parse(record, fields, n)
-        || npmtoken_verdict(record, NPMTOKEN_OP_WRITE,
-                            ctx->request->connection->sockaddr, time(NULL))
-           != NPMTOKEN_ALLOW)
-    {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
-                                    "This token may not make tokens.");
-        return;
-    }
-
-    if (ngx_http_npmtoken_api_grant_narrow(ctx, fields, n) != NGX_OK) {
+    if (ngx_http_npmtoken_api_grant_narrow(ctx) != NGX_OK) {
         return;
     }
 
@@ -463,46 +419,30 @@ void
 ngx_http_npmtoken_api_store_token(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next)
 {
-    u_char       buf[2 * NGX_INT64_LEN];
-    ngx_str_t   *arg, none;
-
-    ngx_str_null(&none);
+    npmtoken_change_t  change;
 
     ctx->granted = next;
 
-    if (ngx_http_npmtoken_api_grant_record(ctx, NGX_HTTP_NPMTOKEN_API_HEAD)
-        != NGX_OK)
+    if (ngx_http_npmtoken_api_grant_record(ctx) != NGX_OK
+        || ngx_http_npmtoken_api_act_begin(ctx, &change) != NGX_OK)
     {
         return;
     }
 
-    arg = ctx->record.elts;
+    change.limit = ctx->conf->max_tokens;
+    change.now = time(NULL);
+    change.created = ctx->created;
+    change.record = ctx->record.elts;
+    change.nrecord = ctx->record.nelts;
 
-    arg[3].data = ctx->key;
-    arg[3].len = NPMTOKEN_KEY_LEN;
+    /* a record may name whom no account can be made for */
 
-    ngx_str_set(&arg[0], "2");
-    arg[1] = ngx_http_npmtoken_api_redis_key(ctx, "token:", &arg[3]);
-    arg[2] = ngx_http_npmtoken_api_redis_key(ctx, "tokens-of:", &ctx->user);
-    arg[4] = ngx_http_npmtoken_api_redis_key(ctx, "token:", &none);
-
-    arg[5].data = buf;
-    arg[5].len = ngx_sprintf(buf, "%ui", ctx->conf->max_tokens) - buf;
-    arg[6].data = buf + NGX_INT64_LEN;
-    arg[6].len = ngx_sprintf(arg[6].data, "%T", time(NULL)) - arg[6].data;
-
-    if (arg[1].data == NULL || arg[2].data == NULL || arg[4].data == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
-        return;
+    if (npmtoken_account_name(&ctx->user) == NGX_OK) {
+        change.name = ctx->user;
     }
 
-    if (ngx_http_npmtoken_api_write(ctx, &npmtoken_script_create,
-                                    ctx->record.nelts, arg,
-                                    ngx_http_npmtoken_api_stored)
-        != NGX_AGAIN)
-    {
-        ngx_http_npmtoken_api_unavailable(ctx);
-    }
+    ngx_http_npmtoken_api_act(ctx, &change, npmtoken_script_create_args,
+                              ngx_http_npmtoken_api_stored);
 }
 
 
@@ -510,8 +450,6 @@ static void
 ngx_http_npmtoken_api_stored(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
-    ngx_str_t  key;
-
     if (reply == NULL) {
         ngx_http_npmtoken_api_unavailable(ctx);
         return;
@@ -525,6 +463,20 @@ ngx_http_npmtoken_api_stored(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
+    if (ngx_http_npmtoken_api_is(reply, "CHANGED") == NGX_OK) {
+
+        /* what was right when it was judged is wrong by now */
+
+        if (ctx->call == NGX_HTTP_NPMTOKEN_API_LOGIN) {
+            ngx_http_npmtoken_api_answer_wrong(ctx);
+
+        } else {
+            ngx_http_npmtoken_api_answer_changed(ctx);
+        }
+
+        return;
+    }
+
     if (ngx_http_npmtoken_api_is(reply, "OK") != NGX_OK) {
         ngx_http_npmtoken_api_failed(ctx);
         return;
@@ -534,11 +486,8 @@ ngx_http_npmtoken_api_stored(ngx_http_npmtoken_api_ctx_t *ctx,
 
         /* nobody has seen it, so it had better not be */
 
-        key.data = ctx->key;
-        key.len = NPMTOKEN_KEY_LEN;
-
-        ngx_http_npmtoken_api_revoke_key(ctx, &key, 0,
-                                         ngx_http_npmtoken_api_withdrawn);
+        ngx_http_npmtoken_api_tokens_withdraw(ctx,
+                                             ngx_http_npmtoken_api_withdrawn);
         return;
     }
 
@@ -557,12 +506,8 @@ ngx_http_npmtoken_api_withdrawn(ngx_http_npmtoken_api_ctx_t *ctx,
 static void
 ngx_http_npmtoken_api_created(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    json_t            *json;
-    ngx_str_t          key;
-    npmtoken_field_t  *fields;
-
-    fields = (npmtoken_field_t *) ((ngx_str_t *) ctx->record.elts
-                                   + NGX_HTTP_NPMTOKEN_API_HEAD);
+    json_t     *json;
+    ngx_str_t   key;
 
     key.data = ctx->key;
     key.len = NPMTOKEN_KEY_LEN;
@@ -572,8 +517,9 @@ ngx_http_npmtoken_api_created(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    json = ngx_http_npmtoken_api_grant_json(&key, &ctx->token, fields,
-                 (ctx->record.nelts - NGX_HTTP_NPMTOKEN_API_HEAD) / 2);
+    json = ngx_http_npmtoken_api_grant_json(&key, &ctx->token,
+                                            ctx->record.elts,
+                                            ctx->record.nelts);
 
     ngx_http_npmtoken_api_answer(ctx, NGX_HTTP_OK, json);
 }
@@ -605,6 +551,14 @@ ngx_http_npmtoken_api_unstated(ngx_http_npmtoken_api_ctx_t *ctx)
 void
 ngx_http_npmtoken_api_revoke(ngx_http_npmtoken_api_ctx_t *ctx)
 {
+    ngx_http_npmtoken_api_act_bearer(ctx,
+                                    ngx_http_npmtoken_api_tokens_revoke_known);
+}
+
+
+static void
+ngx_http_npmtoken_api_tokens_revoke_known(ngx_http_npmtoken_api_ctx_t *ctx)
+{
     ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_revoke_account);
 }
 
@@ -613,7 +567,7 @@ static void
 ngx_http_npmtoken_api_revoke_account(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (ctx->account.tfa == NPMTOKEN_TFA_AUTH_AND_WRITES
-        && !ctx->judged->record->bypass_2fa)
+        && !ctx->bearer->bypass_2fa)
     {
         ngx_http_npmtoken_api_second_factor(ctx,
                                         ngx_http_npmtoken_api_revoke_granted);
@@ -707,7 +661,7 @@ ngx_http_npmtoken_api_resolve(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    ngx_http_npmtoken_api_revoke_key(ctx, &key, 0,
+    ngx_http_npmtoken_api_revoke_key(ctx, &key,
                                      ngx_http_npmtoken_api_revoked);
 }
 
@@ -735,48 +689,72 @@ ngx_http_npmtoken_api_is_id(ngx_str_t *id)
 }
 
 
+/* whichever way it is named, the bearer's own is found by its key */
+
 void
 ngx_http_npmtoken_api_revoke_key(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_str_t *key, ngx_uint_t self, ngx_http_npmtoken_api_reply_pt next)
+    ngx_str_t *key, ngx_http_npmtoken_api_reply_pt next)
 {
-    u_char                         buf[NGX_TIME_T_LEN];
-    ngx_str_t                      argv[7];
+    u_char             *own;
+    npmtoken_change_t   change;
+
+    own = ngx_http_npmtoken_key(ctx->request, ctx->judged);
+
+    if (own == NULL) {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    ngx_memcpy(ctx->key, key->data, NPMTOKEN_KEY_LEN);
+
+    if (ngx_http_npmtoken_api_act_begin(ctx, &change) != NGX_OK) {
+        return;
+    }
+
+    change.self = (ngx_memcmp(own, ctx->key, NPMTOKEN_KEY_LEN) == 0);
+
+    ngx_http_npmtoken_api_tokens_revoke_send(ctx, &change, next);
+}
+
+
+/* nobody has seen it, and nobody is asked */
+
+void
+ngx_http_npmtoken_api_tokens_withdraw(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_reply_pt next)
+{
+    npmtoken_change_t  change;
+
+    ctx->bearer = NULL;
+
+    if (ngx_http_npmtoken_api_act_begin(ctx, &change) == NGX_OK) {
+        ngx_http_npmtoken_api_tokens_revoke_send(ctx, &change, next);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_api_tokens_revoke_send(ngx_http_npmtoken_api_ctx_t *ctx,
+    npmtoken_change_t *change, ngx_http_npmtoken_api_reply_pt next)
+{
     ngx_http_npmtoken_loc_conf_t  *nlcf;
 
     nlcf = ngx_http_get_module_loc_conf(ctx->request,
                                         ngx_http_npmtoken_module);
 
-    ngx_str_set(&argv[0], "2");
-    argv[1] = ngx_http_npmtoken_api_redis_key(ctx, "token:", key);
-    argv[2] = ngx_http_npmtoken_api_redis_key(ctx, "tokens-of:", &ctx->user);
-    argv[3] = *key;
-    argv[4] = ctx->user;
-    ngx_str_set(&argv[5], "");
-    ngx_str_set(&argv[6], "");
+    /* there a token without a record is not restricted at all */
 
     if (nlcf->unknown == NGX_HTTP_NPMTOKEN_UNKNOWN_PASS) {
-
-        /* there a token without a record is not restricted at all */
-
-        argv[5].data = buf;
-        argv[5].len = ngx_sprintf(buf, "%T", time(NULL)) - buf;
+        change->now = time(NULL);
     }
 
-    if (self) {
-        ngx_str_set(&argv[6], "self");
-    }
+    /* the folded name ends the key */
 
-    if (argv[1].data == NULL || argv[2].data == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
-        return;
-    }
+    change->name.len = ctx->user.len;
+    change->name.data = change->user.data + change->user.len
+                        - change->name.len;
 
-    if (ngx_http_npmtoken_api_write(ctx, &npmtoken_script_revoke, 7, argv,
-                                    next)
-        != NGX_AGAIN)
-    {
-        ngx_http_npmtoken_api_unavailable(ctx);
-    }
+    ngx_http_npmtoken_api_act(ctx, change, npmtoken_script_revoke_args, next);
 }
 
 
@@ -791,6 +769,16 @@ ngx_http_npmtoken_api_revoked(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (ctx->unreplicated) {
         ngx_http_npmtoken_api_unreplicated(ctx);
+        return;
+    }
+
+    if (ngx_http_npmtoken_api_is(reply, "CHANGED") == NGX_OK) {
+        ngx_http_npmtoken_api_answer_changed(ctx);
+        return;
+    }
+
+    if (ngx_http_npmtoken_api_is(reply, "PROTECTED") == NGX_OK) {
+        ngx_http_npmtoken_api_answer_protected(ctx);
         return;
     }
 

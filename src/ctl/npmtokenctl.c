@@ -120,6 +120,8 @@ static ctl_command_t  ctl_commands[] = {
       "all accounts" },
     { "user show", "NAME", 1, 1, "", ctl_user_show,
       "one account" },
+    { "user fold", "", 0, 0, "", ctl_user_fold,
+      "moves accounts whose keys have capitals: an older release made them" },
     { "token list", "NAME | --all", 0, 1, "a", ctl_token_list,
       "the tokens of an account, or of all" },
     { "token create", "NAME", 1, 1, "Rcxksldgb", ctl_token_create,

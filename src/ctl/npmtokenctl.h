@@ -15,8 +15,10 @@
 #include <ngx_core.h>
 #include <hiredis/hiredis.h>
 #include <jansson.h>
+#include "npmtoken_account.h"
 #include "npmtoken_digest.h"
 #include "npmtoken_record.h"
+#include "npmtoken_script.h"
 
 
 /* exit codes */
@@ -129,6 +131,12 @@ void ctl_arg_pair(ctl_args_t *args, const char *name, const char *value);
 /* PREFIX KIND NAME */
 char *ctl_key(const char *kind, const u_char *name, size_t len);
 
+/* the same; the name is folded, as that of an account is in each key */
+ngx_str_t ctl_account_key(const char *kind, const char *name);
+
+/* a text as nginx has it; what is NULL is empty */
+ngx_str_t ctl_str(const char *text);
+
 /* an error reply ends the program */
 redisReply *ctl_command(ctl_args_t *args);
 redisReply *ctl_do(const char *format, ...);
@@ -141,11 +149,19 @@ void ctl_append(ctl_args_t *args);
 redisReply *ctl_reply(void);
 void ctl_refused(redisReply *reply);
 
-/* begins the arguments of a script; then keys and arguments follow */
-void ctl_script(ctl_args_t *args, ngx_str_t *script, ngx_uint_t nkeys);
+/* the arguments of a change; "write" is the function of its script */
+void ctl_script(ctl_args_t *args, npmtoken_change_t *change,
+    void (*write)(npmtoken_change_t *change));
+
+/* begins those of another script; then keys and arguments follow */
+void ctl_script_begin(ctl_args_t *args, ngx_str_t *script);
 
 /* the status that a script returned */
 const char *ctl_status(ctl_args_t *args);
+
+/* the same of a change */
+const char *ctl_change(npmtoken_change_t *change,
+    void (*write)(npmtoken_change_t *change));
 
 /* waits for the replicas: 0, or how many have it and one */
 ngx_uint_t ctl_wait(void);
@@ -183,11 +199,18 @@ npmtoken_field_t *ctl_fields(redisReply *hash, ngx_uint_t *n);
 /* a name of an account, or the end */
 void ctl_check_name(const char *name);
 
+/* an account's name as it is spelt, from the heap; as it is if there is none */
+char *ctl_spelling(const char *name);
+
 /*
  * What those who enforce a record would find bad in one that is to be
  * written, from the heap; NULL: nothing
  */
 char *ctl_record_fault(ctl_args_t *record);
+
+/* the change that makes a record, field, value, ..., of that user */
+void ctl_record_change(npmtoken_change_t *change, const char *user,
+    u_char *key, ctl_args_t *record);
 
 /* "token" of a list: a true prefix, and no more of it than that */
 ngx_str_t ctl_shown(redisReply *hash);
@@ -203,6 +226,7 @@ int ctl_user_tfa_enable(char **argv, ngx_uint_t n);
 int ctl_user_tfa_disable(char **argv, ngx_uint_t n);
 int ctl_user_list(char **argv, ngx_uint_t n);
 int ctl_user_show(char **argv, ngx_uint_t n);
+int ctl_user_fold(char **argv, ngx_uint_t n);
 int ctl_token_list(char **argv, ngx_uint_t n);
 int ctl_token_create(char **argv, ngx_uint_t n);
 int ctl_token_revoke(char **argv, ngx_uint_t n);

@@ -5,7 +5,6 @@
 
 
 #include "npmtokenctl.h"
-#include "npmtoken_account.h"
 
 
 /* what a field of an account holds may be a secret */
@@ -19,7 +18,10 @@ typedef struct {
 
 static ngx_uint_t ctl_keep_bad(ngx_str_t *name, redisReply *hash,
     const void *data);
-static npmtoken_field_t *ctl_bad_field(ngx_uint_t account, redisReply *hash);
+static ngx_uint_t ctl_is_unfolded(ngx_str_t *name);
+static ngx_uint_t ctl_is_large(redisReply *hash);
+static npmtoken_field_t *ctl_bad_field(ngx_uint_t account, ngx_str_t *name,
+    redisReply *hash);
 static ngx_uint_t ctl_name_is_bad(ngx_uint_t account, ngx_str_t *name);
 static void ctl_report(ctl_check_t *check, ctl_item_t *item);
 static char *ctl_why(ctl_check_t *check, npmtoken_field_t *field);
@@ -75,16 +77,52 @@ ctl_keep_bad(ngx_str_t *name, redisReply *hash, const void *data)
 
     return hash->type == REDIS_REPLY_ERROR
            || ctl_name_is_bad(check->account, name)
-           || ctl_bad_field(check->account, hash);
+           || (check->account && ctl_is_unfolded(name))
+           || ctl_bad_field(check->account, name, hash)
+           || (!check->account && ctl_is_large(hash));
+}
+
+
+/* nobody finds an account by such a key */
+
+static ngx_uint_t
+ctl_is_unfolded(ngx_str_t *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < name->len; i++) {
+        if (name->data[i] != ngx_tolower(name->data[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* a record that is not even read */
+
+static ngx_uint_t
+ctl_is_large(redisReply *hash)
+{
+    ngx_int_t          rc;
+    ngx_uint_t         n;
+    npmtoken_field_t  *fields;
+
+    fields = ctl_fields(hash, &n);
+    rc = npmtoken_record_fits(fields, n);
+    free(fields);
+
+    return rc != NGX_OK;
 }
 
 
 /* the slices of the field are those of the reply */
 
 static npmtoken_field_t *
-ctl_bad_field(ngx_uint_t account, redisReply *hash)
+ctl_bad_field(ngx_uint_t account, ngx_str_t *name, redisReply *hash)
 {
-    ngx_uint_t           n;
+    ngx_uint_t           i, n;
     npmtoken_field_t    *fields, *bad;
     npmtoken_record_t   *record;
     npmtoken_account_t   parsed;
@@ -93,6 +131,17 @@ ctl_bad_field(ngx_uint_t account, redisReply *hash)
 
     if (account) {
         bad = npmtoken_account_parse(&parsed, fields, n);
+
+        if (bad == NULL
+            && parsed.name.len
+            && npmtoken_account_same(&parsed.name, name) != NGX_OK)
+        {
+            for (i = 0; fields[i].value.data != parsed.name.data; i++) {
+                /* void */
+            }
+
+            bad = &fields[i];
+        }
 
     } else {
         record = ctl_alloc(npmtoken_record_size(fields, n));
@@ -149,9 +198,16 @@ ctl_report(ctl_check_t *check, ctl_item_t *item)
         why = check->account ? "that is no name of an account"
                              : "that is not the SHA-512 of a token, 128 "
                                "digits in lower case: no token has it";
+
+    } else if (check->account && ctl_is_unfolded(&item->name)) {
+        why = "its key has capitals, so that nobody finds it: npmtokenctl "
+              "user fold";
+
     } else {
-        bad = ctl_bad_field(check->account, item->hash);
-        why = ctl_why(check, bad);
+        bad = ctl_bad_field(check->account, &item->name, item->hash);
+        why = bad ? ctl_why(check, bad)
+                  : ctl_format("it is larger than what is read of a record, "
+                               "%d bytes", NPMTOKEN_RECORD_MAX);
     }
 
     name = ctl_safe(item->name.data, item->name.len);

@@ -16,7 +16,6 @@
 #include "npmtokenctl.h"
 #include "npmtoken_bearer.h"
 #include "npmtoken_list.h"
-#include "npmtoken_script.h"
 #include "npmtoken_token.h"
 
 
@@ -159,6 +158,7 @@ static struct {
     ngx_uint_t            waiting;
     ngx_uint_t            imported;
     ngx_uint_t            there;
+    ngx_uint_t            respelt;
     json_t               *keys;       /* to the row; 0: several have it */
     json_t               *errors;
     ctl_args_t            args;
@@ -194,15 +194,23 @@ ctl_import(char **argv, ngx_uint_t n)
         }
 
         ctl_progress_done();
+
+        if (ctl_file.respelt) {
+            ctl_note("%lu rows spell the name of an account in another case "
+                     "than it does: these are not imported",
+                     (unsigned long) ctl_file.respelt);
+        }
+
         ctl_wait_or_die();
     }
 
     if (ctl_options.json) {
-        ctl_print_json(json_pack("{s:i, s:i, s:i, s:i, s:o}",
+        ctl_print_json(json_pack("{s:i, s:i, s:i, s:i, s:i, s:o}",
                                  "good", (int) ctl_file.good,
                                  "bad", (int) ctl_file.bad,
                                  "imported", (int) ctl_file.imported,
                                  "there_already", (int) ctl_file.there,
+                                 "respelt", (int) ctl_file.respelt,
                                  "errors", ctl_file.errors));
 
     } else if (ctl_options.dry_run) {
@@ -219,7 +227,7 @@ ctl_import(char **argv, ngx_uint_t n)
                (unsigned long) ctl_file.there, (unsigned long) ctl_file.bad);
     }
 
-    return ctl_file.bad ? CTL_BAD : CTL_OK;
+    return (ctl_file.bad || ctl_file.respelt) ? CTL_BAD : CTL_OK;
 }
 
 
@@ -1380,10 +1388,9 @@ ctl_bad_row(ngx_uint_t line, char *why)
 static void
 ctl_send_row(ctl_row_t *row, size_t offset)
 {
-    char        *keys[3], key[NPMTOKEN_KEY_LEN];
-    ctl_args_t   record;
-    ngx_uint_t   i;
-    const char  *user;
+    char                key[NPMTOKEN_KEY_LEN];
+    ctl_args_t          record;
+    npmtoken_change_t   change;
 
     ngx_memzero(&record, sizeof(ctl_args_t));
 
@@ -1392,30 +1399,19 @@ ctl_send_row(ctl_row_t *row, size_t offset)
         return;
     }
 
-    user = ctl_get(&record, "user");
+    ctl_record_change(&change, ctl_get(&record, "user"), (u_char *) key,
+                      &record);
 
-    keys[0] = ctl_key("token:", (u_char *) key, NPMTOKEN_KEY_LEN);
-    keys[1] = ctl_key("tokens-of:", (u_char *) user, strlen(user));
-    keys[2] = ctl_key("token:", (u_char *) key, 0);
-
-    ctl_script(&ctl_file.args, &npmtoken_script_create, 2);
-    ctl_arg_text(&ctl_file.args, keys[0]);
-    ctl_arg_text(&ctl_file.args, keys[1]);
-    ctl_arg(&ctl_file.args, key, NPMTOKEN_KEY_LEN);
-    ctl_arg_text(&ctl_file.args, keys[2]);
-    ctl_arg_text(&ctl_file.args, "0");
-    ctl_arg_text(&ctl_file.args, "0");
-
-    for (i = 0; i < record.n; i++) {
-        ctl_arg(&ctl_file.args, record.data[i], record.len[i]);
-    }
-
+    ctl_script(&ctl_file.args, &change, npmtoken_script_create_args);
     ctl_append(&ctl_file.args);
 
+    free(change.token.data);
+    free(change.tokens.data);
+    free(change.user.data);
+    free(change.prefix.data);
+    free(change.created.data);
+    free(change.record);
     ctl_free_record(&record);
-    free(keys[0]);
-    free(keys[1]);
-    free(keys[2]);
 
     if (++ctl_file.waiting == CTL_PIPELINE) {
         ctl_progress("importing", offset, ctl_file.len);
@@ -1445,6 +1441,9 @@ ctl_read_status(void)
 
     if (strcmp(reply->str, "OK") == 0) {
         ctl_file.imported++;
+
+    } else if (strcmp(reply->str, "CHANGED") == 0) {
+        ctl_file.respelt++;
 
     } else {
         ctl_file.there++;

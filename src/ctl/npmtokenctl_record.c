@@ -238,6 +238,36 @@ ctl_check_name(const char *name)
 }
 
 
+char *
+ctl_spelling(const char *name)
+{
+    char        *spelling;
+    ngx_str_t    key, own, typed;
+    redisReply  *reply;
+
+    typed = ctl_str(name);
+    key = ctl_account_key("user:", name);
+
+    reply = ctl_try("HGETALL %b", key.data, key.len);
+    own = ctl_value(reply, "name");
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) {
+        spelling = ctl_format("%s", name);
+
+    } else if (own.data && npmtoken_account_same(&own, &typed) == NGX_OK) {
+        spelling = ctl_format("%.*s", (int) own.len, own.data);
+
+    } else {
+        spelling = ctl_format("%.*s", (int) typed.len,
+                              key.data + key.len - typed.len);
+    }
+
+    freeReplyObject(reply);
+
+    return spelling;
+}
+
+
 ngx_str_t
 ctl_shown(redisReply *hash)
 {
@@ -271,6 +301,11 @@ ctl_record_fault(ctl_args_t *record)
     parsed = ctl_alloc(npmtoken_record_size(fields, n));
     bad = npmtoken_record_parse(parsed, fields, n);
     why = NULL;
+
+    if (bad == NULL && npmtoken_record_fits(fields, n) != NGX_OK) {
+        why = ctl_format("it is larger than what is read of a record, %d "
+                         "bytes", NPMTOKEN_RECORD_MAX);
+    }
 
     if (bad) {
         form = npmtoken_record_form(&bad->name);

@@ -478,10 +478,57 @@ ctl_hint(const char *error)
 }
 
 
+ngx_str_t
+ctl_account_key(const char *kind, const char *name)
+{
+    ngx_str_t  key, folded;
+
+    key = ctl_str(ctl_key(kind, (u_char *) name, strlen(name)));
+
+    folded.len = strlen(name);
+    folded.data = key.data + key.len - folded.len;
+    (void) npmtoken_account_fold(&folded, folded.data);
+
+    return key;
+}
+
+
+ngx_str_t
+ctl_str(const char *text)
+{
+    ngx_str_t  str;
+
+    str.data = (u_char *) (text ? text : "");
+    str.len = ngx_strlen(str.data);
+
+    return str;
+}
+
+
+void
+ctl_script(ctl_args_t *args, npmtoken_change_t *change,
+    void (*write)(npmtoken_change_t *change))
+{
+    ngx_uint_t  i;
+
+    change->argv = ctl_alloc(npmtoken_script_room(change)
+                             * sizeof(ngx_str_t));
+    write(change);
+
+    ctl_script_begin(args, change->script);
+
+    for (i = 0; i < change->argc; i++) {
+        ctl_arg(args, change->argv[i].data, change->argv[i].len);
+    }
+
+    free(change->argv);
+}
+
+
 /* the digest of a script is its name, once the server has it */
 
 void
-ctl_script(ctl_args_t *args, ngx_str_t *script, ngx_uint_t nkeys)
+ctl_script_begin(ctl_args_t *args, ngx_str_t *script)
 {
     redisReply  *reply;
 
@@ -498,7 +545,24 @@ ctl_script(ctl_args_t *args, ngx_str_t *script, ngx_uint_t nkeys)
     args->n = 0;
     ctl_arg_text(args, "EVALSHA");
     ctl_arg_text(args, name);
-    ctl_arg_text(args, ctl_format("%lu", (unsigned long) nkeys));
+}
+
+
+const char *
+ctl_change(npmtoken_change_t *change, void (*write)(npmtoken_change_t *change))
+{
+    ctl_args_t   args;
+    const char  *status;
+
+    ngx_memzero(&args, sizeof(ctl_args_t));
+
+    ctl_script(&args, change, write);
+    status = ctl_status(&args);
+
+    free(args.data);
+    free(args.len);
+
+    return status;
 }
 
 

@@ -7,7 +7,6 @@
 #include "npmtokenctl.h"
 #include "npmtoken_cidr.h"
 #include "npmtoken_list.h"
-#include "npmtoken_script.h"
 #include "npmtoken_token.h"
 
 
@@ -43,6 +42,8 @@ static void ctl_check_cidr(const char *list);
 static char *ctl_expires(void);
 static void ctl_store(const char *user, u_char *key, ctl_args_t *record);
 static void ctl_take_back(const char *user, u_char *key);
+static void ctl_revoke_change(npmtoken_change_t *change, const char *user,
+    u_char *key, size_t len);
 static void ctl_new_record(ctl_args_t *record, const char *user,
     u_char *token);
 static void ctl_check_record(ctl_args_t *record);
@@ -51,9 +52,8 @@ static void ctl_revoke_wanted(ctl_items_t *items);
 static void ctl_by_id(const char *text, ctl_items_t *items);
 static ngx_uint_t ctl_is_id(const char *text);
 static void ctl_by_token(const char *text, ctl_items_t *items);
-static ngx_uint_t ctl_revoke_one(ctl_args_t *args, ctl_item_t *item,
-    const char *now);
-static ngx_uint_t ctl_revoke_other(ctl_item_t *item, const char *now);
+static ngx_uint_t ctl_revoke_one(ctl_item_t *item, time_t now);
+static ngx_uint_t ctl_revoke_other(ctl_item_t *item, time_t now);
 
 
 int
@@ -113,7 +113,7 @@ ctl_token_list(char **argv, ngx_uint_t n)
 static ngx_uint_t
 ctl_keep_token(ngx_str_t *key, redisReply *hash, const void *data)
 {
-    ngx_str_t            user;
+    ngx_str_t            user, name;
     const ctl_wanted_t  *wanted = data;
 
     if (wanted->id
@@ -128,9 +128,9 @@ ctl_keep_token(ngx_str_t *key, redisReply *hash, const void *data)
     }
 
     user = ctl_value(hash, "user");
+    name = ctl_str(wanted->user);
 
-    return user.len == strlen(wanted->user)
-           && memcmp(user.data, wanted->user, user.len) == 0;
+    return npmtoken_account_same(&user, &name) == NGX_OK;
 }
 
 
@@ -359,6 +359,7 @@ ctl_text(redisReply *hash, const char *field, size_t max)
 int
 ctl_token_create(char **argv, ngx_uint_t n)
 {
+    char        *user;
     u_char       key[NPMTOKEN_KEY_LEN + 1], token[NPMTOKEN_TOKEN_LEN + 1];
     ngx_str_t    text;
     ctl_args_t   record;
@@ -378,21 +379,27 @@ ctl_token_create(char **argv, ngx_uint_t n)
         ctl_die(CTL_BAD, "the token cannot be hashed");
     }
 
+    /* what is not good is said before Redis is asked */
+
     ctl_new_record(&record, argv[0], token);
 
     ctl_connect();
-    ctl_store(argv[0], key, &record);
+
+    user = ctl_spelling(argv[0]);
+    record.data[1] = user;
+
+    ctl_store(user, key, &record);
 
     replicas = ctl_wait();
 
     if (replicas) {
-        ctl_take_back(argv[0], key);
+        ctl_take_back(user, key);
         ctl_die(CTL_UNREPLICATED, "only %lu of %s replicas got the token: it "
                 "was taken back", (unsigned long) replicas - 1,
                 ctl_options.replicas);
     }
 
-    ctl_print_new(argv[0], token, key);
+    ctl_print_new(user, token, key);
     ngx_explicit_memzero(token, sizeof(token));
 
     return CTL_OK;
@@ -402,25 +409,58 @@ ctl_token_create(char **argv, ngx_uint_t n)
 static void
 ctl_store(const char *user, u_char *key, ctl_args_t *record)
 {
-    ctl_args_t   args;
-    ngx_uint_t   i;
+    const char         *status;
+    npmtoken_change_t   change;
 
-    ngx_memzero(&args, sizeof(ctl_args_t));
+    ctl_record_change(&change, user, key, record);
+    change.now = time(NULL);
 
-    ctl_script(&args, &npmtoken_script_create, 2);
-    ctl_arg_text(&args, ctl_key("token:", key, NPMTOKEN_KEY_LEN));
-    ctl_arg_text(&args, ctl_key("tokens-of:", (u_char *) user, strlen(user)));
-    ctl_arg_text(&args, (char *) key);
-    ctl_arg_text(&args, ctl_key("token:", key, 0));
-    ctl_arg_text(&args, "0");
-    ctl_arg_text(&args, ctl_format("%ld", (long) time(NULL)));
+    status = ctl_change(&change, npmtoken_script_create_args);
 
-    for (i = 0; i < record->n; i++) {
-        ctl_arg(&args, record->data[i], record->len[i]);
+    if (strcmp(status, "CHANGED") == 0) {
+        ctl_die(CTL_BAD, "the account \"%s\" was made meanwhile, and is spelt "
+                "in another way: nothing is done, try again", user);
     }
 
-    if (strcmp(ctl_status(&args), "OK") != 0) {
+    if (strcmp(status, "OK") != 0) {
         ctl_die(CTL_BAD, "there is a token with that key");
+    }
+}
+
+
+/* a record may name whom no account can be made for */
+
+void
+ctl_record_change(npmtoken_change_t *change, const char *user,
+    u_char *key, ctl_args_t *record)
+{
+    ngx_uint_t  i;
+    ngx_str_t   name;
+
+    ngx_memzero(change, sizeof(npmtoken_change_t));
+
+    name = ctl_str(user);
+
+    change->token = ctl_str(ctl_key("token:", key, NPMTOKEN_KEY_LEN));
+    change->tokens = ctl_account_key("tokens-of:", user);
+    change->user = ctl_account_key("user:", user);
+    change->prefix = ctl_str(ctl_key("token:", key, 0));
+    change->created = ctl_str(ctl_now());
+    change->key.data = key;
+    change->key.len = NPMTOKEN_KEY_LEN;
+
+    if (npmtoken_account_name(&name) == NGX_OK) {
+        change->name = name;
+    }
+
+    change->nrecord = record->n / 2;
+    change->record = ctl_alloc(change->nrecord * sizeof(npmtoken_field_t));
+
+    for (i = 0; i < change->nrecord; i++) {
+        change->record[i].name.data = (u_char *) record->data[2 * i];
+        change->record[i].name.len = record->len[2 * i];
+        change->record[i].value.data = (u_char *) record->data[2 * i + 1];
+        change->record[i].value.len = record->len[2 * i + 1];
     }
 }
 
@@ -430,18 +470,28 @@ ctl_store(const char *user, u_char *key, ctl_args_t *record)
 static void
 ctl_take_back(const char *user, u_char *key)
 {
-    ctl_args_t  args;
+    npmtoken_change_t  change;
 
-    ngx_memzero(&args, sizeof(ctl_args_t));
+    ctl_revoke_change(&change, user, key, NPMTOKEN_KEY_LEN);
 
-    ctl_script(&args, &npmtoken_script_revoke, 2);
-    ctl_arg_text(&args, ctl_key("token:", key, NPMTOKEN_KEY_LEN));
-    ctl_arg_text(&args, ctl_key("tokens-of:", (u_char *) user, strlen(user)));
-    ctl_arg_text(&args, (char *) key);
-    ctl_arg_text(&args, user);
-    ctl_arg_text(&args, "");
+    (void) ctl_change(&change, npmtoken_script_revoke_args);
+}
 
-    (void) ctl_status(&args);
+
+static void
+ctl_revoke_change(npmtoken_change_t *change, const char *user, u_char *key,
+    size_t len)
+{
+    ngx_memzero(change, sizeof(npmtoken_change_t));
+
+    change->token = ctl_str(ctl_key("token:", key, len));
+    change->tokens = ctl_account_key("tokens-of:", user);
+    change->key.data = key;
+    change->key.len = len;
+
+    change->name.len = strlen(user);
+    change->name.data = change->tokens.data + change->tokens.len
+                        - change->name.len;
 }
 
 
@@ -607,21 +657,18 @@ ctl_token_revoke(char **argv, ngx_uint_t n)
 static void
 ctl_revoke_wanted(ctl_items_t *items)
 {
+    time_t        now;
     json_t       *list;
-    ctl_args_t    args;
     ngx_uint_t    i, done;
-    const char   *now;
 
-    ngx_memzero(&args, sizeof(ctl_args_t));
-
-    now = ctl_options.keep ? ctl_format("%ld", (long) time(NULL)) : "";
+    now = ctl_options.keep ? time(NULL) : 0;
     list = json_array();
     done = 0;
 
     for (i = 0; i < items->n; i++) {
 
         if (items->items[i].hash == NULL
-            || !ctl_revoke_one(&args, &items->items[i], now))
+            || !ctl_revoke_one(&items->items[i], now))
         {
             continue;
         }
@@ -725,31 +772,32 @@ ctl_by_token(const char *text, ctl_items_t *items)
 /* 1 if it is gone by this */
 
 static ngx_uint_t
-ctl_revoke_one(ctl_args_t *args, ctl_item_t *item, const char *now)
+ctl_revoke_one(ctl_item_t *item, time_t now)
 {
-    ngx_str_t  user;
+    char               *name;
+    ngx_str_t           user;
+    npmtoken_change_t   change;
 
     if (item->hash->type != REDIS_REPLY_ARRAY) {
         return ctl_revoke_other(item, now);
     }
 
     user = ctl_value(item->hash, "user");
+    name = ctl_format("%.*s", (int) user.len, user.data ? user.data
+                                                        : (u_char *) "");
 
-    ctl_script(args, &npmtoken_script_revoke, 2);
-    ctl_arg_text(args, ctl_key("token:", item->name.data, item->name.len));
-    ctl_arg_text(args, ctl_key("tokens-of:", user.data, user.len));
-    ctl_arg(args, item->name.data, item->name.len);
-    ctl_arg(args, user.data ? user.data : (u_char *) "", user.len);
-    ctl_arg_text(args, now);
+    ctl_revoke_change(&change, name, item->name.data, item->name.len);
+    change.now = now;
 
-    return strcmp(ctl_status(args), "OK") == 0;
+    return strcmp(ctl_change(&change, npmtoken_script_revoke_args), "OK")
+           == 0;
 }
 
 
 /* what is no hash is a token that nobody can use; it goes all the same */
 
 static ngx_uint_t
-ctl_revoke_other(ctl_item_t *item, const char *now)
+ctl_revoke_other(ctl_item_t *item, time_t now)
 {
     char        *key;
     redisReply  *reply;
@@ -763,8 +811,8 @@ ctl_revoke_other(ctl_item_t *item, const char *now)
     freeReplyObject(ctl_do("MULTI"));
     freeReplyObject(ctl_do("DEL %s", key));
 
-    if (*now) {
-        freeReplyObject(ctl_do("HSET %s revoked_at %s", key, now));
+    if (now) {
+        freeReplyObject(ctl_do("HSET %s revoked_at %ld", key, (long) now));
     }
 
     reply = ctl_do("EXEC");

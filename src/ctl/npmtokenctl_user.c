@@ -5,17 +5,33 @@
 
 
 #include "npmtokenctl.h"
-#include "npmtoken_account.h"
 #include "npmtoken_otp.h"
 #include "npmtoken_password.h"
-#include "npmtoken_script.h"
+
+
+/* a change of an account, and what it is of: the rest is added to that */
+
+typedef struct {
+    npmtoken_change_t     change;
+    char                 *name;       /* as it is spelt */
+    npmtoken_field_t      set[8];
+    ngx_str_t             delete[8];
+} ctl_edit_t;
 
 
 static char *ctl_hash(const char *name);
 static redisReply *ctl_account(const char *name, npmtoken_account_t *account);
-static void ctl_change(ctl_args_t *args, const char *name, ngx_str_t *field,
-    ngx_str_t *value);
-static void ctl_changed(ctl_args_t *args, const char *name);
+static ngx_uint_t ctl_is_account(const char *name);
+static ngx_uint_t ctl_has_capitals(const char *name);
+static void ctl_field(npmtoken_change_t *change, const char *name,
+    const char *value);
+static void ctl_edit(ctl_edit_t *edit, const char *name, redisReply *hash,
+    const char *judged);
+static void ctl_edit_set(ctl_edit_t *edit, const char *field,
+    const char *value);
+static void ctl_edit_delete(ctl_edit_t *edit, const char *field);
+static void ctl_edit_make(ctl_edit_t *edit);
+static void ctl_edited(ctl_edit_t *edit);
 static int ctl_lock(const char *name, ngx_uint_t lock);
 static char *ctl_otpauth(char *account, u_char *secret);
 static char *ctl_recovery_codes(char **codes);
@@ -26,24 +42,24 @@ static ngx_uint_t ctl_codes_left(ngx_str_t *recovery);
 static json_t *ctl_user_json(ngx_str_t *name, redisReply *hash);
 static ngx_uint_t ctl_tokens_of(ngx_str_t *name);
 static void ctl_print_user(ngx_str_t *name, redisReply *hash);
+static ngx_uint_t ctl_fold(const char *name, json_t *list);
 
 
 int
 ctl_user_add(char **argv, ngx_uint_t n)
 {
-    char        *key, *now;
-    ngx_str_t    email;
-    ctl_args_t   args;
-    const char  *name, *hash;
+    char               *name, *now;
+    ngx_str_t           email;
+    const char         *hash;
+    npmtoken_change_t   change;
+    npmtoken_field_t    fields[5];
 
     (void) n;
 
-    name = argv[0];
-    ctl_check_name(name);
+    ctl_check_name(argv[0]);
 
     if (ctl_options.email) {
-        email.data = (u_char *) ctl_options.email;
-        email.len = strlen(ctl_options.email);
+        email = ctl_str(ctl_options.email);
 
         if (npmtoken_account_email(&email) != NGX_OK) {
             ctl_die(CTL_BAD, "\"%s\" is no address of e-mail",
@@ -51,30 +67,32 @@ ctl_user_add(char **argv, ngx_uint_t n)
         }
     }
 
-    ngx_memzero(&args, sizeof(ctl_args_t));
     ctl_connect();
 
     /* asked before a password is, and by the script again */
 
-    key = ctl_key("user:", (u_char *) name, strlen(name));
+    name = ctl_spelling(argv[0]);
 
-    if (ctl_do("EXISTS %s", key)->integer) {
+    if (ctl_is_account(name)) {
         ctl_die(CTL_BAD, "there is an account \"%s\"", name);
     }
 
     hash = ctl_options.no_password ? NULL : ctl_hash(name);
     now = ctl_now();
 
-    ctl_script(&args, &npmtoken_script_signup, 1);
-    ctl_arg_text(&args, key);
-    ctl_arg_text(&args, ctl_format("%d", 4 + 2 * (hash != NULL)
-                                         + 2 * (ctl_options.email != NULL)));
-    ctl_arg_pair(&args, "password", hash);
-    ctl_arg_pair(&args, "email", ctl_options.email);
-    ctl_arg_pair(&args, "created", now);
-    ctl_arg_pair(&args, "updated", now);
+    ngx_memzero(&change, sizeof(npmtoken_change_t));
 
-    if (strcmp(ctl_status(&args), "OK") != 0) {
+    change.user = ctl_account_key("user:", name);
+    change.name = ctl_str(name);
+    change.account = fields;
+
+    ctl_field(&change, "password", hash);
+    ctl_field(&change, "email", ctl_options.email);
+    ctl_field(&change, "created", now);
+    ctl_field(&change, "updated", now);
+    ctl_field(&change, "name", ctl_has_capitals(name) ? name : NULL);
+
+    if (strcmp(ctl_change(&change, npmtoken_script_signup_args), "OK") != 0) {
         ctl_die(CTL_BAD, "there is an account \"%s\"", name);
     }
 
@@ -86,6 +104,50 @@ ctl_user_add(char **argv, ngx_uint_t n)
     }
 
     return CTL_OK;
+}
+
+
+/* one that only has a name, since a token was made for it, is none yet */
+
+static ngx_uint_t
+ctl_is_account(const char *name)
+{
+    size_t       i;
+    ngx_str_t    key;
+    redisReply  *hash;
+
+    key = ctl_account_key("user:", name);
+    hash = ctl_do("HGETALL %b", key.data, key.len);
+
+    for (i = 0; i < hash->elements; i += 2) {
+        if (strcmp(hash->element[i]->str, "name") != 0
+            && strcmp(hash->element[i]->str, "created") != 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ctl_has_capitals(const char *name)
+{
+    return name[strcspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] != '\0';
+}
+
+
+/* without a value there is no field */
+
+static void
+ctl_field(npmtoken_change_t *change, const char *name, const char *value)
+{
+    if (value) {
+        change->account[change->naccount].name = ctl_str(name);
+        change->account[change->naccount].value = ctl_str(value);
+        change->naccount++;
+    }
 }
 
 
@@ -111,27 +173,21 @@ ctl_hash(const char *name)
 int
 ctl_user_passwd(char **argv, ngx_uint_t n)
 {
-    char                *hash;
-    ctl_args_t           args;
-    npmtoken_account_t   account;
-
-    static ngx_str_t  field = ngx_string("password");
+    ctl_edit_t           edit;
+    redisReply          *account;
+    npmtoken_account_t   parsed;
 
     (void) n;
 
     ctl_connect();
-    (void) ctl_account(argv[0], &account);
 
-    hash = ctl_hash(argv[0]);
+    account = ctl_account(argv[0], &parsed);
 
-    ngx_memzero(&args, sizeof(ctl_args_t));
-    ctl_change(&args, argv[0], &field, &account.password);
-    ctl_arg_text(&args, "4");
-    ctl_arg_pair(&args, "password", hash);
-    ctl_arg_pair(&args, "updated", ctl_now());
-    ctl_changed(&args, argv[0]);
+    ctl_edit(&edit, argv[0], account, "password");
+    ctl_edit_set(&edit, "password", ctl_hash(edit.name));
+    ctl_edited(&edit);
 
-    ctl_note("The password of \"%s\" is changed.", argv[0]);
+    ctl_note("The password of \"%s\" is changed.", edit.name);
 
     return CTL_OK;
 }
@@ -142,14 +198,16 @@ ctl_user_passwd(char **argv, ngx_uint_t n)
 static redisReply *
 ctl_account(const char *name, npmtoken_account_t *account)
 {
+    ngx_str_t          key, typed;
     ngx_uint_t         n;
     redisReply        *hash;
     npmtoken_field_t  *fields, *bad;
 
     ctl_check_name(name);
 
-    hash = ctl_do("HGETALL %s", ctl_key("user:", (u_char *) name,
-                                        strlen(name)));
+    typed = ctl_str(name);
+    key = ctl_account_key("user:", name);
+    hash = ctl_do("HGETALL %b", key.data, key.len);
 
     if (hash->elements == 0) {
         ctl_die(CTL_BAD, "there is no account \"%s\"", name);
@@ -157,6 +215,14 @@ ctl_account(const char *name, npmtoken_account_t *account)
 
     fields = ctl_fields(hash, &n);
     bad = npmtoken_account_parse(account, fields, n);
+
+    if (bad == NULL
+        && account->name.len
+        && npmtoken_account_same(&account->name, &typed) != NGX_OK)
+    {
+        ctl_die(CTL_BAD, "the account \"%s\" is bad, field \"name\": see "
+                "check", name);
+    }
 
     if (bad) {
         ctl_die(CTL_BAD, "the account \"%s\" is bad, field \"%s\": see check",
@@ -167,29 +233,75 @@ ctl_account(const char *name, npmtoken_account_t *account)
 }
 
 
+/* begins a change, to be made only if the field still is what was judged */
+
 static void
-ctl_change(ctl_args_t *args, const char *name, ngx_str_t *field,
-    ngx_str_t *value)
+ctl_edit(ctl_edit_t *edit, const char *name, redisReply *hash,
+    const char *judged)
 {
-    ctl_script(args, &npmtoken_script_account, 1);
-    ctl_arg_text(args, ctl_key("user:", (u_char *) name, strlen(name)));
-    ctl_arg(args, field->data, field->len);
-    ctl_arg(args, value->data ? value->data : (u_char *) "", value->len);
+    u_char             *seen;
+    ngx_str_t           names[2];
+    ngx_uint_t          n;
+    npmtoken_field_t   *fields;
+    npmtoken_change_t  *change;
+
+    ngx_memzero(edit, sizeof(ctl_edit_t));
+
+    change = &edit->change;
+
+    change->user = ctl_account_key("user:", name);
+    change->account = edit->set;
+    change->delete = edit->delete;
+
+    fields = ctl_fields(hash, &n);
+    names[0] = ctl_str(judged);
+    ngx_str_null(&names[1]);
+
+    change->user_seen.len = npmtoken_script_seen(NULL, fields, n, names);
+    seen = ctl_alloc(change->user_seen.len);
+    (void) npmtoken_script_seen(seen, fields, n, names);
+    change->user_seen.data = seen;
+
+    edit->name = ctl_spelling(name);
+
+    ctl_edit_set(edit, "updated", ctl_now());
 }
 
 
 static void
-ctl_changed(ctl_args_t *args, const char *name)
+ctl_edit_set(ctl_edit_t *edit, const char *field, const char *value)
 {
-    if (strcmp(ctl_status(args), "OK") != 0) {
-        ctl_die(CTL_BAD, "\"%s\" was changed by somebody else meanwhile: "
-                "nothing is done, try again", name);
-    }
+    ctl_field(&edit->change, field, value);
+}
 
+
+static void
+ctl_edit_delete(ctl_edit_t *edit, const char *field)
+{
+    edit->change.delete[edit->change.ndelete++] = ctl_str(field);
+}
+
+
+static void
+ctl_edit_make(ctl_edit_t *edit)
+{
+    if (strcmp(ctl_change(&edit->change, npmtoken_script_account_args), "OK")
+        != 0)
+    {
+        ctl_die(CTL_BAD, "\"%s\" was changed by somebody else meanwhile: "
+                "nothing is done, try again", edit->name);
+    }
+}
+
+
+static void
+ctl_edited(ctl_edit_t *edit)
+{
+    ctl_edit_make(edit);
     ctl_wait_or_die();
 
     if (ctl_options.json) {
-        ctl_print_json(json_pack("{s:s}", "user", name));
+        ctl_print_json(json_pack("{s:s}", "user", edit->name));
     }
 }
 
@@ -217,38 +329,33 @@ ctl_user_unlock(char **argv, ngx_uint_t n)
 static int
 ctl_lock(const char *name, ngx_uint_t lock)
 {
-    ngx_str_t    value;
-    ctl_args_t   args;
+    ngx_str_t    key;
+    ctl_edit_t   edit;
     redisReply  *hash;
-
-    static ngx_str_t  field = ngx_string("locked");
 
     ctl_check_name(name);
     ctl_connect();
 
-    hash = ctl_do("HGETALL %s", ctl_key("user:", (u_char *) name,
-                                        strlen(name)));
-    value = ctl_value(hash, "locked");
-
-    ngx_memzero(&args, sizeof(ctl_args_t));
+    key = ctl_account_key("user:", name);
+    hash = ctl_do("HGETALL %b", key.data, key.len);
 
     if (hash->elements == 0) {
         ctl_die(CTL_BAD, "there is no account \"%s\"", name);
     }
 
-    ctl_change(&args, name, &field, &value);
-    ctl_arg_text(&args, lock ? "4" : "2");
-    ctl_arg_pair(&args, "updated", ctl_now());
-    ctl_arg_pair(&args, "locked", lock ? "true" : NULL);
+    ctl_edit(&edit, name, hash, "locked");
 
-    if (!lock) {
-        ctl_arg_text(&args, "locked");
+    if (lock) {
+        ctl_edit_set(&edit, "locked", "true");
+
+    } else {
+        ctl_edit_delete(&edit, "locked");
     }
 
-    ctl_changed(&args, name);
+    ctl_edited(&edit);
 
     ctl_note(lock ? "\"%s\" is locked; its tokens are good as before: token "
-             "revoke --user." : "\"%s\" is not locked any more.", name);
+             "revoke --user." : "\"%s\" is not locked any more.", edit.name);
 
     return CTL_OK;
 }
@@ -260,11 +367,10 @@ ctl_user_tfa_enable(char **argv, ngx_uint_t n)
     char                *hashes, *codes[NPMTOKEN_RECOVERY_CODES];
     u_char               secret[NPMTOKEN_OTP_SECRET_LEN + 1];
     ngx_str_t            mode;
-    ctl_args_t           args;
+    ctl_edit_t           edit;
+    redisReply          *hash;
     npmtoken_tfa_e       tfa;
     npmtoken_account_t   account;
-
-    static ngx_str_t  field = ngx_string("totp");
 
     (void) n;
 
@@ -277,7 +383,7 @@ ctl_user_tfa_enable(char **argv, ngx_uint_t n)
     }
 
     ctl_connect();
-    (void) ctl_account(argv[0], &account);
+    hash = ctl_account(argv[0], &account);
 
     if (account.totp.len) {
         ctl_die(CTL_BAD, "\"%s\" has a second factor: it is to be disabled "
@@ -292,25 +398,18 @@ ctl_user_tfa_enable(char **argv, ngx_uint_t n)
 
     hashes = ctl_recovery_codes(codes);
 
-    ngx_memzero(&args, sizeof(ctl_args_t));
-    ctl_change(&args, argv[0], &field, &account.totp);
-    ctl_arg_text(&args, "8");
-    ctl_arg_pair(&args, "tfa", (char *) mode.data);
-    ctl_arg_pair(&args, "totp", (char *) secret);
-    ctl_arg_pair(&args, "recovery", hashes);
-    ctl_arg_pair(&args, "updated", ctl_now());
-    ctl_arg_text(&args, "totp_used");
-    ctl_arg_text(&args, "tfa_pending");
-    ctl_arg_text(&args, "totp_pending");
-
-    if (strcmp(ctl_status(&args), "OK") != 0) {
-        ctl_die(CTL_BAD, "\"%s\" was changed by somebody else meanwhile: "
-                "nothing is done, try again", argv[0]);
-    }
+    ctl_edit(&edit, argv[0], hash, "totp");
+    ctl_edit_set(&edit, "tfa", (char *) mode.data);
+    ctl_edit_set(&edit, "totp", (char *) secret);
+    ctl_edit_set(&edit, "recovery", hashes);
+    ctl_edit_delete(&edit, "totp_used");
+    ctl_edit_delete(&edit, "tfa_pending");
+    ctl_edit_delete(&edit, "totp_pending");
+    ctl_edit_make(&edit);
 
     /* shown in any case: there is no other time */
 
-    ctl_print_tfa(argv[0], ctl_otpauth(argv[0], secret), codes);
+    ctl_print_tfa(edit.name, ctl_otpauth(edit.name, secret), codes);
     ctl_wait_or_die();
 
     return CTL_OK;
@@ -409,33 +508,29 @@ ctl_print_tfa(const char *name, const char *url, char **codes)
 int
 ctl_user_tfa_disable(char **argv, ngx_uint_t n)
 {
-    ctl_args_t           args;
+    ctl_edit_t           edit;
+    redisReply          *hash;
     npmtoken_account_t   account;
-
-    static ngx_str_t  field = ngx_string("totp");
 
     (void) n;
 
     ctl_connect();
-    (void) ctl_account(argv[0], &account);
+    hash = ctl_account(argv[0], &account);
 
     if (account.totp.len == 0 && account.totp_pending.len == 0) {
         ctl_die(CTL_BAD, "\"%s\" has no second factor", argv[0]);
     }
 
-    ngx_memzero(&args, sizeof(ctl_args_t));
-    ctl_change(&args, argv[0], &field, &account.totp);
-    ctl_arg_text(&args, "2");
-    ctl_arg_pair(&args, "updated", ctl_now());
-    ctl_arg_text(&args, "tfa");
-    ctl_arg_text(&args, "totp");
-    ctl_arg_text(&args, "tfa_pending");
-    ctl_arg_text(&args, "totp_pending");
-    ctl_arg_text(&args, "totp_used");
-    ctl_arg_text(&args, "recovery");
-    ctl_changed(&args, argv[0]);
+    ctl_edit(&edit, argv[0], hash, "totp");
+    ctl_edit_delete(&edit, "tfa");
+    ctl_edit_delete(&edit, "totp");
+    ctl_edit_delete(&edit, "tfa_pending");
+    ctl_edit_delete(&edit, "totp_pending");
+    ctl_edit_delete(&edit, "totp_used");
+    ctl_edit_delete(&edit, "recovery");
+    ctl_edited(&edit);
 
-    ctl_note("\"%s\" needs no second factor any more.", argv[0]);
+    ctl_note("\"%s\" needs no second factor any more.", edit.name);
 
     return CTL_OK;
 }
@@ -509,7 +604,10 @@ ctl_user_json(ngx_str_t *name, redisReply *hash)
 
     json = json_object();
 
-    json_object_set_new(json, "name", ctl_json(name->data, name->len));
+    value = ctl_value(hash, "name");
+    json_object_set_new(json, "name",
+                        value.data ? ctl_json(value.data, value.len)
+                                   : ctl_json(name->data, name->len));
 
     for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         value = ctl_value(hash, fields[i]);
@@ -560,15 +658,17 @@ ctl_tokens_of(ngx_str_t *name)
 static void
 ctl_print_user(ngx_str_t *name, redisReply *hash)
 {
-    ngx_str_t  email, tfa, locked, created;
+    ngx_str_t  own, email, tfa, locked, created;
 
+    own = ctl_value(hash, "name");
     email = ctl_value(hash, "email");
     tfa = ctl_value(hash, "tfa");
     locked = ctl_value(hash, "locked");
     created = ctl_value(hash, "created");
 
     ctl_row((const char *[]) {
-                ctl_safe(name->data, name->len),
+                own.data ? ctl_safe(own.data, own.len)
+                         : ctl_safe(name->data, name->len),
                 ctl_safe(email.data, email.len),
                 ctl_value(hash, "password").data ? "yes" : "no",
                 ctl_safe(tfa.data, tfa.len),
@@ -593,8 +693,10 @@ ctl_user_show(char **argv, ngx_uint_t n)
     ctl_connect();
     hash = ctl_account(argv[0], &account);
 
-    name.data = (u_char *) argv[0];
-    name.len = ngx_strlen(name.data);
+    /* of an account without one the name is that of its key */
+
+    name = ctl_str(argv[0]);
+    (void) npmtoken_account_fold(&name, name.data);
 
     json = ctl_user_json(&name, hash);
 
@@ -622,4 +724,99 @@ ctl_user_show(char **argv, ngx_uint_t n)
     json_decref(json);
 
     return CTL_OK;
+}
+
+
+/* keys that were made before names were folded: accounts, sets of tokens */
+
+int
+ctl_user_fold(char **argv, ngx_uint_t n)
+{
+    json_t       *moved, *left;
+    ngx_uint_t    i, k, bad;
+    const char   *name;
+    ctl_items_t   items;
+
+    static const char  *kinds[] = { "user:", "tokens-of:" };
+
+    (void) argv;
+    (void) n;
+
+    ctl_connect();
+
+    moved = json_array();
+    left = json_array();
+
+    for (k = 0; k < 2; k++) {
+        ctl_scan(kinds[k], ctl_keep_account, NULL, &items);
+
+        for (i = 0; i < items.n; i++) {
+            name = (char *) items.items[i].name.data;
+
+            if (!ctl_has_capitals(name) || ctl_fold(name, moved)) {
+                continue;
+            }
+
+            /* its set is found once more */
+
+            if (k == 0) {
+                ctl_note("There is an account \"%s\" and one in small "
+                         "letters, too: delete the key of one of them.",
+                         ctl_safe((u_char *) name, strlen(name)));
+                json_array_append_new(left, ctl_json((u_char *) name,
+                                                     strlen(name)));
+            }
+        }
+    }
+
+    ctl_wait_or_die();
+    bad = json_array_size(left);
+
+    ctl_note("Moved %lu, left %lu.", (unsigned long) json_array_size(moved),
+             (unsigned long) bad);
+
+    if (ctl_options.json) {
+        ctl_print_json(json_pack("{s:o, s:o}", "moved", moved, "left", left));
+
+    } else {
+        json_decref(moved);
+        json_decref(left);
+    }
+
+    return bad ? CTL_BAD : CTL_OK;
+}
+
+
+/* 1 if it is moved */
+
+static ngx_uint_t
+ctl_fold(const char *name, json_t *list)
+{
+    ngx_uint_t   i;
+    ngx_str_t    keys[4];
+    ctl_args_t   args;
+
+    keys[0] = ctl_str(ctl_key("user:", (u_char *) name, strlen(name)));
+    keys[1] = ctl_account_key("user:", name);
+    keys[2] = ctl_str(ctl_key("tokens-of:", (u_char *) name, strlen(name)));
+    keys[3] = ctl_account_key("tokens-of:", name);
+
+    ngx_memzero(&args, sizeof(ctl_args_t));
+
+    ctl_script_begin(&args, &npmtoken_script_fold);
+    ctl_arg_text(&args, "4");
+
+    for (i = 0; i < 4; i++) {
+        ctl_arg(&args, keys[i].data, keys[i].len);
+    }
+
+    ctl_arg_text(&args, name);
+
+    if (strcmp(ctl_status(&args), "OK") != 0) {
+        return 0;
+    }
+
+    json_array_append_new(list, ctl_json((u_char *) name, strlen(name)));
+
+    return 1;
 }

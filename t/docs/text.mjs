@@ -174,6 +174,9 @@ const DEFAULTS = {
     'npmtoken_api_replicas 0;': [API, /prev->api.replicas, 0\)/],
     'npmtoken_api_attempts 10 50 15m;': [API,
         /prev->api.account_attempts, 10\);[^]*prev->api.address_attempts, 50\);[^]*prev->api.attempts_time, 15 \* 60\)/],
+    [`npmtoken_api_reserved ${
+        strings(table(API, 'ngx_http_npmtoken_api_names')).join(' ')};`]:
+        [API, /prev->api.reserved,\s+&ngx_http_npmtoken_api_reserved_names\)/],
     'npmtoken_api_max_tokens 200;': [API, /prev->api.max_tokens,\s+200\)/],
     'npmtoken_api_max_cidrs 64;': [API, /prev->api.max_cidrs, 64\)/],
     'npmtoken_api_max_body 16k;': [API, /prev->api.max_body,\s+16 \* 1024\)/],

@@ -39,6 +39,8 @@ typedef struct {
 static unit_account_t  accounts[] = {
 
     { "empty", -1, "", { NULL } },
+    { "name", -1, "name=Ann", { "name", "Ann" } },
+    { "name that is none", 0, "-", { "name", "a b" } },
     { "password", -1, "password=" YES, { "password", YES } },
     { "everything", -1,
       "password=" YES " email=a@b fullname=A totp=" TOTP " used=57",
@@ -218,6 +220,7 @@ test_parse(void **state)
 
     text[0] = '\0';
 
+    unit_put(text, "name", &account.name);
     unit_put(text, "password", &account.password);
     unit_put(text, "email", &account.email);
     unit_put(text, "fullname", &account.fullname);
@@ -311,6 +314,33 @@ test_form(void **state)
 }
 
 
+/* small letters of ASCII, and nothing else of a name */
+
+static void
+test_fold(void **state)
+{
+    u_char     buf[16];
+    ngx_str_t  name, folded, other;
+
+    (void) state;
+
+    name = unit_str("Ann@B.C_[Z");
+    folded = npmtoken_account_fold(&name, buf);
+    other = unit_str("ann@b.c_[z");
+
+    assert_int_equal(folded.len, other.len);
+    assert_memory_equal(folded.data, other.data, other.len);
+
+    assert_int_equal(npmtoken_account_same(&name, &folded), NGX_OK);
+
+    other = unit_str("ann@b.c_{z");
+    assert_int_equal(npmtoken_account_same(&name, &other), NGX_DECLINED);
+
+    other = unit_str("ann@b.c_[");
+    assert_int_equal(npmtoken_account_same(&name, &other), NGX_DECLINED);
+}
+
+
 int
 main(void)
 {
@@ -318,6 +348,7 @@ main(void)
 
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_tfa_names),
+        cmocka_unit_test(test_fold),
         cmocka_unit_test(test_form)
     };
 

@@ -14,7 +14,7 @@
 #include <hiredis/hiredis.h>
 
 
-#define UNIT_ARGS   16
+#define UNIT_ARGS   24
 #define UNIT_PAIRS  200
 
 
@@ -32,46 +32,66 @@ typedef struct {
 #define H2  "2222222222222222222222222222222222222222222222222222222222222222"
 
 
+/* what was seen of ann; of an account that had no fullname; of her token a1 */
+#define OLD   "~8 3 passwordold6 0 locked"
+#define NONE  "~8 0 fullname"
+#define A1    "=4 3 userann"
+
+
 /* what each script is good for, in the state that unit_fill() makes */
 
 static unit_call_t  calls[] = {
 
-    { "create", &npmtoken_script_create, "2", "-OOM", " hset sadd ",
-      { "token:n1", "tokens-of:ann", "n1", "token:", "9", "1000000",
-        "user", "ann", "readonly", "true" } },
+    { "create", &npmtoken_script_create, "3", "-OOM", " hset sadd ",
+      { "token:n1", "tokens-of:ann", "user:ann", OLD, "", "n1", "token:",
+        "9", "1000000", "ann", "now", "user", "ann", "readonly", "true" } },
 
-    { "create where one is stale", &npmtoken_script_create, "2", "-OOM",
+    { "create for a new name", &npmtoken_script_create, "3", "-OOM",
       " hset sadd ",
-      { "token:n1", "tokens-of:ann", "n1", "token:", "3", "1000000",
-        "user", "ann" } },
+      { "token:n1", "tokens-of:bob", "user:bob", NONE, "", "n1", "token:",
+        "9", "1000000", "Bob", "now", "user", "Bob" } },
+
+    { "create by a token", &npmtoken_script_create, "4", "-OOM",
+      " hset sadd ",
+      { "token:n1", "tokens-of:ann", "user:ann", "token:a1", OLD, A1, "n1",
+        "token:", "9", "1000000", "ann", "now", "user", "ann" } },
+
+    { "create where one is stale", &npmtoken_script_create, "3", "-OOM",
+      " hset sadd ",
+      { "token:n1", "tokens-of:ann", "user:ann", "", "", "n1", "token:", "3",
+        "1000000", "ann", "now", "user", "ann" } },
 
     { "signup", &npmtoken_script_signup, "1", "-OOM", " hset ",
-      { "user:bob", "2", "password", "x" } },
+      { "user:bob", "bob", "2", "password", "x" } },
 
     { "signup with a token", &npmtoken_script_signup, "3", "-OOM",
       " hset sadd ",
-      { "user:bob", "token:n1", "tokens-of:bob", "4", "password", "x",
+      { "user:bob", "token:n1", "tokens-of:bob", "bob", "4", "password", "x",
         "email", "b@c", "n1", "user", "bob" } },
 
-    { "revoke", &npmtoken_script_revoke, "2", "OK", " del srem ",
-      { "token:a1", "tokens-of:ann", "a1", "ann", "" } },
+    { "revoke", &npmtoken_script_revoke, "4", "OK", " del srem ",
+      { "token:a1", "tokens-of:ann", "user:ann", "token:a1", OLD, A1, "a1",
+        "ann", "", "" } },
 
     { "revoke and keep", &npmtoken_script_revoke, "2", "OK",
       " hset srem persist ",
-      { "token:a1", "tokens-of:ann", "a1", "ann", "1000000" } },
+      { "token:a1", "tokens-of:ann", "", "", "a1", "ann", "1000000", "" } },
 
-    { "change", &npmtoken_script_account, "1", "-OOM", " hset ",
-      { "user:ann", "password", "old", "2", "password", "new" } },
+    { "change", &npmtoken_script_account, "2", "-OOM", " hset ",
+      { "user:ann", "token:a1", OLD, A1, "", "2", "password", "new" } },
 
     { "change and delete", &npmtoken_script_account, "1", "-OOM",
       " hset hdel ",
-      { "user:ann", "tfa_pending", "", "2", "tfa", "auth-only", "email" } },
+      { "user:ann", NONE, "", "", "2", "tfa", "auth-only", "email" } },
 
     { "delete", &npmtoken_script_account, "1", "OK", " hdel ",
-      { "user:ann", "password", "old", "0", "tfa", "totp" } },
+      { "user:ann", OLD, "", "", "0", "tfa", "totp" } },
+
+    { "make", &npmtoken_script_account, "1", "-OOM", " hset ",
+      { "user:bob", NONE, "", "make", "2", "email", "b@c" } },
 
     { "totp", &npmtoken_script_otp, "1", "OK", " hset persist ",
-      { "user:ann", "totp", "101" } },
+      { "user:ann", "totp", "101", OLD } },
 
     { "recovery", &npmtoken_script_otp, "1", "OK", " hset persist ",
       { "user:ann", "recovery", H1 } }
@@ -283,14 +303,26 @@ unit_answer(redisContext *context, char *text, size_t size)
     } while (0)
 
 
-#define create(wanted, ...)                                                   \
-    unit_eval(wanted, npmtoken_script_create, "2", __VA_ARGS__)
+/* of a name that there need be no account of, and nothing was judged */
+
+#define create(wanted, token, set, ...)                                       \
+    unit_eval(wanted, npmtoken_script_create, "3", token, set, "user:any",    \
+              "", "", __VA_ARGS__)
+
+#define create_by(wanted, ...)                                                \
+    unit_eval(wanted, npmtoken_script_create, "4", "token:k",                 \
+              "tokens-of:ann", "user:ann", "token:a1", __VA_ARGS__)
 
 #define signup(wanted, keys, ...)                                             \
     unit_eval(wanted, npmtoken_script_signup, keys, __VA_ARGS__)
 
-#define revoke(wanted, ...)                                                   \
-    unit_eval(wanted, npmtoken_script_revoke, "2", __VA_ARGS__)
+#define revoke(wanted, token, set, ...)                                       \
+    unit_eval(wanted, npmtoken_script_revoke, "2", token, set, "", "",        \
+              __VA_ARGS__)
+
+#define revoke_by(wanted, ...)                                                \
+    unit_eval(wanted, npmtoken_script_revoke, "4", "token:a2",                \
+              "tokens-of:ann", "user:ann", "token:a1", __VA_ARGS__)
 
 #define list(wanted, ...)                                                     \
     unit_eval(wanted, npmtoken_script_list, "1", "tokens-of:ann", "token:",   \
@@ -366,29 +398,29 @@ test_create(void **state)
 {
     (void) state;
 
-    create("OK", "token:k", "tokens-of:ann", "k", "token:", "2", "1000",
-           "user", "ann", "name", "a b\n");
+    create("OK", "token:k", "tokens-of:ann", "k", "token:", "2", "1000", "",
+           "", "user", "ann", "name", "a b\n");
     unit_do("[user ann name a b\n]", "HGETALL token:k");
     unit_do("[k]", "SMEMBERS tokens-of:ann");
 
     create("EXISTS", "token:k", "tokens-of:eve", "k", "token:", "2", "1000",
-           "user", "eve");
+           "", "", "user", "eve");
     unit_do("[user ann name a b\n]", "HGETALL token:k");
     unit_do("0", "EXISTS tokens-of:eve");
 
     unit_do("OK", "SET token:s text");
     create("EXISTS", "token:s", "tokens-of:ann", "s", "token:", "2", "1000",
-           "user", "ann");
+           "", "", "user", "ann");
 
-    create("OK", "token:l", "tokens-of:ann", "l", "token:", "2", "1000",
-           "user", "ann");
-    create("LIMIT", "token:m", "tokens-of:ann", "m", "token:", "2", "1000",
-           "user", "ann");
+    create("OK", "token:l", "tokens-of:ann", "l", "token:", "2", "1000", "",
+           "", "user", "ann");
+    create("LIMIT", "token:m", "tokens-of:ann", "m", "token:", "2", "1000", "",
+           "", "user", "ann");
     unit_do("0", "EXISTS token:m");
     unit_do("2", "SCARD tokens-of:ann");
 
-    create("OK", "token:m", "tokens-of:ann", "m", "token:", "0", "1000",
-           "user", "ann");
+    create("OK", "token:m", "tokens-of:ann", "m", "token:", "0", "1000", "",
+           "", "user", "ann");
 }
 
 
@@ -400,17 +432,17 @@ test_create_makes_room(void **state)
     /* a1 is good, a2 expired just now, a3 a day ago, a4 is gone */
 
     unit_fill();
-    create("LIMIT", "token:k", "tokens-of:ann", "k", "token:", "2",
-           "1000000", "user", "ann");
+    create("LIMIT", "token:k", "tokens-of:ann", "k", "token:", "2", "1000000",
+           "", "", "user", "ann");
     unit_do("4", "SCARD tokens-of:ann");
 
     /* one second before it was a day */
 
-    create("LIMIT", "token:k", "tokens-of:ann", "k", "token:", "3",
-           "999999", "user", "ann");
+    create("LIMIT", "token:k", "tokens-of:ann", "k", "token:", "3", "999999",
+           "", "", "user", "ann");
 
-    create("OK", "token:k", "tokens-of:ann", "k", "token:", "3", "1000000",
-           "user", "ann");
+    create("OK", "token:k", "tokens-of:ann", "k", "token:", "3", "1000000", "",
+           "", "user", "ann");
     unit_do("[1 1 0 0 1]", "SMISMEMBER tokens-of:ann a1 a2 a3 a4 k");
     unit_do("1", "EXISTS token:a3");
 
@@ -420,8 +452,8 @@ test_create_makes_room(void **state)
     unit_do("1", "DEL token:a3");
     unit_do("OK", "SET token:a3 text");
     unit_do("0", "HSET token:a2 expires_at 1e3");
-    create("LIMIT", "token:k", "tokens-of:ann", "k", "token:", "3",
-           "1000000", "user", "ann");
+    create("LIMIT", "token:k", "tokens-of:ann", "k", "token:", "3", "1000000",
+           "", "", "user", "ann");
 }
 
 
@@ -432,23 +464,23 @@ test_signup(void **state)
 
     (void) state;
 
-    signup("OK", "1", "user:ann", "4", "password", "x", "email", "a@b");
+    signup("OK", "1", "user:ann", "ann", "4", "password", "x", "email", "a@b");
     unit_do("[password x email a@b]", "HGETALL user:ann");
 
-    signup("EXISTS", "1", "user:ann", "2", "password", "y");
+    signup("EXISTS", "1", "user:ann", "ann", "2", "password", "y");
     unit_do("x", "HGET user:ann password");
 
-    signup("OK", "3", "user:bob", "token:b", "tokens-of:bob", "2", "password",
-           "z", "b", "user", "bob", "readonly", "true");
+    signup("OK", "3", "user:bob", "token:b", "tokens-of:bob", "bob", "2",
+           "password", "z", "b", "user", "bob", "readonly", "true");
     unit_do("[password z]", "HGETALL user:bob");
     unit_do("[user bob readonly true]", "HGETALL token:b");
     unit_do("[b]", "SMEMBERS tokens-of:bob");
 
     unit_state(before, sizeof(before));
 
-    signup("EXISTS", "3", "user:bob", "token:c", "tokens-of:bob", "2",
+    signup("EXISTS", "3", "user:bob", "token:c", "tokens-of:bob", "bob", "2",
            "password", "y", "c", "user", "bob");
-    signup("EXISTS", "3", "user:cat", "token:b", "tokens-of:cat", "2",
+    signup("EXISTS", "3", "user:cat", "token:b", "tokens-of:cat", "cat", "2",
            "password", "y", "b", "user", "cat");
 
     unit_state(after, sizeof(after));
@@ -466,11 +498,11 @@ test_signup_of_a_name_with_tokens(void **state)
     unit_do("1", "HSET token:a user ann");
     unit_do("1", "SADD tokens-of:ann a");
 
-    signup("EXISTS", "3", "user:ann", "token:k", "tokens-of:ann", "2",
+    signup("EXISTS", "3", "user:ann", "token:k", "tokens-of:ann", "ann", "2",
            "password", "x", "k", "user", "ann");
     unit_do("0", "EXISTS user:ann token:k");
 
-    signup("OK", "1", "user:ann", "2", "password", "x");
+    signup("OK", "1", "user:ann", "ann", "2", "password", "x");
 }
 
 
@@ -655,23 +687,234 @@ test_change(void **state)
 
     unit_fill();
 
-    change("CHANGED", "user:ann", "password", "older", "2", "password", "n");
-    change("CHANGED", "user:ann", "password", "", "2", "password", "n");
-    change("CHANGED", "user:ann", "fullname", "x", "2", "password", "n");
+    change("CHANGED", "user:ann", "~8 5 passwordolder", "", "", "2",
+           "password", "n");
+    change("CHANGED", "user:ann", "~8 0 password", "", "", "2", "password",
+           "n");
+    change("CHANGED", "user:ann", "~8 1 fullnamex", "", "", "2", "password",
+           "n");
     unit_do("old", "HGET user:ann password");
 
-    change("OK", "user:ann", "password", "old", "4", "password", "new",
-           "fullname", "A B");
+    change("OK", "user:ann", OLD, "", "", "4", "password", "new", "fullname",
+           "A B");
     unit_do("[new A B]", "HMGET user:ann password fullname");
 
-    change("OK", "user:ann", "tfa_pending", "", "2", "email", "c@d", "tfa",
-           "totp", "totp_used", "none");
+    change("OK", "user:ann", "~11 0 tfa_pending", "", "", "2", "email", "c@d",
+           "tfa", "totp", "totp_used", "none");
     unit_do("[c@d nil nil nil]", "HMGET user:ann email tfa totp totp_used");
 
     /* of what is gone nothing is made */
 
-    change("CHANGED", "user:bob", "password", "", "2", "password", "n");
+    change("CHANGED", "user:bob", "~8 0 password", "", "", "2", "password",
+           "n");
     unit_do("0", "EXISTS user:bob");
+
+    /* what is made was not there */
+
+    change("OK", "user:bob", "~8 0 password", "", "make", "2", "email", "b@c");
+    change("CHANGED", "user:bob", "~8 0 password", "", "make", "2", "email",
+           "d@e");
+    unit_do("[email b@c]", "HGETALL user:bob");
+}
+
+
+/* all that was judged is looked at once more, and nothing is done if not so */
+
+static void
+test_what_was_judged(void **state)
+{
+    ngx_uint_t  i;
+    char        before[64], after[64];
+
+    static const char  *accounts[] = {
+        "HSET user:ann password new", "HDEL user:ann password",
+        "HSET user:ann locked true", "DEL user:ann"
+    };
+
+    static const char  *bearers[] = {
+        "HSET token:a1 revoked_at 5", "HSET token:a1 user eve",
+        "HSET token:a1 x_y z", "HSET token:a1 cidr_whitelist ::1",
+        "DEL token:a1"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(accounts) / sizeof(accounts[0]); i++) {
+        unit_fill();
+        freeReplyObject(redisCommand(redis, accounts[i]));
+        unit_state(before, sizeof(before));
+
+        create_by("CHANGED", OLD, A1, "k", "token:", "0", "1", "ann", "now",
+                  "user", "ann");
+        revoke_by("CHANGED", OLD, A1, "a2", "ann", "", "");
+        change("CHANGED", "user:ann", OLD, "", "", "2", "email", "x");
+        otp("USED", "user:ann", "totp", "101", OLD);
+
+        unit_state(after, sizeof(after));
+        assert_string_equal(before, after);
+    }
+
+    for (i = 0; i < sizeof(bearers) / sizeof(bearers[0]); i++) {
+        unit_fill();
+        freeReplyObject(redisCommand(redis, bearers[i]));
+        unit_state(before, sizeof(before));
+
+        create_by("DENIED", OLD, A1, "k", "token:", "0", "1", "ann", "now",
+                  "user", "ann");
+        revoke_by("DENIED", OLD, A1, "a2", "ann", "", "");
+        unit_eval("DENIED", npmtoken_script_account, "2", "user:ann",
+                  "token:a1", OLD, A1, "", "2", "email", "x");
+
+        unit_state(after, sizeof(after));
+        assert_string_equal(before, after);
+    }
+
+    unit_fill();
+    create_by("OK", OLD, A1, "k", "token:", "0", "1", "ann", "now", "user",
+              "ann");
+    revoke_by("OK", OLD, A1, "a2", "ann", "", "");
+}
+
+
+static void
+test_seen(void **state)
+{
+    u_char            buf[128];
+    size_t            len;
+    npmtoken_field_t  fields[2] = {
+        { ngx_string("a"), ngx_string("1 2") },
+        { ngx_string("bc"), ngx_string("") }
+    };
+    ngx_str_t  names[] = {
+        ngx_string("d"), ngx_string("a"), ngx_null_string
+    };
+
+    (void) state;
+
+    len = npmtoken_script_seen(buf, fields, 2, NULL);
+    assert_int_equal(len, npmtoken_script_seen(NULL, fields, 2, NULL));
+    buf[len] = '\0';
+    assert_string_equal((char *) buf, "=1 3 a1 22 0 bc");
+
+    len = npmtoken_script_seen(buf, fields, 2, names);
+    assert_int_equal(len, npmtoken_script_seen(NULL, fields, 2, names));
+    buf[len] = '\0';
+    assert_string_equal((char *) buf, "~1 0 d1 3 a1 2");
+}
+
+
+/* a name that was given a token has an account, in one spelling */
+
+static void
+test_create_takes_the_name(void **state)
+{
+    (void) state;
+
+    unit_eval("OK", npmtoken_script_create, "3", "token:k", "tokens-of:bob",
+              "user:bob", "", "", "k", "token:", "0", "1", "Bob", "now",
+              "user", "Bob");
+    unit_do("[created now name Bob]", "HGETALL user:bob");
+
+    unit_eval("CHANGED", npmtoken_script_create, "3", "token:l",
+              "tokens-of:bob", "user:bob", "", "", "l", "token:", "0", "1",
+              "bob", "now", "user", "bob");
+    unit_do("0", "EXISTS token:l");
+
+    revoke("OK", "token:k", "tokens-of:bob", "k", "bob", "");
+    unit_do("[created now name Bob]", "HGETALL user:bob");
+    signup("EXISTS", "3", "user:bob", "token:m", "tokens-of:bob", "bob", "2",
+           "password", "x", "m", "user", "bob");
+
+    /* the operator may give it a password, not another spelling */
+
+    signup("EXISTS", "1", "user:bob", "bob", "2", "password", "x");
+    signup("OK", "1", "user:bob", "Bob", "2", "password", "x");
+    signup("EXISTS", "1", "user:bob", "Bob", "2", "password", "y");
+}
+
+
+/* what the bearer's key has left is an end, too */
+
+static void
+test_create_ends_with_the_bearer(void **state)
+{
+    (void) state;
+
+    unit_fill();
+    unit_do("1", "EXPIRE token:a1 100");
+
+    create_by("OK", "", A1, "k", "token:", "0", "1000", "ann", "now", "user",
+              "ann");
+    unit_do("1", "EVAL %s 1 token:k",
+            "local at = tonumber(redis.call('hget', KEYS[1], 'expires_at'))\n"
+            "return at >= 1095 and at <= 1100 and 1 or at\n");
+
+    unit_do("1", "DEL token:k");
+    create_by("OK", "", A1, "k", "token:", "0", "1000", "ann", "now", "user",
+              "ann", "expires_at", "1050");
+    unit_do("1050", "HGET token:k expires_at");
+
+    unit_do("1", "DEL token:k");
+    create_by("OK", "", A1, "k", "token:", "0", "1000", "ann", "now",
+              "expires_at", "9999", "user", "ann");
+    unit_do("1", "EVAL %s 1 token:k",
+            "local at = tonumber(redis.call('hget', KEYS[1], 'expires_at'))\n"
+            "return at >= 1095 and at <= 1100 and 1 or at\n");
+}
+
+
+/* a name is found however it is spelt, and whatever else is there */
+
+#define walk(wanted, ...)                                                     \
+    unit_eval(wanted, npmtoken_script_walk, "1", "n*:user:x", "n*:", "0",     \
+              "1000", __VA_ARGS__)
+
+static void
+test_walk(void **state)
+{
+    (void) state;
+
+    unit_do("1", "HSET n*:token:a user Ann");
+    unit_do("1", "HSET n*:token:b readonly true");
+    unit_do("OK", "SET n*:token:c bob");
+    unit_do("1", "HSET nn:token:d user bob");
+    unit_do("1", "HSET n*:user:cat email x");
+    unit_do("1", "SADD n*:tokens-of:dan x");
+    unit_do("1", "HSET n*:proof:eve user eve");
+
+    walk("[0 [ann] []]", "ann");
+    walk("[0 [] []]", "bob", "eve", "an", "");
+    walk("[0 [cat] []]", "cat");
+    walk("[0 [dan] []]", "dan");
+
+    unit_do("1", "HSET n*:user:Eve email x");
+    walk("[0 [] []]", "bob");
+    walk("[0 [eve] [eve]]", "eve");
+}
+
+
+static void
+test_fold(void **state)
+{
+    (void) state;
+
+#define fold(wanted)                                                          \
+    unit_eval(wanted, npmtoken_script_fold, "4", "user:Ann", "user:ann",      \
+              "tokens-of:Ann", "tokens-of:ann", "Ann")
+
+    unit_do("1", "HSET user:Ann password x");
+    unit_do("2", "SADD tokens-of:Ann a b");
+    unit_do("1", "SADD tokens-of:ann c");
+
+    fold("OK");
+    unit_do("[password x name Ann]", "HGETALL user:ann");
+    unit_do("3", "SCARD tokens-of:ann");
+    unit_do("0", "EXISTS user:Ann tokens-of:Ann");
+
+    unit_do("1", "HSET user:Ann password y");
+    fold("EXISTS");
+    unit_do("[password x name Ann]", "HGETALL user:ann");
+    unit_do("[password y]", "HGETALL user:Ann");
 }
 
 
@@ -760,16 +1003,16 @@ test_races(void **state)
 {
     ngx_uint_t  i;
 
-    static const char  *create_1[] = { "token:x", "tokens-of:ann", "x",
-        "token:", "5", "1", "user", "ann", NULL };
-    static const char  *create_2[] = { "token:y", "tokens-of:ann", "y",
-        "token:", "5", "1", "user", "ann", NULL };
-    static const char  *revokes[] = { "token:a1", "tokens-of:ann", "a1",
-        "ann", "", NULL };
-    static const char  *keeps[] = { "token:a2", "tokens-of:ann", "a2", "ann",
-        "7", NULL };
+    static const char  *create_1[] = { "token:x", "tokens-of:ann", "user:ann",
+        "", "", "x", "token:", "5", "1", "ann", "now", "user", "ann", NULL };
+    static const char  *create_2[] = { "token:y", "tokens-of:ann", "user:ann",
+        "", "", "y", "token:", "5", "1", "ann", "now", "user", "ann", NULL };
+    static const char  *revokes[] = { "token:a1", "tokens-of:ann", "", "",
+        "a1", "ann", "", "", NULL };
+    static const char  *keeps[] = { "token:a2", "tokens-of:ann", "", "", "a2",
+        "ann", "7", "", NULL };
     static const char  *signups[] = { "user:bob", "token:z", "tokens-of:bob",
-        "2", "password", "x", "z", "user", "bob", NULL };
+        "bob", "2", "password", "x", "z", "user", "bob", NULL };
     static const char  *totps[] = { "user:ann", "totp", "101", NULL };
     static const char  *codes[] = { "user:ann", "recovery", H1, NULL };
 
@@ -779,7 +1022,7 @@ test_races(void **state)
         unit_fill();
         unit_do("1", "HSET token:a4 user ann");
 
-        unit_race(&npmtoken_script_create, "2", create_1, create_2, "LIMIT");
+        unit_race(&npmtoken_script_create, "3", create_1, create_2, "LIMIT");
         unit_do("5", "SCARD tokens-of:ann");
         unit_race(&npmtoken_script_revoke, "2", revokes, revokes, "NONE");
         unit_race(&npmtoken_script_revoke, "2", keeps, keeps, "NONE");
@@ -881,7 +1124,7 @@ test_types(void **state)
                 "DEL %s", key);
         unit_do("1", "LPUSH %s x", key);
 
-        if (strcmp(key, "token:n1") == 0 || strcmp(key, "user:bob") == 0) {
+        if (strcmp(key, "token:n1") == 0) {
             unit_refused(redis, call, "EXISTS");
 
         } else {
@@ -1027,6 +1270,12 @@ main(void)
         cmocka_unit_test_setup(test_list, unit_empty),
         cmocka_unit_test_setup(test_find, unit_empty),
         cmocka_unit_test_setup(test_change, unit_empty),
+        cmocka_unit_test_setup(test_what_was_judged, unit_empty),
+        cmocka_unit_test(test_seen),
+        cmocka_unit_test_setup(test_create_takes_the_name, unit_empty),
+        cmocka_unit_test_setup(test_create_ends_with_the_bearer, unit_empty),
+        cmocka_unit_test_setup(test_walk, unit_empty),
+        cmocka_unit_test_setup(test_fold, unit_empty),
         cmocka_unit_test_setup(test_totp, unit_empty),
         cmocka_unit_test_setup(test_recovery, unit_empty),
         cmocka_unit_test_setup(test_races, unit_empty),
