@@ -52,7 +52,7 @@ sub is_asked {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    is_error($r, 401, $pattern // ASKS, $name, challenge => 'OTP');
+    is_error($r, 401, $pattern // ASKS, $name, challenge => 'otp');
 }
 
 

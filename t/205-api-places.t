@@ -473,7 +473,7 @@ subtest 'two locations and one code' => sub {
         $redis->command('HDEL', 'npmtoken:user:tom', 'totp_used');
 
         is_error($api->call('PUT', $uri, 'npm_tom', '{}'), 401,
-                 qr/one-time password/, "$uri asks", challenge => 'OTP');
+                 qr/one-time password/, "$uri asks", challenge => 'otp');
 
         my $r = $api->call('PUT', $uri, 'npm_tom', 'x' x 20_000,
                            'npm-otp' => otp($secret));
@@ -482,7 +482,7 @@ subtest 'two locations and one code' => sub {
              '... once');
         is_error($api->call('PUT', $uri, 'npm_tom', '{}',
                             'npm-otp' => otp($secret)), 401,
-                 qr/has been used/, '... and not twice', challenge => 'OTP');
+                 qr/has been used/, '... and not twice', challenge => 'otp');
     }
 };
 

@@ -10,8 +10,7 @@ static ngx_int_t ngx_http_npmtoken_api_send(ngx_http_request_t *r,
 
 static ngx_str_t  ngx_http_npmtoken_api_type = ngx_string("application/json");
 static ngx_str_t  ngx_http_npmtoken_api_no_store = ngx_string("no-store");
-static ngx_str_t  ngx_http_npmtoken_api_otp = ngx_string("OTP");
-static ngx_str_t  ngx_http_npmtoken_api_small_otp = ngx_string("otp");
+static ngx_str_t  ngx_http_npmtoken_api_otp = ngx_string("otp");
 static ngx_str_t  ngx_http_npmtoken_api_one = ngx_string("1");
 
 
@@ -131,25 +130,13 @@ void
 ngx_http_npmtoken_api_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *sentence)
 {
-    ngx_str_t           *agent, *scheme;
-    ngx_http_request_t  *r;
+    /*
+     * npm's registry says "OTP".  pnpm 11 and 12 know small letters only, and
+     * pnpm 11 does not say its name; all others take both.
+     */
 
-    r = ctx->request;
-    scheme = &ngx_http_npmtoken_api_otp;
-
-    /* "OTP" is what npm's registry says; pnpm 12 knows small letters only */
-
-    if (r->headers_in.user_agent) {
-        agent = &r->headers_in.user_agent->value;
-
-        if (agent->len > sizeof("pnpm/") - 1
-            && ngx_memcmp(agent->data, "pnpm/", sizeof("pnpm/") - 1) == 0)
-        {
-            scheme = &ngx_http_npmtoken_api_small_otp;
-        }
-    }
-
-    if (ngx_http_npmtoken_api_header(r, "WWW-Authenticate", scheme)
+    if (ngx_http_npmtoken_api_header(ctx->request, "WWW-Authenticate",
+                                     &ngx_http_npmtoken_api_otp)
         != NGX_OK)
     {
         ngx_http_npmtoken_api_failed(ctx);

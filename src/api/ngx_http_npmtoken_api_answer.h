@@ -27,7 +27,7 @@ void ngx_http_npmtoken_api_error(ngx_http_npmtoken_api_ctx_t *ctx,
 void ngx_http_npmtoken_api_error_quote(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t status, const char *text, ngx_str_t *quoted);
 
-/* 401 with "WWW-Authenticate: OTP": npm then prompts */
+/* 401 with "WWW-Authenticate: otp": npm then prompts */
 void ngx_http_npmtoken_api_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *sentence);
 

@@ -387,7 +387,7 @@ async function usedCode(life) {
         });
 
     assert.equal(status, 401);
-    assert.equal(headers['www-authenticate'], 'OTP');
+    assert.equal(headers['www-authenticate'], 'otp');
 }
 
 
