@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "npmtoken_account.h"
+#include "npmtoken_digest.h"
 #include "npmtoken_otp.h"
 #include "npmtoken_password.h"
 
@@ -54,6 +55,8 @@ static ngx_int_t npmtoken_account_totp_pending(npmtoken_account_t *account,
     ngx_str_t *value);
 static ngx_int_t npmtoken_account_totp_used(npmtoken_account_t *account,
     ngx_str_t *value);
+static ngx_int_t npmtoken_account_totp_used_by(npmtoken_account_t *account,
+    ngx_str_t *value);
 static ngx_int_t npmtoken_account_recovery(npmtoken_account_t *account,
     ngx_str_t *value);
 static ngx_int_t npmtoken_account_locked(npmtoken_account_t *account,
@@ -97,6 +100,8 @@ static npmtoken_account_known_t  npmtoken_account_fields[] = {
       "a date such as 2026-11-24T12:00:00.000Z" },
     { ngx_string("totp_used"), npmtoken_account_totp_used,
       "a number" },
+    { ngx_string("totp_used_by"), npmtoken_account_totp_used_by,
+      "the key of a token, 128 hex digits in lower case" },
     { ngx_string("recovery"), npmtoken_account_recovery,
       "at most five hashes, separated by commas" },
     { ngx_string("locked"), npmtoken_account_locked,
@@ -310,6 +315,32 @@ npmtoken_account_totp_used(npmtoken_account_t *account, ngx_str_t *value)
     }
 
     account->totp_used = step;
+
+    return NGX_OK;
+}
+
+
+/* the script compares it with the key of a token, and nothing else does */
+
+static ngx_int_t
+npmtoken_account_totp_used_by(npmtoken_account_t *account, ngx_str_t *value)
+{
+    size_t  i;
+    u_char  c;
+
+    (void) account;
+
+    if (value->len != NPMTOKEN_KEY_LEN) {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < value->len; i++) {
+        c = value->data[i];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+            return NGX_DECLINED;
+        }
+    }
 
     return NGX_OK;
 }

@@ -40,6 +40,7 @@ typedef enum {
  *   tfa_pending   a mode not yet confirmed              none
  *   totp_pending  a secret not yet confirmed            none
  *   totp_used     last step (30 s) whose code was used  none
+ *   totp_used_by  key of the token that may repeat it   none
  *   recovery      SHA-256 of unused recovery codes      none
  *   locked        whether nobody logs in                false
  *   x_...         anything of the operator's

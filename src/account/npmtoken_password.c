@@ -222,3 +222,36 @@ npmtoken_password_hash_valid(ngx_str_t *hash)
 
     return (crypt_checksalt(setting) == CRYPT_SALT_OK) ? NGX_OK : NGX_DECLINED;
 }
+
+
+/*
+ * A setting of yescrypt is "$y$", flags, cost and block size of a digit each,
+ * "$"; its digits are in the order of ASCII.  Whoever has chosen others than
+ * the library's knows why: only the cost is compared.
+ */
+
+ngx_uint_t
+npmtoken_password_outdated(ngx_str_t *hash)
+{
+    char     setting[CRYPT_GENSALT_OUTPUT_SIZE];
+    u_char  *p;
+
+    enum { METHOD = 3, COST = METHOD + 1, BLOCK, END };
+
+    if (crypt_gensalt_rn("$y$", 0, NULL, 0, setting, sizeof(setting))
+        == NULL)
+    {
+        return 0;
+    }
+
+    p = hash->data;
+
+    if (hash->len <= END || ngx_memcmp(p, setting, METHOD) != 0) {
+        return 1;
+    }
+
+    return p[METHOD] == setting[METHOD]
+           && p[BLOCK] == setting[BLOCK]
+           && p[END] == setting[END]
+           && p[COST] < (u_char) setting[COST];
+}

@@ -52,5 +52,11 @@ ngx_int_t npmtoken_password_verify(ngx_str_t *password, ngx_str_t *hash);
  */
 ngx_int_t npmtoken_password_hash_valid(ngx_str_t *hash);
 
+/*
+ * Returns 1 if a valid hash is of another method than npmtoken_password_hash()
+ * makes, or of the same with a lower cost; else 0.
+ */
+ngx_uint_t npmtoken_password_outdated(ngx_str_t *hash);
+
 
 #endif /* _NPMTOKEN_PASSWORD_H_INCLUDED_ */

@@ -8,8 +8,8 @@
  * but the first: a server that is full, read-only, or cannot save refuses a
  * script at its first write and never later.
  *
- * A full server refuses HSET and SADD, but not DEL, SREM or PERSIST.  A
- * script whose HSET must not be refused has a PERSIST before it.
+ * A full server refuses HSET, SADD and ZADD, but not DEL, SREM, ZREM or
+ * PERSIST.  A script whose HSET must not be refused has a PERSIST before it.
  *
  * A nil reply is "false" in Lua.
  */
@@ -60,7 +60,22 @@
     "\n"
 
 
-static void npmtoken_script_begin(npmtoken_change_t *change,
+/*
+ * The time that it is, in milliseconds, by the one clock that all nodes have;
+ * and a number as Redis reads it.
+ */
+
+#define NPMTOKEN_SCRIPT_NOW                                                   \
+    "local function now()\n"                                                  \
+    "    local time = redis.call('time')\n"                                   \
+    "    return time[1] * 1000 + math.floor(time[2] / 1000)\n"                \
+    "end\n"                                                                   \
+    "\n"                                                                      \
+    "local function ms(n) return string.format('%.0f', n) end\n"              \
+    "\n"
+
+
+static void npmtoken_script_open(npmtoken_change_t *change,
     ngx_str_t *script);
 static void npmtoken_script_keys(npmtoken_change_t *change);
 static void npmtoken_script_arg(npmtoken_change_t *change, ngx_str_t *arg);
@@ -420,30 +435,51 @@ ngx_str_t  npmtoken_script_account = ngx_string(
 ngx_str_t  npmtoken_script_otp = ngx_string(
     NPMTOKEN_SCRIPT_NEED
     NPMTOKEN_SCRIPT_CHANGED
+    NPMTOKEN_SCRIPT_NOW
 
-    "local user, kind, what = KEYS[1], ARGV[1], ARGV[2]\n"
-    "local field, value\n"
+    "local user, tally = KEYS[1], KEYS[2]\n"
+    "local kind, what, who = ARGV[1], ARGV[2], ARGV[3] or ''\n"
+    "local limit, time = tonumber(ARGV[4]), tonumber(ARGV[5])\n"
+    "local DAY = 86400000\n"
     "\n"
-    "local totp, used, recovery = unpack(redis.call('hmget', user,\n"
-    "    'totp', 'totp_used', 'recovery'))\n"
+    "local totp, used, by, recovery = unpack(redis.call('hmget', user,\n"
+    "    'totp', 'totp_used', 'totp_used_by', 'recovery'))\n"
+    "\n"
+
+    /* before the code is looked at: a right one is told nothing else */
+
+    "local at, wrong, hold = now()\n"
+    "\n"
+    "if tally then\n"
+    "    wrong, hold = unpack(redis.call('hmget', tally, 'wrong', 'until'))\n"
+    "    wrong, hold = tonumber(wrong or 0), tonumber(hold or 0)\n"
+    "    if hold > at then\n"
+    "        return redis.status_reply('WAIT '\n"
+    "                                  .. math.ceil((hold - at) / 1000))\n"
+    "    end\n"
+    "end\n"
     "\n"
 
     /* it was switched off, changed, or the account is gone */
 
-    "if not totp or changed(user, ARGV[3] or '') then\n"
+    "if not totp or changed(user, ARGV[6] or '') then\n"
     "    return redis.status_reply('USED')\n"
     "end\n"
     "\n"
 
+    "local set, left, found = {}, {}, false\n"
+    "\n"
     "if kind == 'totp' then\n"
     "    if used and (not used:match('^%d+$')\n"
     "                 or tonumber(used) >= tonumber(what))\n"
     "    then\n"
+    "        if used == what and who ~= '' and by == who then\n"
+    "            return redis.status_reply('OK')\n"
+    "        end\n"
     "        return redis.status_reply('USED')\n"
     "    end\n"
-    "    field, value = 'totp_used', what\n"
-    "else\n"
-    "    local left, found = {}, false\n"
+    "    found = true\n"
+    "elseif kind == 'recovery' then\n"
     "    for hash in (recovery or ''):gmatch('[^,]+') do\n"
     "        if hash == what then\n"
     "            found = true\n"
@@ -451,22 +487,110 @@ ngx_str_t  npmtoken_script_otp = ngx_string(
     "            left[#left + 1] = hash\n"
     "        end\n"
     "    end\n"
-    "    if not found then\n"
-    "        return redis.status_reply('USED')\n"
-    "    end\n"
-    "    field, value = 'recovery', table.concat(left, ',')\n"
     "end\n"
     "\n"
 
-    "need('persist', user)\n"
+    /* the wait is twice the last one, each time that so many were wrong */
+
+    "if not found then\n"
+    "    if not tally then return redis.status_reply('WRONG') end\n"
+    "    need('persist', tally)\n"
+    "    need('hset', tally, 'wrong', '')\n"
+    "    need('pexpire', tally, 1)\n"
+    "    redis.call('persist', tally)\n"
+    "    wrong = wrong + 1\n"
+    "    set = { 'wrong', ms(wrong) }\n"
+    "    if wrong % limit == 0 then\n"
+    "        hold = time * 2 ^ math.min(wrong / limit - 1, 30)\n"
+    "        hold = at + math.min(hold, math.max(time, DAY))\n"
+    "        set[3], set[4] = 'until', ms(hold)\n"
+    "    end\n"
+    "    redis.call('hset', tally, unpack(set))\n"
+    "    redis.call('pexpire', tally, ms(wrong < limit and time or 30 * DAY))\n"
+    "    return redis.status_reply('WRONG')\n"
+    "end\n"
     "\n"
-    "if value == '' then\n"
-    "    need('hdel', user, field)\n"
-    "    redis.call('hdel', user, field)\n"
+
+    "local gone\n"
+    "\n"
+    "if kind == 'totp' then\n"
+    "    set = { 'totp_used', what }\n"
+    "    if who ~= '' then\n"
+    "        set[3], set[4] = 'totp_used_by', who\n"
+    "    elseif by then\n"
+    "        gone = 'totp_used_by'\n"
+    "    end\n"
+    "elseif #left > 0 then\n"
+    "    set = { 'recovery', table.concat(left, ',') }\n"
     "else\n"
-    "    need('hset', user, field, value)\n"
+    "    gone = 'recovery'\n"
+    "end\n"
+    "\n"
+    "need('persist', user)\n"
+    "if #set > 0 then need('hset', user, set[1], '') end\n"
+    "if gone then need('hdel', user, gone) end\n"
+    "if tally then need('del', tally) end\n"
+    "\n"
+    "if #set > 0 then\n"
     "    redis.call('persist', user)\n"
-    "    redis.call('hset', user, field, value)\n"
+    "    redis.call('hset', user, unpack(set))\n"
+    "end\n"
+    "if gone then redis.call('hdel', user, gone) end\n"
+    "if tally then redis.call('del', tally) end\n"
+    "\n"
+    "return redis.status_reply('OK')\n"
+);
+
+
+/*
+ * A failed one's score is when it ends to count, one that is being checked has
+ * the same below zero: so each kind is a range, and what is over lies between
+ * the two.
+ */
+
+ngx_str_t  npmtoken_script_begin = ngx_string(
+    NPMTOKEN_SCRIPT_NEED
+    NPMTOKEN_SCRIPT_NOW
+
+    "local id, check, time = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])\n"
+    "local at, longest, busy = now(), 0, false\n"
+    "\n"
+    "for i, key in ipairs(KEYS) do\n"
+    "    local limit = tonumber(ARGV[i + 3])\n"
+    "    local failed = redis.call('zcount', key, '(' .. ms(at), '+inf')\n"
+    "    local some = redis.call('zcount', key, '-inf', '(' .. ms(-at))\n"
+    "    if failed >= limit then\n"
+    "        local last = redis.call('zrangebyscore', key, '(' .. ms(at),\n"
+    "            '+inf', 'withscores', 'limit', failed - limit, 1)\n"
+    "        longest = math.max(longest, tonumber(last[2]) - at)\n"
+    "    elseif failed + some >= limit then\n"
+    "        busy = true\n"
+    "    end\n"
+    "end\n"
+    "\n"
+    "if longest > 0 then\n"
+    "    return redis.status_reply('WAIT ' .. math.ceil(longest / 1000))\n"
+    "end\n"
+    "if busy then\n"
+    "    return redis.status_reply('BUSY')\n"
+    "end\n"
+    "\n"
+    "for _, key in ipairs(KEYS) do\n"
+    "    need('zremrangebyscore', key, 0, 0)\n"
+    "    need('zadd', key, 0, id)\n"
+    "    need('pexpire', key, 1)\n"
+    "end\n"
+    "\n"
+    "for _, key in ipairs(KEYS) do\n"
+    "    redis.call('zremrangebyscore', key, ms(-at), ms(at))\n"
+    "end\n"
+    "\n"
+    "for _, key in ipairs(KEYS) do\n"
+    "    local score = check > 0 and -(at + check) or at + time\n"
+    "    local last = redis.call('pttl', key)\n"
+    "    redis.call('zadd', key, ms(score), id)\n"
+    "    redis.call('pexpire', key,\n"
+    "               ms(math.max(last, check > 0 and check or time)))\n"
     "end\n"
     "\n"
     "return redis.status_reply('OK')\n"
@@ -545,10 +669,57 @@ ngx_str_t  npmtoken_script_fold = ngx_string(
 );
 
 
+ngx_str_t  npmtoken_script_end = ngx_string(
+    NPMTOKEN_SCRIPT_NEED
+    NPMTOKEN_SCRIPT_NOW
+
+    "local id, time = ARGV[1], tonumber(ARGV[2])\n"
+    "local at = now()\n"
+    "\n"
+    "for _, key in ipairs(KEYS) do\n"
+    "    redis.call('zcard', key)\n"
+    "    need('zrem', key, id)\n"
+    "    need('zadd', key, 0, id)\n"
+    "    need('pexpire', key, 1)\n"
+    "end\n"
+    "\n"
+
+    "for _, key in ipairs(KEYS) do\n"
+    "    redis.call('zrem', key, id)\n"
+    "end\n"
+    "\n"
+    "if time > 0 then\n"
+    "    for _, key in ipairs(KEYS) do\n"
+    "        local last = redis.call('pttl', key)\n"
+    "        redis.call('zadd', key, ms(at + time), id)\n"
+    "        redis.call('pexpire', key, ms(math.max(last, time)))\n"
+    "    end\n"
+    "end\n"
+    "\n"
+    "return redis.status_reply('OK')\n"
+);
+
+
+ngx_str_t  npmtoken_script_rehash = ngx_string(
+    NPMTOKEN_SCRIPT_NEED
+
+    "local user, old, new = KEYS[1], ARGV[1], ARGV[2]\n"
+    "\n"
+    "if redis.call('hget', user, 'password') ~= old then\n"
+    "    return redis.status_reply('CHANGED')\n"
+    "end\n"
+    "\n"
+    "need('hset', user, 'password', '')\n"
+    "redis.call('hset', user, 'password', new)\n"
+    "\n"
+    "return redis.status_reply('OK')\n"
+);
+
+
 void
 npmtoken_script_create_args(npmtoken_change_t *change)
 {
-    npmtoken_script_begin(change, &npmtoken_script_create);
+    npmtoken_script_open(change, &npmtoken_script_create);
 
     npmtoken_script_arg(change, &change->token);
     npmtoken_script_arg(change, &change->tokens);
@@ -575,7 +746,7 @@ npmtoken_script_create_args(npmtoken_change_t *change)
 void
 npmtoken_script_signup_args(npmtoken_change_t *change)
 {
-    npmtoken_script_begin(change, &npmtoken_script_signup);
+    npmtoken_script_open(change, &npmtoken_script_signup);
 
     npmtoken_script_arg(change, &change->user);
 
@@ -600,7 +771,7 @@ npmtoken_script_signup_args(npmtoken_change_t *change)
 void
 npmtoken_script_revoke_args(npmtoken_change_t *change)
 {
-    npmtoken_script_begin(change, &npmtoken_script_revoke);
+    npmtoken_script_open(change, &npmtoken_script_revoke);
 
     npmtoken_script_arg(change, &change->token);
     npmtoken_script_arg(change, &change->tokens);
@@ -633,7 +804,7 @@ npmtoken_script_account_args(npmtoken_change_t *change)
 {
     ngx_uint_t  i;
 
-    npmtoken_script_begin(change, &npmtoken_script_account);
+    npmtoken_script_open(change, &npmtoken_script_account);
 
     npmtoken_script_arg(change, &change->user);
 
@@ -658,7 +829,7 @@ npmtoken_script_account_args(npmtoken_change_t *change)
 /* the number of the keys comes first, and is known last */
 
 static void
-npmtoken_script_begin(npmtoken_change_t *change, ngx_str_t *script)
+npmtoken_script_open(npmtoken_change_t *change, ngx_str_t *script)
 {
     change->script = script;
     change->argc = 1;

@@ -163,13 +163,22 @@ extern ngx_str_t  npmtoken_script_account;
 void npmtoken_script_account_args(npmtoken_change_t *change);
 
 /*
- * Uses a one-time password, on all nodes only once.
- *   KEYS  user:NAME
+ * Uses a one-time password, on all nodes only once; and counts those that are
+ * wrong.
+ *   KEYS  user:NAME [, tries:...: the tally]
  *   ARGV  "totp", step: the last step used has to be before it; or
- *         "recovery", hash: it has to be there, and is taken out;
- *         then user_seen, or nothing
- * "OK"; "USED", also if the account has no second factor any more, or has
- * changed.
+ *         "recovery", hash: it has to be there, and is taken out; or
+ *         "wrong", "": it is none of these,
+ *         the key of a token that may use this step again, or "",
+ *         how many may be wrong in a row, and for how many milliseconds there
+ *         is no other one then.  The wait doubles, each time that so many more
+ *         were wrong, up to a day; a right one ends that.  (These two are
+ *         read where there is a tally.)
+ *         Then user_seen, or nothing.
+ * "OK"; "USED": it was right, and is used up, which does not count, or the
+ * account has no second factor any more, or has changed; "WRONG": that has
+ * been counted;
+ * "WAIT N": for N seconds none is looked at.
  */
 extern ngx_str_t  npmtoken_script_otp;
 
@@ -198,6 +207,36 @@ extern ngx_str_t  npmtoken_script_walk;
  * "OK"; "EXISTS": there is an account with the folded name, too.
  */
 extern ngx_str_t  npmtoken_script_fold;
+
+/*
+ * Takes a place for an attempt to prove who one is.
+ *   KEYS  tries:...: the tallies in which it counts
+ *   ARGV  an id of the attempt, for how many milliseconds its place is kept
+ *         while it is checked (0: it counts at once), for how many a failed
+ *         one counts, then the limit of each tally
+ * "OK": it has one, in all of them; "WAIT N": so many have failed that there
+ * is none for N seconds; "BUSY": there is none now, but if those that are
+ * being checked succeed there will be.  Only "OK" changes anything.  A tally
+ * has no more members than its limit, and ends with the last of them.
+ */
+extern ngx_str_t  npmtoken_script_begin;
+
+/*
+ * Ends an attempt.
+ *   KEYS  as for the beginning
+ *   ARGV  its id, for how many milliseconds it counts as a failed one (0: it
+ *         is none)
+ * "OK"
+ */
+extern ngx_str_t  npmtoken_script_end;
+
+/*
+ * Replaces the hash of a password by another of the same password.
+ *   KEYS  user:NAME
+ *   ARGV  the hash that has to be there, the other one
+ * "OK"; "CHANGED": it is not there.
+ */
+extern ngx_str_t  npmtoken_script_rehash;
 
 
 #endif /* _NPMTOKEN_SCRIPT_H_INCLUDED_ */

@@ -403,6 +403,7 @@ ctl_user_tfa_enable(char **argv, ngx_uint_t n)
     ctl_edit_set(&edit, "totp", (char *) secret);
     ctl_edit_set(&edit, "recovery", hashes);
     ctl_edit_delete(&edit, "totp_used");
+    ctl_edit_delete(&edit, "totp_used_by");
     ctl_edit_delete(&edit, "tfa_pending");
     ctl_edit_delete(&edit, "totp_pending");
     ctl_edit_make(&edit);
@@ -527,6 +528,7 @@ ctl_user_tfa_disable(char **argv, ngx_uint_t n)
     ctl_edit_delete(&edit, "tfa_pending");
     ctl_edit_delete(&edit, "totp_pending");
     ctl_edit_delete(&edit, "totp_used");
+    ctl_edit_delete(&edit, "totp_used_by");
     ctl_edit_delete(&edit, "recovery");
     ctl_edited(&edit);
 

@@ -102,6 +102,11 @@ static unit_account_t  accounts[] = {
     { "used empty", 0, "-", { "totp_used", "" } },
     { "used too long", 0, "-", { "totp_used", "1234567890123" } },
     { "used with a blank", 0, "-", { "totp_used", "1 " } },
+    { "used by a token", -1, "", { "totp_used_by", H64 H64 } },
+    { "used by a part of a key", 0, "-", { "totp_used_by", H64 } },
+    { "used by no key", 0, "-", { "totp_used_by", H64 H8 H8 H8 H8 H8 H8 H8
+                                  "0123CDEF" } },
+    { "used by nobody", 0, "-", { "totp_used_by", "" } },
     { "recovery empty", 0, "-", { "recovery", "" } },
     { "recovery short", 0, "-", { "recovery", H8 } },
     { "recovery upper", 0, "-",

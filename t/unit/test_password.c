@@ -66,6 +66,51 @@ test_verify(void **state)
 }
 
 
+/* what a login makes anew */
+
+static void
+test_outdated(void **state)
+{
+    u_char      *text;
+    ssize_t      len;
+    ngx_str_t    password, hash;
+    ngx_uint_t   i;
+
+    static const char  *outdated[] = {
+        BCR, "$2b$14$abcdefghijklmnopqrstuu", "$6$salt$x",
+        "$7$CU..../....$salt$x", "$y$j8T$abcd$x", "$y$j7T$abcd$x", "$y$", ""
+    };
+
+    static const char  *kept[] = {
+        YES, "$y$jAT$abcd$x", "$y$jFT$abcd$x", "$y$j8R$abcd$x",
+        "$y$/8T$abcd$x"
+    };
+
+    (void) state;
+
+    for (i = 0; i < unit_n(outdated); i++) {
+        hash = unit_str(outdated[i]);
+        assert_int_equal(npmtoken_password_outdated(&hash), 1);
+    }
+
+    for (i = 0; i < unit_n(kept); i++) {
+        hash = unit_str(kept[i]);
+        assert_int_equal(npmtoken_password_outdated(&hash), 0);
+    }
+
+    password = unit_str("correct horse");
+    text = unit_room(NPMTOKEN_PASSWORD_HASH_MAX);
+
+    len = npmtoken_password_hash(&password, text);
+    assert_true(len > 0);
+
+    hash.data = text;
+    hash.len = len;
+
+    assert_int_equal(npmtoken_password_outdated(&hash), 0);
+}
+
+
 static void
 test_hash(void **state)
 {
@@ -271,6 +316,7 @@ main(void)
     int  failed;
 
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_outdated),
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_new),
         cmocka_unit_test(test_nul),

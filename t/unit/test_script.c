@@ -91,10 +91,24 @@ static unit_call_t  calls[] = {
       { "user:bob", NONE, "", "make", "2", "email", "b@c" } },
 
     { "totp", &npmtoken_script_otp, "1", "OK", " hset persist ",
-      { "user:ann", "totp", "101", OLD } },
+      { "user:ann", "totp", "101", "", "", "", OLD } },
 
     { "recovery", &npmtoken_script_otp, "1", "OK", " hset persist ",
-      { "user:ann", "recovery", H1 } }
+      { "user:ann", "recovery", H1 } },
+
+    { "totp, counted", &npmtoken_script_otp, "2", "OK",
+      " hset persist del ",
+      { "user:ann", "tries:codes", "totp", "101", "k1", "3", "1000" } },
+
+    { "begin", &npmtoken_script_begin, "2", "OK",
+      " zadd pexpire zremrangebyscore ",
+      { "tries:name", "tries:address", "id2", "1000", "9000", "3", "9" } },
+
+    { "end", &npmtoken_script_end, "2", "OK", " zadd pexpire zrem ",
+      { "tries:name", "tries:address", "id1", "9000" } },
+
+    { "rehash", &npmtoken_script_rehash, "1", "-OOM", " hset ",
+      { "user:ann", "old", "new" } }
 };
 
 
@@ -338,6 +352,16 @@ unit_answer(redisContext *context, char *text, size_t size)
 #define otp(wanted, ...)                                                      \
     unit_eval(wanted, npmtoken_script_otp, "1", __VA_ARGS__)
 
+#define code(wanted, ...)                                                     \
+    unit_eval(wanted, npmtoken_script_otp, "2", "user:ann", "tries:codes",    \
+              __VA_ARGS__)
+
+#define begin(wanted, keys, ...)                                              \
+    unit_eval(wanted, npmtoken_script_begin, keys, __VA_ARGS__)
+
+#define end(keys, ...)                                                        \
+    unit_eval("OK", npmtoken_script_end, keys, __VA_ARGS__)
+
 
 /* a digest of all there is; a hash and a set have no order of their own */
 
@@ -358,6 +382,9 @@ unit_state(char *text, size_t size)
         "        for _, m in ipairs(redis.call('smembers', key)) do\n"
         "            put(key, m)\n"
         "        end\n"
+        "    elseif kind == 'zset' then\n"
+        "        put(key, unpack(redis.call('zrange', key, 0, -1,\n"
+        "                                   'withscores')))\n"
         "    elseif kind == 'list' then\n"
         "        put(key, unpack(redis.call('lrange', key, 0, -1)))\n"
         "    end\n"
@@ -379,6 +406,9 @@ unit_fill(void)
     unit_do("2", "HSET token:a2 user ann expires_at 999999");
     unit_do("2", "HSET token:a3 user ann expires_at 913600");
     unit_do("4", "SADD tokens-of:ann a1 a2 a3 a4");
+    unit_do("1", "HSET tries:codes wrong 1");
+    unit_do("1", "ZADD tries:name 9999999999999 id0");
+    unit_do("1", "ZADD tries:address -9999999999999 id1");
 }
 
 
@@ -748,7 +778,7 @@ test_what_was_judged(void **state)
                   "user", "ann");
         revoke_by("CHANGED", OLD, A1, "a2", "ann", "", "");
         change("CHANGED", "user:ann", OLD, "", "", "2", "email", "x");
-        otp("USED", "user:ann", "totp", "101", OLD);
+        otp("USED", "user:ann", "totp", "101", "", "", "", OLD);
 
         unit_state(after, sizeof(after));
         assert_string_equal(before, after);
@@ -957,19 +987,200 @@ test_recovery(void **state)
 
     unit_fill();
 
-    otp("USED", "user:ann", "recovery", "1111");
-    otp("USED", "user:ann", "recovery", "");
-    otp("USED", "user:ann", "recovery", H1 "," H2);
+    otp("WRONG", "user:ann", "recovery", "1111");
+    otp("WRONG", "user:ann", "recovery", "");
+    otp("WRONG", "user:ann", "recovery", H1 "," H2);
 
     otp("OK", "user:ann", "recovery", H1);
     unit_do(H2, "HGET user:ann recovery");
-    otp("USED", "user:ann", "recovery", H1);
+    otp("WRONG", "user:ann", "recovery", H1);
 
     otp("OK", "user:ann", "recovery", H2);
     unit_do("0", "HEXISTS user:ann recovery");
-    otp("USED", "user:ann", "recovery", H2);
+    otp("WRONG", "user:ann", "recovery", H2);
 
     otp("USED", "user:bob", "recovery", H2);
+    unit_do("0", "EXISTS user:bob");
+}
+
+
+/* a step is good again for the token that has used it, and for no other */
+
+static void
+test_totp_again(void **state)
+{
+    (void) state;
+
+    unit_fill();
+
+    otp("OK", "user:ann", "totp", "101", "k1");
+    otp("OK", "user:ann", "totp", "101", "k1");
+    otp("USED", "user:ann", "totp", "101", "k2");
+    otp("USED", "user:ann", "totp", "101", "");
+    otp("USED", "user:ann", "totp", "100", "k1");
+    otp("OK", "user:ann", "totp", "101", "k1");
+
+    otp("OK", "user:ann", "totp", "102", "k2");
+    otp("USED", "user:ann", "totp", "102", "k1");
+    otp("USED", "user:ann", "totp", "101", "k1");
+
+    /* what a login has used is good for nothing else */
+
+    otp("OK", "user:ann", "totp", "103", "");
+    unit_do("0", "HEXISTS user:ann totp_used_by");
+    otp("USED", "user:ann", "totp", "103", "k2");
+    otp("USED", "user:ann", "totp", "103", "");
+}
+
+
+/* the milliseconds that "until" is ahead, more or less */
+
+static void
+unit_until(long long wanted)
+{
+    long long    ahead;
+    redisReply  *reply;
+
+    reply = redisCommand(redis, "EVAL %s 0",
+        "local t = redis.call('time')\n"
+        "return redis.call('hget', 'tries:codes', 'until')\n"
+        "       - t[1] * 1000 - math.floor(t[2] / 1000)\n");
+
+    assert_non_null(reply);
+    assert_int_equal(reply->type, REDIS_REPLY_INTEGER);
+
+    ahead = reply->integer;
+    freeReplyObject(reply);
+
+    if (ahead > wanted || ahead < wanted - 5000) {
+        fail_msg("%lld and not %lld", ahead, wanted);
+    }
+}
+
+
+static void
+test_wrong_codes(void **state)
+{
+    ngx_uint_t  i;
+
+    static const long long  waits[] = {
+        900000, 1800000, 3600000, 7200000, 14400000, 28800000, 57600000,
+        86400000, 86400000
+    };
+
+    (void) state;
+
+    unit_fill();
+    unit_do("1", "DEL tries:codes");
+
+    /* each window is twice the last one, up to a day */
+
+    for (i = 0; i < unit_n(waits); i++) {
+        code("WRONG", "wrong", "", "", "2", "900000");
+        code("WRONG", "recovery", "x", "", "2", "900000");
+        unit_until(waits[i]);
+        unit_do("0", "HSET tries:codes until 1");
+    }
+
+    /* what is used counts neither way, and what is right ends all of that */
+
+    code("USED", "totp", "100", "k1", "2", "900000");
+    unit_do("18", "HGET tries:codes wrong");
+    code("OK", "totp", "101", "k1", "2", "900000");
+    unit_do("0", "EXISTS tries:codes");
+    code("WRONG", "wrong", "", "", "2", "900000");
+    unit_do("[1 nil]", "HMGET tries:codes wrong until");
+
+    /* within the wait none is looked at, be it right */
+
+    code("WRONG", "wrong", "", "", "2", "900000");
+    code("WAIT 900", "totp", "102", "k1", "2", "900000");
+    code("WAIT 900", "totp", "101", "k1", "2", "900000");
+    code("WAIT 900", "recovery", H1, "", "2", "900000");
+    code("WAIT 900", "wrong", "", "", "2", "900000");
+    unit_do("101", "HGET user:ann totp_used");
+
+    /* a few, long ago, are forgotten; a level of waiting is not so soon */
+
+    unit_do("1", "DEL tries:codes");
+    code("WRONG", "wrong", "", "", "2", "900000");
+    unit_do("1", "EXPIRE tries:codes 901 XX");
+    code("WRONG", "wrong", "", "", "2", "900000");
+    unit_do("0", "EXPIRE tries:codes 2591000 GT");
+}
+
+
+static void
+test_attempts(void **state)
+{
+    (void) state;
+
+    /* what is checked has a place, and gives it back or keeps it */
+
+    begin("OK", "1", "tries:a", "i1", "60000", "900000", "2");
+    begin("OK", "1", "tries:a", "i2", "60000", "900000", "2");
+    begin("BUSY", "1", "tries:a", "i3", "60000", "900000", "2");
+    unit_do("2", "ZCARD tries:a");
+
+    end("1", "tries:a", "i1", "0");
+    begin("OK", "1", "tries:a", "i3", "60000", "900000", "2");
+    end("1", "tries:a", "i2", "900000");
+    begin("BUSY", "1", "tries:a", "i4", "60000", "900000", "2");
+    end("1", "tries:a", "i3", "900000");
+    begin("WAIT 900", "1", "tries:a", "i4", "60000", "900000", "2");
+    begin("OK", "1", "tries:a", "i4", "60000", "900000", "3");
+    unit_do("3", "ZCARD tries:a");
+
+    /* until as many are over as are too many for this limit */
+
+    unit_do("OK", "FLUSHALL");
+    end("1", "tries:a", "i1", "10000");
+    end("1", "tries:a", "i2", "20000");
+    end("1", "tries:a", "i3", "30000");
+    begin("WAIT 10", "1", "tries:a", "i4", "60000", "900000", "3");
+    begin("WAIT 30", "1", "tries:a", "i4", "60000", "900000", "1");
+
+    /* of several, in all or in none */
+
+    end("1", "tries:b", "j1", "900000");
+    begin("WAIT 900", "2", "tries:c", "tries:b", "j2", "60000", "1", "1",
+          "1");
+    unit_do("0", "EXISTS tries:c");
+
+    /* what is over is none, of either kind */
+
+    unit_do("1", "DEL tries:b");
+    unit_do("2", "ZADD tries:b -1000 k1 1000 k2");
+    begin("OK", "1", "tries:b", "k3", "60000", "900000", "1");
+    unit_do("[k3]", "ZRANGE tries:b 0 -1");
+
+    /* a place is kept for the time of a check, and ends with the tally */
+
+    unit_do("1", "EXPIRE tries:b 61 GT");
+    end("1", "tries:b", "k3", "0");
+    unit_do("0", "EXISTS tries:b");
+    begin("OK", "1", "tries:b", "k4", "0", "900000", "1");
+    begin("WAIT 900", "1", "tries:b", "k5", "0", "900000", "1");
+    unit_do("1", "EXPIRE tries:b 901 GT");
+
+    /* whoever was checked for longer than that counts */
+
+    end("1", "tries:d", "l1", "900000");
+    begin("WAIT 900", "1", "tries:d", "l2", "60000", "900000", "1");
+}
+
+
+static void
+test_rehash(void **state)
+{
+    (void) state;
+
+    unit_fill();
+
+    unit_eval("CHANGED", npmtoken_script_rehash, "1", "user:ann", "x", "new");
+    unit_eval("OK", npmtoken_script_rehash, "1", "user:ann", "old", "new");
+    unit_do("new", "HGET user:ann password");
+    unit_eval("CHANGED", npmtoken_script_rehash, "1", "user:bob", "", "new");
     unit_do("0", "EXISTS user:bob");
 }
 
@@ -1029,7 +1240,7 @@ test_races(void **state)
         unit_do("3", "SCARD tokens-of:ann");
         unit_race(&npmtoken_script_signup, "3", signups, signups, "EXISTS");
         unit_race(&npmtoken_script_otp, "1", totps, totps, "USED");
-        unit_race(&npmtoken_script_otp, "1", codes, codes, "USED");
+        unit_race(&npmtoken_script_otp, "1", codes, codes, "WRONG");
     }
 }
 
@@ -1120,7 +1331,8 @@ test_types(void **state)
         unit_fill();
 
         key = call->args[i];
-        unit_do(strstr("user:ann token:a1 tokens-of:ann", key) ? "1" : "0",
+        unit_do(strstr("user:ann token:a1 tokens-of:ann tries:codes tries:name"
+                       " tries:address", key) ? "1" : "0",
                 "DEL %s", key);
         unit_do("1", "LPUSH %s x", key);
 
@@ -1147,7 +1359,8 @@ test_rights(void **state)
     unit_call_t   *call = *state;
 
     static const char  *writes[] = {
-        " hset ", " hdel ", " sadd ", " srem ", " del ", " persist "
+        " hset ", " hdel ", " sadd ", " srem ", " del ", " persist ",
+        " zadd ", " zrem ", " zremrangebyscore ", " pexpire "
     };
 
     for (i = 0; i < unit_n(writes); i++) {
@@ -1192,8 +1405,9 @@ test_arguments(void **state)
 
         call = &calls[i];
 
-        if (call->script == &npmtoken_script_revoke
-            || call->script == &npmtoken_script_otp)
+        if (call->script != &npmtoken_script_create
+            && call->script != &npmtoken_script_signup
+            && call->script != &npmtoken_script_account)
         {
             continue;
         }
@@ -1278,6 +1492,10 @@ main(void)
         cmocka_unit_test_setup(test_fold, unit_empty),
         cmocka_unit_test_setup(test_totp, unit_empty),
         cmocka_unit_test_setup(test_recovery, unit_empty),
+        cmocka_unit_test_setup(test_totp_again, unit_empty),
+        cmocka_unit_test_setup(test_wrong_codes, unit_empty),
+        cmocka_unit_test_setup(test_attempts, unit_empty),
+        cmocka_unit_test_setup(test_rehash, unit_empty),
         cmocka_unit_test_setup(test_races, unit_empty),
         cmocka_unit_test_setup(test_arguments, unit_empty)
     };
