@@ -12,7 +12,8 @@ use NpmToken::Redis;
 use NpmToken::Util qw( token_key );
 
 my $redis = NpmToken::Redis->new;
-my @locations = (api => 'npmtoken_api_attempts 0 0; npmtoken_api_issuer "A B";');
+my @locations = (api => 'npmtoken_api_attempts 0 0; npmtoken_api_issuer "A B";
+                         npmtoken_api_otp_reuse off;');
 my $api = NpmToken::Api->new(redis => $redis, @locations);
 
 # another node with the same Redis
@@ -24,6 +25,7 @@ my $tokens = '/-/npm/v1/tokens';
 
 use constant {
     ASKS     => qr/\AYou must provide a one-time password: six digits/,
+    USED     => qr/\AThis one-time password has been used, or a later one/,
     NO_MORE  => qr/\AThis one-time password is wrong, too old, or has been/,
     WRONG    => qr/\AThe user name or the password is wrong\.\z/,
 };
@@ -274,7 +276,7 @@ subtest 'enable-2fa' => sub {
 
     is_asked($api->call('PUT', '/-/user/org.couchdb.user:erin', undef,
         { password => $password }, 'npm-otp' => $code),
-        'the code that confirmed is used up', NO_MORE);
+        'the code that confirmed is used up', USED);
     is_error(set($token, { tfa => [ otp($secret, 1) ] }), 400,
              qr/waits to be confirmed/, 'there is nothing to confirm');
 };
@@ -314,15 +316,15 @@ subtest 'a code' => sub {
     is(log_in({}, 'npm-otp' => otp($secret, -1))->{status}, 201,
        'the one before');
     is(log_in({}, 'npm-otp' => otp($secret))->{status}, 201, 'of now');
-    is_asked(log_in({}, 'npm-otp' => otp($secret)), 'not twice', NO_MORE);
+    is_asked(log_in({}, 'npm-otp' => otp($secret)), 'not twice', USED);
     is_asked(log_in({}, 'npm-otp' => otp($secret, -1)),
-             'nor an earlier one', NO_MORE);
+             'nor an earlier one', USED);
     is_asked(log_in({}, 'npm-otp' => otp($secret), node => $node),
-             'nor on another node', NO_MORE);
+             'nor on another node', USED);
     is(log_in({}, 'npm-otp' => otp($secret, 1), node => $node)->{status}, 201,
        'the next, on another node');
     is_asked(log_in({}, 'npm-otp' => otp($secret, 1)),
-             'and not on the first then', NO_MORE);
+             'and not on the first then', USED);
 
     # at once on both: one of them has it
 
@@ -453,10 +455,10 @@ subtest 'auth-and-writes' => sub {
 
     is("$r->{status} $r->{body}", "200 PUT /pkg\n", 'with a code it publishes');
     is_asked($api->call('PUT', '/pkg', $token, '{}',
-                        'npm-otp' => otp($secret, -1)), 'once', NO_MORE);
+                        'npm-otp' => otp($secret, -1)), 'once', USED);
     is_asked($node->call('PUT', '/pkg', $token, '{}',
                          'npm-otp' => otp($secret, -1)), '... on all nodes',
-             NO_MORE);
+             USED);
 
     is_asked(set($token, { fullname => 'E' }), 'to set a name');
     is(set($token, { fullname => 'E' }, 'npm-otp' => otp($secret))->{status},

@@ -29,6 +29,7 @@ _EOC_
         npmtoken main;
         npmtoken_api main;
         npmtoken_api_attempts 0 0;
+        npmtoken_api_otp_reuse off;
 
         location / {
             proxy_pass http://registry;

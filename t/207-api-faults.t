@@ -18,7 +18,8 @@ my @redis = (config => "repl-diskless-sync-delay 0\n");
 
 my $redis = NpmToken::Redis->new(@redis);
 my $password = 'correct horse battery';
-my @api = (api => 'npmtoken_api_attempts 0 0; npmtoken_api_signup on;');
+my @api = (api => 'npmtoken_api_attempts 0 0; npmtoken_api_signup on; '
+                . 'npmtoken_api_otp_reuse off;');
 
 my $api = NpmToken::Api->new(redis => $redis, @api,
     store => 'cache off; lookup_timeout 150ms;');
@@ -293,6 +294,9 @@ subtest 'keys of another type' => sub {
     $api->user('alice', $password);
     $redis->put_token('npm_alice', user => 'alice');
     $redis->command('SET', 'npmtoken:tokens-of:alice', 'x');
+
+    # the hash is made anew by that, before it fails
+    is(log_in($api, 'alice')->{status}, 503, 'a login');
 
     my $before = $api->all_of_redis;
 

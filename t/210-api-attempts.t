@@ -282,7 +282,7 @@ alice  secret-of-alice  429
 
 
 
-=== TEST 14: accounts of that name in two stores are two
+=== TEST 14: accounts of that name in two stores are two, by their prefixes
 --- accounts
 alice  secret-of-alice
 --- http_config
@@ -291,6 +291,11 @@ alice  secret-of-alice
     }
 
     npmtoken_store side {
+        redis unix:$TEST_NGINX_REDIS_SOCKET;
+        prefix side:;
+    }
+
+    npmtoken_store same {
         redis unix:$TEST_NGINX_REDIS_SOCKET;
     }
 --- config
@@ -308,11 +313,19 @@ alice  secret-of-alice
         npmtoken_api side;
         proxy_pass http://registry;
     }
+
+    location /same/ {
+        npmtoken same;
+        npmtoken_base /same/;
+        npmtoken_api same;
+        proxy_pass http://registry;
+    }
 --- logins
 alice  wrong            401
 alice  wrong            401
 alice  secret-of-alice  429
-alice  secret-of-alice  201  at=/side/
+alice  secret-of-alice  401  at=/side/
+alice  secret-of-alice  429  at=/same/
 
 
 
@@ -351,11 +364,12 @@ alice  secret-of-alice  201  at=/any/
 
 
 
-=== TEST 16: making a token with a wrong password is an attempt, too
+=== TEST 16: making a token with a wrong password is an attempt of that token
 --- accounts
 alice  secret-of-alice
 --- tokens
 npm_a16  user=alice
+npm_b16  user=alice
 --- config
     location / {
         npmtoken main;
@@ -366,8 +380,14 @@ npm_a16  user=alice
 --- logins
 create npm_a16  wrong            401
 alice           wrong            401
+create npm_a16  secret-of-alice  200
+create npm_a16  wrong            401
 create npm_a16  secret-of-alice  429
+create npm_b16  secret-of-alice  200
+alice           secret-of-alice  201
+alice           wrong            401
 alice           secret-of-alice  429
+create npm_b16  secret-of-alice  200
 
 
 

@@ -234,7 +234,7 @@ ngx_uint_t
 npmtoken_password_outdated(ngx_str_t *hash)
 {
     char     setting[CRYPT_GENSALT_OUTPUT_SIZE];
-    u_char  *p;
+    u_char  *p, *ours;
 
     enum { METHOD = 3, COST = METHOD + 1, BLOCK, END };
 
@@ -245,13 +245,14 @@ npmtoken_password_outdated(ngx_str_t *hash)
     }
 
     p = hash->data;
+    ours = (u_char *) setting;
 
-    if (hash->len <= END || ngx_memcmp(p, setting, METHOD) != 0) {
+    if (hash->len <= END || ngx_memcmp(p, ours, METHOD) != 0) {
         return 1;
     }
 
-    return p[METHOD] == setting[METHOD]
-           && p[BLOCK] == setting[BLOCK]
-           && p[END] == setting[END]
-           && p[COST] < (u_char) setting[COST];
+    return p[METHOD] == ours[METHOD]
+           && p[BLOCK] == ours[BLOCK]
+           && p[END] == ours[END]
+           && p[COST] < ours[COST];
 }

@@ -29,8 +29,8 @@
 typedef struct ngx_http_npmtoken_api_ctx_s       ngx_http_npmtoken_api_ctx_t;
 typedef struct ngx_http_npmtoken_api_db_s        ngx_http_npmtoken_api_db_t;
 typedef struct ngx_http_npmtoken_api_walk_s      ngx_http_npmtoken_api_walk_t;
-typedef struct ngx_http_npmtoken_api_attempts_s
-    ngx_http_npmtoken_api_attempts_t;
+typedef struct ngx_http_npmtoken_api_attempt_s
+    ngx_http_npmtoken_api_attempt_t;
 
 
 /* npmtoken_api_login */
@@ -52,9 +52,9 @@ typedef struct {
     ngx_uint_t                         account_attempts;  /* 0: no limit */
     ngx_uint_t                         address_attempts;  /* the same */
     time_t                             attempts_time;
-    ngx_http_npmtoken_api_attempts_t  *attempts;
     ngx_array_t                       *reserved;   /* of ngx_str_t; NULL: no
                                                       name is */
+    ngx_uint_t                         reuse;      /* of a code, by writes */
     ngx_uint_t                         max_tokens; /* of an account */
     ngx_uint_t                         max_cidrs;  /* of a token */
     size_t                             max_body;
@@ -123,8 +123,13 @@ struct ngx_http_npmtoken_api_ctx_s {
     npmtoken_account_t                 account;
     ngx_str_t                          user_seen;  /* of it, by what it was
                                                       judged */
+    ngx_http_npmtoken_api_attempt_t   *attempt;
+    ngx_str_t                          code;       /* one-time password */
+    ngx_str_t                          rehashed;   /* the password, anew */
     unsigned                           exists:1;   /* the account */
-    unsigned                           counted:1;  /* as an attempt */
+    unsigned                           reverified:1; /* it was changed */
+    unsigned                           reuse:1;    /* its code may be one that
+                                                      its token has used */
     unsigned                           guarded:1;  /* it may go on */
 
     /* the token that asks, as it is now; NULL: none, or it does not matter */

@@ -171,7 +171,7 @@ ngx_http_npmtoken_api_denied(ngx_http_npmtoken_api_ctx_t *ctx)
 
 void
 ngx_http_npmtoken_api_too_many(ngx_http_npmtoken_api_ctx_t *ctx,
-    time_t seconds)
+    time_t seconds, const char *sentence)
 {
     ngx_str_t  value;
 
@@ -191,9 +191,7 @@ ngx_http_npmtoken_api_too_many(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_TOO_MANY_REQUESTS,
-                                "Too many failed attempts to log in. "
-                                "Wait a while, then try again.");
+    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_TOO_MANY_REQUESTS, sentence);
 }
 
 

@@ -33,7 +33,7 @@ void ngx_http_npmtoken_api_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
 
 /* 429 with Retry-After in seconds */
 void ngx_http_npmtoken_api_too_many(ngx_http_npmtoken_api_ctx_t *ctx,
-    time_t seconds);
+    time_t seconds, const char *sentence);
 
 /* 429 for what goes by in a moment, with Retry-After and a sentence */
 void ngx_http_npmtoken_api_answer_busy(ngx_http_npmtoken_api_ctx_t *ctx,

@@ -1,623 +1,691 @@
 
 /*
- * A tally is made by the first attempt of an account or an address, and
- * counts until its time has passed since then.  Its key is a tag under a
- * secret of the zone: neither names nor addresses stand in shared memory.
+ * A tally is a sorted set whose name ends with a digest of what it is about:
+ * a name that somebody types may be a password by mistake.  An attempt is a
+ * member of it, of a random name.
  *
- * Where the zone is full, the tally that was counted up longest ago goes,
- * and with it what it knew of somebody.  That is no way to more attempts:
- * the tally of an address that is at it is never the oldest, and to push out
- * that of an account takes as many attempts on other accounts as the zone has
- * tallies (some 8,000), all in the time for which it counts.  Each address
- * has no more than its own limit of them, so it takes some 160 addresses or
- * IPv6 networks to win one more round on one account: with these, as many
- * attempts on as many accounts could have been made anyway.  Without a limit
- * for addresses, one address is enough, and 8,000 attempts.  An attempt that
- * is refused makes no tally.
+ * A node that dies gives the places of what it was checking back after a
+ * minute.  What takes longer than that to check counts all the same when it
+ * fails, and meanwhile another one may be made.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <openssl/rand.h>
+#include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_attempts.h"
+#include "ngx_http_npmtoken_api_db.h"
+#include "ngx_http_npmtoken_api_share.h"
+#include "ngx_http_npmtoken_api_text.h"
 
 
-#define NGX_HTTP_NPMTOKEN_API_ZONE_SIZE  (1024 * 1024)
+/* of an attempt: the account and the address, or one other */
+#define NGX_HTTP_NPMTOKEN_API_TALLIES        2
 
-/* how often it is logged that the zone is full, in milliseconds */
-#define NGX_HTTP_NPMTOKEN_API_FULL_LOG   60000
+/* for how long a place is kept while it is checked, in milliseconds */
+#define NGX_HTTP_NPMTOKEN_API_CHECK          "60000"
 
+/* how often who waits asks again, and until when, in milliseconds */
+#define NGX_HTTP_NPMTOKEN_API_AGAIN_FIRST    20
+#define NGX_HTTP_NPMTOKEN_API_AGAIN_LAST     500
+#define NGX_HTTP_NPMTOKEN_API_AGAIN_END      20000
 
-typedef struct {
-    ngx_rbtree_node_t             node;        /* its key begins the tag */
-    ngx_queue_t                   queue;
-    u_char                        tag[NPMTOKEN_TAG_LEN];
-    ngx_msec_t                    end;         /* of its time */
-    ngx_uint_t                    count;
-} ngx_http_npmtoken_api_tally_t;
+/* of this worker, and of an address among them */
+#define NGX_HTTP_NPMTOKEN_API_MAX_WAITING    512
+#define NGX_HTTP_NPMTOKEN_API_WAITING_SHARE  64
 
+/* digits of a digest in the name of a tally */
+#define NGX_HTTP_NPMTOKEN_API_TALLY_LEN      32
 
-typedef struct {
-    size_t                        layout;
-    u_char                        secret[NPMTOKEN_SECRET_LEN];
-    ngx_rbtree_t                  rbtree;
-    ngx_rbtree_node_t             sentinel;
-    ngx_queue_t                   queue;       /* counted up last: first */
-    ngx_msec_t                    full;        /* it was logged */
-    unsigned                      logged:1;
-} ngx_http_npmtoken_api_tallies_t;
+#define NGX_HTTP_NPMTOKEN_API_ATTEMPT_LEN    16
+
+/* how often it is logged that attempts are refused, in milliseconds */
+#define NGX_HTTP_NPMTOKEN_API_REFUSED_LOG    10000
 
 
-struct ngx_http_npmtoken_api_attempts_s {
-    ngx_http_npmtoken_api_tallies_t  *sh;
-    ngx_slab_pool_t                  *shpool;
+struct ngx_http_npmtoken_api_attempt_s {
+    ngx_http_npmtoken_api_shared_t  shared;      /* while it waits */
+    ngx_http_npmtoken_api_ctx_t    *ctx;
+    ngx_str_t                       keys[NGX_HTTP_NPMTOKEN_API_TALLIES];
+    ngx_uint_t                      limits[NGX_HTTP_NPMTOKEN_API_TALLIES];
+    ngx_uint_t                      n;           /* of these */
+    u_char                          id[NGX_HTTP_NPMTOKEN_API_ATTEMPT_LEN];
+    const char                     *sentence;    /* to who is refused */
+    ngx_http_npmtoken_api_step_pt   next;
+    ngx_event_t                     timer;
+    ngx_msec_t                      again;       /* how long it waits */
+    ngx_msec_t                      end;         /* of waiting, */
+    unsigned                        waits:1;     /* where it does */
+    unsigned                        counts:1;    /* at once, in any case */
+    unsigned                        placed:1;    /* and is not at its end */
 };
 
 
-/* what an attempt is counted for, and how often it may be */
-
-typedef struct {
-    u_char                        tag[NPMTOKEN_TAG_LEN];
-    ngx_uint_t                    limit;       /* 0: none */
-} ngx_http_npmtoken_api_counted_t;
-
-
-/* of an attempt */
-#define NGX_HTTP_NPMTOKEN_API_NCOUNTED  2
-
-
-static ngx_int_t ngx_http_npmtoken_api_attempts_init(ngx_shm_zone_t *shm_zone,
-    void *data);
-static ngx_int_t ngx_http_npmtoken_api_attempts_counted(
-    ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_http_npmtoken_api_counted_t *counted);
-static ngx_int_t ngx_http_npmtoken_api_attempts_account(
-    ngx_http_npmtoken_api_ctx_t *ctx, u_char *tag);
-static void ngx_http_npmtoken_api_attempts_address(
-    ngx_http_npmtoken_api_ctx_t *ctx, u_char *tag);
-static time_t ngx_http_npmtoken_api_attempts_wait_locked(
-    ngx_http_npmtoken_api_attempts_t *attempts,
-    ngx_http_npmtoken_api_counted_t *counted);
-static ngx_int_t ngx_http_npmtoken_api_attempts_count_locked(
-    ngx_http_npmtoken_api_attempts_t *attempts,
-    ngx_http_npmtoken_api_counted_t *counted, time_t time);
-static ngx_http_npmtoken_api_tally_t *
-    ngx_http_npmtoken_api_attempts_new_locked(
-    ngx_http_npmtoken_api_attempts_t *attempts, u_char *tag);
-static ngx_http_npmtoken_api_tally_t *
-    ngx_http_npmtoken_api_attempts_find_locked(
-    ngx_http_npmtoken_api_attempts_t *attempts, u_char *tag);
-static void ngx_http_npmtoken_api_attempts_expire_locked(
-    ngx_http_npmtoken_api_attempts_t *attempts);
-static ngx_int_t ngx_http_npmtoken_api_attempts_evict_locked(
-    ngx_http_npmtoken_api_attempts_t *attempts);
-static void ngx_http_npmtoken_api_attempts_delete_locked(
-    ngx_http_npmtoken_api_attempts_t *attempts,
-    ngx_http_npmtoken_api_tally_t *tally);
-static ngx_rbtree_key_t ngx_http_npmtoken_api_attempts_key(u_char *tag);
-static void ngx_http_npmtoken_api_attempts_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
+static ngx_http_npmtoken_api_attempt_t *ngx_http_npmtoken_api_attempts_new(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static ngx_int_t ngx_http_npmtoken_api_attempts_tallies(
+    ngx_http_npmtoken_api_attempt_t *attempt);
+static ngx_int_t ngx_http_npmtoken_api_attempts_tally(
+    ngx_http_npmtoken_api_attempt_t *attempt, char *kind, ngx_str_t *what,
+    ngx_uint_t limit);
+static ngx_str_t ngx_http_npmtoken_api_attempts_key(
+    ngx_http_npmtoken_api_ctx_t *ctx, char *kind, ngx_str_t *what);
+static ngx_str_t ngx_http_npmtoken_api_attempts_name(
+    ngx_http_npmtoken_api_ctx_t *ctx, size_t room);
+static ngx_uint_t ngx_http_npmtoken_api_attempts_limit(
+    ngx_http_npmtoken_api_conf_t *conf);
+static ngx_str_t ngx_http_npmtoken_api_attempts_number(ngx_pool_t *pool,
+    uint64_t n);
+static void ngx_http_npmtoken_api_attempts_ask(
+    ngx_http_npmtoken_api_attempt_t *attempt);
+static void ngx_http_npmtoken_api_attempts_begun(
+    ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
+static void ngx_http_npmtoken_api_attempts_stand(
+    ngx_http_npmtoken_api_attempt_t *attempt);
+static void ngx_http_npmtoken_api_attempts_again(ngx_event_t *ev);
+static void ngx_http_npmtoken_api_attempts_detach(void *data);
+static ngx_int_t ngx_http_npmtoken_api_attempts_end_args(
+    ngx_http_npmtoken_api_attempt_t *attempt, uint64_t msec, ngx_str_t *argv,
+    ngx_uint_t *argc);
+static void ngx_http_npmtoken_api_attempts_tell(
+    ngx_http_npmtoken_api_ctx_t *ctx, uint64_t msec);
+static void ngx_http_npmtoken_api_attempts_ended(
+    ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 
 
-static ngx_str_t  ngx_http_npmtoken_api_zone =
-    ngx_string("npmtoken_api_attempts");
+/* those of this worker that wait */
+
+static ngx_http_npmtoken_api_line_t  ngx_http_npmtoken_api_attempts_line;
 
 
-/* of what the processes of two configurations share */
-
-#define NGX_HTTP_NPMTOKEN_API_LAYOUT                                          \
-    (sizeof(ngx_http_npmtoken_api_tallies_t) << 16                            \
-     | sizeof(ngx_http_npmtoken_api_tally_t) << 8                             \
-     | offsetof(ngx_http_npmtoken_api_tally_t, count))
-
-
-ngx_http_npmtoken_api_attempts_t *
-ngx_http_npmtoken_api_attempts_create(ngx_conf_t *cf, void *tag)
+void
+ngx_http_npmtoken_api_attempts_begin(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next)
 {
-    ngx_shm_zone_t                    *shm_zone;
-    ngx_http_npmtoken_api_attempts_t  *attempts;
+    ngx_http_npmtoken_api_attempt_t  *attempt;
 
-    shm_zone = ngx_shared_memory_add(cf, &ngx_http_npmtoken_api_zone,
-                                     NGX_HTTP_NPMTOKEN_API_ZONE_SIZE, tag);
-    if (shm_zone == NULL) {
+    if (ctx->attempt && ctx->attempt->placed) {
+        next(ctx);
+        return;
+    }
+
+    attempt = ngx_http_npmtoken_api_attempts_new(ctx);
+
+    if (attempt == NULL
+        || ngx_http_npmtoken_api_attempts_tallies(attempt) != NGX_OK)
+    {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    attempt->next = next;
+    attempt->sentence = "Too many failed attempts to log in. Wait a while, "
+                        "then try again.";
+
+    ngx_http_npmtoken_api_attempts_ask(attempt);
+}
+
+
+void
+ngx_http_npmtoken_api_attempts_signup(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next)
+{
+    ngx_str_t                         address;
+    ngx_http_npmtoken_api_attempt_t  *attempt;
+
+    address = ngx_http_npmtoken_api_text_address(ctx->request);
+
+    attempt = ngx_http_npmtoken_api_attempts_new(ctx);
+
+    if (attempt == NULL
+        || address.data == NULL
+        || ngx_http_npmtoken_api_attempts_tally(attempt, "tries:signup:",
+                                                &address,
+                                                ctx->conf->address_attempts)
+           != NGX_OK)
+    {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    attempt->counts = 1;
+    attempt->next = next;
+    attempt->sentence = "Too many new accounts from this address. Wait a "
+                        "while, then try again.";
+
+    ngx_http_npmtoken_api_attempts_ask(attempt);
+}
+
+
+static ngx_http_npmtoken_api_attempt_t *
+ngx_http_npmtoken_api_attempts_new(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    u_char                            random[8];
+    ngx_http_npmtoken_api_attempt_t  *attempt;
+
+    attempt = ngx_pcalloc(ctx->request->pool,
+                          sizeof(ngx_http_npmtoken_api_attempt_t));
+
+    if (attempt == NULL || RAND_bytes(random, sizeof(random)) != 1) {
         return NULL;
     }
 
-    if (shm_zone->data) {
-        return shm_zone->data;
+    (void) ngx_hex_dump(attempt->id, random, sizeof(random));
+
+    attempt->ctx = ctx;
+    attempt->again = NGX_HTTP_NPMTOKEN_API_AGAIN_FIRST;
+    attempt->end = ngx_current_msec + NGX_HTTP_NPMTOKEN_API_AGAIN_END;
+
+    ctx->attempt = attempt;
+
+    return attempt;
+}
+
+
+/* a token that is sent with a login proves nothing */
+
+static ngx_int_t
+ngx_http_npmtoken_api_attempts_tallies(
+    ngx_http_npmtoken_api_attempt_t *attempt)
+{
+    ngx_str_t                      token, name, address;
+    ngx_http_npmtoken_api_ctx_t   *ctx;
+    ngx_http_npmtoken_api_conf_t  *conf;
+
+    ctx = attempt->ctx;
+    conf = ctx->conf;
+
+    if (ctx->call != NGX_HTTP_NPMTOKEN_API_LOGIN) {
+        token.data = ngx_http_npmtoken_key(ctx->request, ctx->judged);
+        token.len = NPMTOKEN_KEY_LEN;
+
+        return ngx_http_npmtoken_api_attempts_tally(attempt, "tries:token:",
+                    &token, ngx_http_npmtoken_api_attempts_limit(conf));
     }
 
-    attempts = ngx_pcalloc(cf->pool, sizeof(ngx_http_npmtoken_api_attempts_t));
-    if (attempts == NULL) {
-        return NULL;
+    name = ngx_http_npmtoken_api_attempts_name(ctx, 0);
+    address = ngx_http_npmtoken_api_text_address(ctx->request);
+
+    if (ngx_http_npmtoken_api_attempts_tally(attempt, "tries:account:", &name,
+                                             conf->account_attempts)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    shm_zone->init = ngx_http_npmtoken_api_attempts_init;
-    shm_zone->data = attempts;
-
-    return attempts;
+    return ngx_http_npmtoken_api_attempts_tally(attempt, "tries:address:",
+                                                &address,
+                                                conf->address_attempts);
 }
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_attempts_init(ngx_shm_zone_t *shm_zone, void *data)
+ngx_http_npmtoken_api_attempts_tally(ngx_http_npmtoken_api_attempt_t *attempt,
+    char *kind, ngx_str_t *what, ngx_uint_t limit)
 {
-    ngx_http_npmtoken_api_attempts_t  *old = data;
+    ngx_str_t  *key;
 
-    ngx_http_npmtoken_api_tallies_t   *sh;
-    ngx_http_npmtoken_api_attempts_t  *attempts;
-
-    attempts = shm_zone->data;
-
-    attempts->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-
-    if (old || shm_zone->shm.exists) {
-        attempts->sh = attempts->shpool->data;
-
-        if (attempts->sh->layout != NGX_HTTP_NPMTOKEN_API_LAYOUT) {
-            ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                          "zone \"%V\" is of another version of the module: "
-                          "nginx has to be restarted", &shm_zone->shm.name);
-            return NGX_ERROR;
-        }
-
+    if (limit == 0) {
         return NGX_OK;
     }
 
-    sh = ngx_slab_calloc(attempts->shpool,
-                         sizeof(ngx_http_npmtoken_api_tallies_t));
-    if (sh == NULL) {
+    key = &attempt->keys[attempt->n];
+
+    *key = ngx_http_npmtoken_api_attempts_key(attempt->ctx, kind, what);
+
+    if (key->data == NULL) {
         return NGX_ERROR;
     }
 
-    if (RAND_bytes(sh->secret, NPMTOKEN_SECRET_LEN) != 1) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "RAND_bytes() failed for zone \"%V\"",
-                      &shm_zone->shm.name);
-        return NGX_ERROR;
-    }
-
-    sh->layout = NGX_HTTP_NPMTOKEN_API_LAYOUT;
-
-    ngx_rbtree_init(&sh->rbtree, &sh->sentinel,
-                    ngx_http_npmtoken_api_attempts_insert);
-    ngx_queue_init(&sh->queue);
-
-    attempts->sh = sh;
-    attempts->shpool->data = sh;
-
-    /* a full zone is dealt with here */
-    attempts->shpool->log_nomem = 0;
+    attempt->limits[attempt->n++] = limit;
 
     return NGX_OK;
 }
 
 
-time_t
-ngx_http_npmtoken_api_attempts_begin(ngx_http_npmtoken_api_ctx_t *ctx)
+/* "what" may be without data: there was no memory for it */
+
+static ngx_str_t
+ngx_http_npmtoken_api_attempts_key(ngx_http_npmtoken_api_ctx_t *ctx,
+    char *kind, ngx_str_t *what)
 {
-    time_t                             wait, longest;
-    ngx_uint_t                         i;
-    ngx_http_npmtoken_api_counted_t    counted[NGX_HTTP_NPMTOKEN_API_NCOUNTED];
-    ngx_http_npmtoken_api_attempts_t  *attempts;
+    u_char     digest[NPMTOKEN_KEY_LEN];
+    ngx_str_t  name;
 
-    if (ctx->counted) {
-        return 0;
+    if (what->data == NULL || npmtoken_digest_key(what, digest) != NGX_OK) {
+        ngx_str_null(&name);
+        return name;
     }
 
-    if (ngx_http_npmtoken_api_attempts_counted(ctx, counted) != NGX_OK) {
-        return 1;
-    }
+    name.data = digest;
+    name.len = NGX_HTTP_NPMTOKEN_API_TALLY_LEN;
 
-    attempts = ctx->conf->attempts;
-    longest = 0;
-
-    ngx_shmtx_lock(&attempts->shpool->mutex);
-
-    ngx_http_npmtoken_api_attempts_expire_locked(attempts);
-
-    for (i = 0; i < NGX_HTTP_NPMTOKEN_API_NCOUNTED; i++) {
-        wait = ngx_http_npmtoken_api_attempts_wait_locked(attempts,
-                                                          &counted[i]);
-        longest = ngx_max(longest, wait);
-    }
-
-    for (i = 0; longest == 0 && i < NGX_HTTP_NPMTOKEN_API_NCOUNTED; i++) {
-
-        /* what cannot be counted is refused, too */
-
-        if (ngx_http_npmtoken_api_attempts_count_locked(attempts, &counted[i],
-                                                   ctx->conf->attempts_time)
-            != NGX_OK)
-        {
-            longest = 1;
-        }
-    }
-
-    ngx_shmtx_unlock(&attempts->shpool->mutex);
-
-    if (longest) {
-        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
-                      "npmtoken: too many failed attempts, another one is "
-                      "refused for %T s", longest);
-        return longest;
-    }
-
-    ctx->counted = 1;
-
-    return 0;
+    return ngx_http_npmtoken_api_redis_key(ctx, kind, &name);
 }
 
 
-/*
- * A tally may have begun anew since the attempt was counted, and then loses
- * one of another attempt: which is on an account that has just been proven to
- * be one's own.
- */
+/* the name of the account, with some room behind it */
+
+static ngx_str_t
+ngx_http_npmtoken_api_attempts_name(ngx_http_npmtoken_api_ctx_t *ctx,
+    size_t room)
+{
+    ngx_str_t  name;
+
+    name.len = ctx->user.len;
+    name.data = ngx_pnalloc(ctx->request->pool, name.len + room);
+
+    if (name.data) {
+        npmtoken_account_fold(&ctx->user, name.data);
+    }
+
+    return name;
+}
+
+
+static ngx_uint_t
+ngx_http_npmtoken_api_attempts_limit(ngx_http_npmtoken_api_conf_t *conf)
+{
+    /* who says "0 50" wants nobody kept out by strangers: these are none */
+
+    return conf->account_attempts ? conf->account_attempts
+                                  : conf->address_attempts;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_attempts_codes(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *key, ngx_str_t *args)
+{
+    u_char      *p;
+    ngx_str_t    what, *hash;
+    ngx_uint_t   limit;
+
+    limit = ngx_http_npmtoken_api_attempts_limit(ctx->conf);
+
+    if (limit == 0) {
+        return NGX_DECLINED;
+    }
+
+    if (ctx->call == NGX_HTTP_NPMTOKEN_API_LOGIN) {
+        hash = &ctx->account.password;
+
+        what = ngx_http_npmtoken_api_attempts_name(ctx, 1 + hash->len);
+
+        if (what.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        p = what.data + what.len;
+        *p++ = '\0';
+        p = ngx_copy(p, hash->data, hash->len);
+
+        what.len = p - what.data;
+
+    } else {
+        what.data = ngx_http_npmtoken_key(ctx->request, ctx->judged);
+        what.len = NPMTOKEN_KEY_LEN;
+    }
+
+    *key = ngx_http_npmtoken_api_attempts_key(ctx, "tries:codes:", &what);
+
+    args[0] = ngx_http_npmtoken_api_attempts_number(ctx->request->pool,
+                                                    limit);
+    args[1] = ngx_http_npmtoken_api_attempts_number(ctx->request->pool,
+                                    (uint64_t) ctx->conf->attempts_time
+                                    * 1000);
+
+    return (key->data && args[0].data && args[1].data) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_str_t
+ngx_http_npmtoken_api_attempts_number(ngx_pool_t *pool, uint64_t n)
+{
+    ngx_str_t  text;
+
+    text.len = 0;
+    text.data = ngx_pnalloc(pool, NGX_INT64_LEN);
+
+    if (text.data) {
+        text.len = ngx_sprintf(text.data, "%uL", n) - text.data;
+    }
+
+    return text;
+}
+
+
+static void
+ngx_http_npmtoken_api_attempts_ask(ngx_http_npmtoken_api_attempt_t *attempt)
+{
+    ngx_str_t                    *arg;
+    ngx_uint_t                    i;
+    ngx_pool_t                   *pool;
+    ngx_http_npmtoken_api_ctx_t  *ctx;
+
+    /* number of keys, the keys, id, two times, the limits */
+
+    ngx_str_t  argv[4 + 2 * NGX_HTTP_NPMTOKEN_API_TALLIES];
+
+    ctx = attempt->ctx;
+    pool = ctx->request->pool;
+
+    if (attempt->n == 0) {
+        attempt->next(ctx);
+        return;
+    }
+
+    arg = argv;
+
+    *arg++ = ngx_http_npmtoken_api_attempts_number(pool, attempt->n);
+
+    for (i = 0; i < attempt->n; i++) {
+        *arg++ = attempt->keys[i];
+    }
+
+    arg->data = attempt->id;
+    arg++->len = NGX_HTTP_NPMTOKEN_API_ATTEMPT_LEN;
+
+    if (attempt->counts) {
+        ngx_str_set(arg, "0");
+
+    } else {
+        ngx_str_set(arg, NGX_HTTP_NPMTOKEN_API_CHECK);
+    }
+
+    arg++;
+
+    *arg++ = ngx_http_npmtoken_api_attempts_number(pool,
+                                    (uint64_t) ctx->conf->attempts_time
+                                    * 1000);
+
+    for (i = 0; i < attempt->n; i++) {
+        *arg++ = ngx_http_npmtoken_api_attempts_number(pool,
+                                                       attempt->limits[i]);
+    }
+
+    for (i = 0; i < (ngx_uint_t) (arg - argv); i++) {
+        if (argv[i].data == NULL) {
+            ngx_http_npmtoken_api_failed(ctx);
+            return;
+        }
+    }
+
+    if (ngx_http_npmtoken_api_db_script(ctx, &npmtoken_script_begin,
+                                        arg - argv, argv,
+                                        ngx_http_npmtoken_api_attempts_begun)
+        != NGX_AGAIN)
+    {
+        ngx_http_npmtoken_api_unavailable(ctx);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_api_attempts_begun(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply)
+{
+    ngx_int_t                         wait;
+    ngx_http_npmtoken_api_attempt_t  *attempt;
+
+    attempt = ctx->attempt;
+
+    if (reply && ngx_http_npmtoken_api_is(reply, "OK") == NGX_OK) {
+        attempt->placed = !attempt->counts;
+        attempt->next(ctx);
+        return;
+    }
+
+    if (reply && ngx_http_npmtoken_api_is(reply, "BUSY") == NGX_OK) {
+        ngx_http_npmtoken_api_attempts_stand(attempt);
+        return;
+    }
+
+    wait = reply ? ngx_http_npmtoken_api_attempts_wait(reply) : NGX_DECLINED;
+
+    if (wait == NGX_DECLINED) {
+        ngx_http_npmtoken_api_unavailable(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_attempts_refused(ctx, wait, attempt->sentence);
+}
+
+
+/* until others have succeeded, or have failed */
+
+static void
+ngx_http_npmtoken_api_attempts_stand(ngx_http_npmtoken_api_attempt_t *attempt)
+{
+    ngx_http_npmtoken_api_ctx_t   *ctx;
+    ngx_http_npmtoken_api_line_t  *line;
+
+    ctx = attempt->ctx;
+    line = &ngx_http_npmtoken_api_attempts_line;
+
+    attempt->shared.address = ngx_http_npmtoken_api_text_address(ctx->request);
+
+    if ((ngx_msec_int_t) (attempt->end - ngx_current_msec) <= 0
+        || attempt->shared.address.data == NULL
+        || line->n >= NGX_HTTP_NPMTOKEN_API_MAX_WAITING
+        || ngx_http_npmtoken_api_share_count(line, &attempt->shared.address)
+           >= NGX_HTTP_NPMTOKEN_API_WAITING_SHARE)
+    {
+        ngx_http_npmtoken_api_unavailable(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_share_join(line, &attempt->shared);
+
+    attempt->timer.handler = ngx_http_npmtoken_api_attempts_again;
+    attempt->timer.data = attempt;
+    attempt->timer.log = ngx_cycle->log;
+
+    ngx_add_timer(&attempt->timer, attempt->again);
+
+    attempt->again = ngx_min(2 * attempt->again,
+                             NGX_HTTP_NPMTOKEN_API_AGAIN_LAST);
+
+    ctx->job = attempt;
+    ctx->detach = ngx_http_npmtoken_api_attempts_detach;
+}
+
+
+static void
+ngx_http_npmtoken_api_attempts_again(ngx_event_t *ev)
+{
+    ngx_connection_t                 *c;
+    ngx_http_npmtoken_api_ctx_t      *ctx;
+    ngx_http_npmtoken_api_attempt_t  *attempt;
+
+    attempt = ev->data;
+
+    ctx = attempt->ctx;
+    c = ctx->request->connection;
+
+    ngx_http_npmtoken_api_share_leave(&ngx_http_npmtoken_api_attempts_line,
+                                      &attempt->shared);
+    ctx->job = NULL;
+
+    ngx_http_set_log_request(c->log, ctx->request);
+
+    ngx_http_npmtoken_api_attempts_ask(attempt);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_npmtoken_api_attempts_detach(void *data)
+{
+    ngx_http_npmtoken_api_attempt_t  *attempt = data;
+
+    ngx_http_npmtoken_api_share_leave(&ngx_http_npmtoken_api_attempts_line,
+                                      &attempt->shared);
+
+    ngx_del_timer(&attempt->timer);
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_attempts_wait(redisReply *reply)
+{
+    ngx_int_t  seconds;
+
+    if (reply->type != REDIS_REPLY_STATUS
+        || reply->len <= sizeof("WAIT ") - 1
+        || ngx_strncmp(reply->str, "WAIT ", sizeof("WAIT ") - 1) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    seconds = ngx_atoi((u_char *) reply->str + sizeof("WAIT ") - 1,
+                       reply->len - (sizeof("WAIT ") - 1));
+
+    return (seconds == NGX_ERROR) ? NGX_DECLINED : seconds;
+}
+
+
+/* "argv" has room for the number of keys, the keys, id, time */
+
+static ngx_int_t
+ngx_http_npmtoken_api_attempts_end_args(
+    ngx_http_npmtoken_api_attempt_t *attempt, uint64_t msec, ngx_str_t *argv,
+    ngx_uint_t *argc)
+{
+    ngx_uint_t   i;
+    ngx_pool_t  *pool;
+
+    pool = attempt->ctx->request->pool;
+
+    argv[0] = ngx_http_npmtoken_api_attempts_number(pool, attempt->n);
+
+    for (i = 0; i < attempt->n; i++) {
+        argv[1 + i] = attempt->keys[i];
+    }
+
+    argv[1 + i].data = attempt->id;
+    argv[1 + i].len = NGX_HTTP_NPMTOKEN_API_ATTEMPT_LEN;
+    argv[2 + i] = ngx_http_npmtoken_api_attempts_number(pool, msec);
+
+    *argc = 3 + i;
+
+    return (argv[0].data && argv[2 + i].data) ? NGX_OK : NGX_ERROR;
+}
+
+
+/* nobody waits for the reply: should it be lost, the place ends by itself */
+
+static void
+ngx_http_npmtoken_api_attempts_tell(ngx_http_npmtoken_api_ctx_t *ctx,
+    uint64_t msec)
+{
+    ngx_str_t   argv[3 + NGX_HTTP_NPMTOKEN_API_TALLIES];
+    ngx_uint_t  argc;
+
+    if (ctx->attempt == NULL || !ctx->attempt->placed) {
+        return;
+    }
+
+    ctx->attempt->placed = 0;
+
+    if (ngx_http_npmtoken_api_attempts_end_args(ctx->attempt, msec, argv,
+                                                &argc)
+        == NGX_OK)
+    {
+        ngx_http_npmtoken_api_db_tell(ctx->conf, &npmtoken_script_end, argc,
+                                      argv);
+    }
+}
+
 
 void
 ngx_http_npmtoken_api_attempts_succeeded(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_uint_t                         i;
-    ngx_http_npmtoken_api_tally_t     *tally;
-    ngx_http_npmtoken_api_counted_t    counted[NGX_HTTP_NPMTOKEN_API_NCOUNTED];
-    ngx_http_npmtoken_api_attempts_t  *attempts;
+    ngx_http_npmtoken_api_attempts_tell(ctx, 0);
+}
 
-    if (!ctx->counted
-        || ngx_http_npmtoken_api_attempts_counted(ctx, counted) != NGX_OK)
-    {
+
+void
+ngx_http_npmtoken_api_attempts_gone(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_attempts_tell(ctx,
+                                (uint64_t) ctx->conf->attempts_time * 1000);
+}
+
+
+void
+ngx_http_npmtoken_api_attempts_failed(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next)
+{
+    ngx_str_t                         argv[3 + NGX_HTTP_NPMTOKEN_API_TALLIES];
+    ngx_uint_t                        argc;
+    ngx_http_npmtoken_api_attempt_t  *attempt;
+
+    attempt = ctx->attempt;
+
+    if (attempt == NULL || !attempt->placed) {
+        next(ctx);
         return;
     }
 
-    ctx->counted = 0;
-
-    attempts = ctx->conf->attempts;
-
-    ngx_shmtx_lock(&attempts->shpool->mutex);
-
-    for (i = 0; i < NGX_HTTP_NPMTOKEN_API_NCOUNTED; i++) {
-
-        if (counted[i].limit == 0) {
-            continue;
-        }
-
-        tally = ngx_http_npmtoken_api_attempts_find_locked(attempts,
-                                                           counted[i].tag);
-        if (tally && --tally->count == 0) {
-            ngx_http_npmtoken_api_attempts_delete_locked(attempts, tally);
-        }
-    }
-
-    ngx_shmtx_unlock(&attempts->shpool->mutex);
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_api_attempts_counted(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_http_npmtoken_api_counted_t *counted)
-{
-    counted[0].limit = ctx->conf->account_attempts;
-    counted[1].limit = ctx->conf->address_attempts;
-
-    ngx_http_npmtoken_api_attempts_address(ctx, counted[1].tag);
-
-    return ngx_http_npmtoken_api_attempts_account(ctx, counted[0].tag);
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_api_attempts_account(ngx_http_npmtoken_api_ctx_t *ctx,
-    u_char *tag)
-{
-    u_char     *p;
-    ngx_str_t  *store, text;
-
-    store = &ctx->conf->store->name;
-
-    text.len = sizeof("account") + store->len + 1 + ctx->user.len;
-    text.data = ngx_pnalloc(ctx->request->pool, text.len);
-
-    if (text.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_cpymem(text.data, "account", sizeof("account"));
-    p = ngx_cpymem(p, store->data, store->len);
-    *p++ = '\0';
-
-    ngx_strlow(p, ctx->user.data, ctx->user.len);
-
-    npmtoken_digest_tag(&text, ctx->conf->attempts->sh->secret, tag);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_npmtoken_api_attempts_address(ngx_http_npmtoken_api_ctx_t *ctx,
-    u_char *tag)
-{
-    u_char               *p, buf[sizeof("address") + 8];
-    ngx_str_t             text;
-    struct sockaddr      *sockaddr;
-    struct sockaddr_in   *sin;
-#if (NGX_HAVE_INET6)
-    struct in6_addr      *addr;
-#endif
-
-    p = ngx_cpymem(buf, "address", sizeof("address"));
-
-    sockaddr = ctx->request->connection->sockaddr;
-
-    switch (sockaddr->sa_family) {
-
-    case AF_INET:
-        sin = (struct sockaddr_in *) sockaddr;
-        p = ngx_cpymem(p, &sin->sin_addr, 4);
-        break;
-
-#if (NGX_HAVE_INET6)
-    case AF_INET6:
-        addr = &((struct sockaddr_in6 *) sockaddr)->sin6_addr;
-
-        p = IN6_IS_ADDR_V4MAPPED(addr)
-            ? ngx_cpymem(p, &addr->s6_addr[12], 4)
-            : ngx_cpymem(p, addr->s6_addr, 8);
-        break;
-#endif
-
-    default:
-        break;
-    }
-
-    text.data = buf;
-    text.len = p - buf;
-
-    npmtoken_digest_tag(&text, ctx->conf->attempts->sh->secret, tag);
-}
-
-
-/* 0: one more may be made */
-
-static time_t
-ngx_http_npmtoken_api_attempts_wait_locked(
-    ngx_http_npmtoken_api_attempts_t *attempts,
-    ngx_http_npmtoken_api_counted_t *counted)
-{
-    time_t                          wait;
-    ngx_http_npmtoken_api_tally_t  *tally;
-
-    if (counted->limit == 0) {
-        return 0;
-    }
-
-    tally = ngx_http_npmtoken_api_attempts_find_locked(attempts, counted->tag);
-
-    if (tally == NULL || tally->count < counted->limit) {
-        return 0;
-    }
-
-    wait = (tally->end - ngx_current_msec + 999) / 1000;
-
-    return ngx_max(wait, 1);
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_api_attempts_count_locked(
-    ngx_http_npmtoken_api_attempts_t *attempts,
-    ngx_http_npmtoken_api_counted_t *counted, time_t time)
-{
-    ngx_http_npmtoken_api_tally_t  *tally;
-
-    if (counted->limit == 0) {
-        return NGX_OK;
-    }
-
-    tally = ngx_http_npmtoken_api_attempts_find_locked(attempts, counted->tag);
-
-    if (tally) {
-        ngx_queue_remove(&tally->queue);
-
-    } else {
-        tally = ngx_http_npmtoken_api_attempts_new_locked(attempts,
-                                                          counted->tag);
-        if (tally == NULL) {
-            return NGX_ERROR;
-        }
-
-        tally->count = 0;
-        tally->end = ngx_current_msec + (ngx_msec_t) time * 1000;
-    }
-
-    tally->count++;
-
-    ngx_queue_insert_head(&attempts->sh->queue, &tally->queue);
-
-    return NGX_OK;
-}
-
-
-static ngx_http_npmtoken_api_tally_t *
-ngx_http_npmtoken_api_attempts_new_locked(
-    ngx_http_npmtoken_api_attempts_t *attempts, u_char *tag)
-{
-    ngx_http_npmtoken_api_tally_t  *tally;
-
-    for ( ;; ) {
-        tally = ngx_slab_alloc_locked(attempts->shpool,
-                                      sizeof(ngx_http_npmtoken_api_tally_t));
-        if (tally) {
-            break;
-        }
-
-        if (ngx_http_npmtoken_api_attempts_evict_locked(attempts) != NGX_OK) {
-            return NULL;
-        }
-    }
-
-    ngx_memcpy(tally->tag, tag, NPMTOKEN_TAG_LEN);
-    tally->node.key = ngx_http_npmtoken_api_attempts_key(tag);
-
-    ngx_rbtree_insert(&attempts->sh->rbtree, &tally->node);
-
-    return tally;
-}
-
-
-/* NULL: there is none, or its time is over */
-
-static ngx_http_npmtoken_api_tally_t *
-ngx_http_npmtoken_api_attempts_find_locked(
-    ngx_http_npmtoken_api_attempts_t *attempts, u_char *tag)
-{
-    ngx_int_t                       rc;
-    ngx_rbtree_key_t                key;
-    ngx_rbtree_node_t              *node;
-    ngx_http_npmtoken_api_tally_t  *tally;
-
-    key = ngx_http_npmtoken_api_attempts_key(tag);
-    node = attempts->sh->rbtree.root;
-
-    while (node != &attempts->sh->sentinel) {
-
-        if (key != node->key) {
-            node = (key < node->key) ? node->left : node->right;
-            continue;
-        }
-
-        tally = (ngx_http_npmtoken_api_tally_t *) node;
-        rc = ngx_memcmp(tag, tally->tag, NPMTOKEN_TAG_LEN);
-
-        if (rc == 0) {
-
-            if ((ngx_msec_int_t) (tally->end - ngx_current_msec) > 0) {
-                return tally;
-            }
-
-            ngx_http_npmtoken_api_attempts_delete_locked(attempts, tally);
-
-            return NULL;
-        }
-
-        node = (rc < 0) ? node->left : node->right;
-    }
-
-    return NULL;
-}
-
-
-/* two go for two that may come */
-
-static void
-ngx_http_npmtoken_api_attempts_expire_locked(
-    ngx_http_npmtoken_api_attempts_t *attempts)
-{
-    ngx_uint_t                      n;
-    ngx_queue_t                    *q;
-    ngx_http_npmtoken_api_tally_t  *tally;
-
-    for (n = 0; n < 2 && !ngx_queue_empty(&attempts->sh->queue); n++) {
-        q = ngx_queue_last(&attempts->sh->queue);
-        tally = ngx_queue_data(q, ngx_http_npmtoken_api_tally_t, queue);
-
-        if ((ngx_msec_int_t) (tally->end - ngx_current_msec) > 0) {
-            break;
-        }
-
-        ngx_http_npmtoken_api_attempts_delete_locked(attempts, tally);
-    }
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_api_attempts_evict_locked(
-    ngx_http_npmtoken_api_attempts_t *attempts)
-{
-    ngx_queue_t                      *q;
-    ngx_http_npmtoken_api_tally_t    *tally;
-    ngx_http_npmtoken_api_tallies_t  *sh;
-
-    sh = attempts->sh;
-
-    if (ngx_queue_empty(&sh->queue)) {
-        return NGX_ERROR;
-    }
-
-    q = ngx_queue_last(&sh->queue);
-    tally = ngx_queue_data(q, ngx_http_npmtoken_api_tally_t, queue);
-
-    ngx_http_npmtoken_api_attempts_delete_locked(attempts, tally);
-
-    if (!sh->logged
-        || ngx_current_msec - sh->full > NGX_HTTP_NPMTOKEN_API_FULL_LOG)
+    attempt->next = next;
+
+    if (ngx_http_npmtoken_api_attempts_end_args(attempt,
+                                (uint64_t) ctx->conf->attempts_time * 1000,
+                                argv, &argc)
+        != NGX_OK)
     {
-        sh->logged = 1;
-        sh->full = ngx_current_msec;
-
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "zone \"%V\" is full: the oldest failed attempts are "
-                      "forgotten", &ngx_http_npmtoken_api_zone);
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
     }
 
-    return NGX_OK;
+    if (ngx_http_npmtoken_api_db_script(ctx, &npmtoken_script_end, argc, argv,
+                                        ngx_http_npmtoken_api_attempts_ended)
+        != NGX_AGAIN)
+    {
+        ngx_http_npmtoken_api_unavailable(ctx);
+    }
 }
 
+
+/* what was not counted is not told, either */
 
 static void
-ngx_http_npmtoken_api_attempts_delete_locked(
-    ngx_http_npmtoken_api_attempts_t *attempts,
-    ngx_http_npmtoken_api_tally_t *tally)
+ngx_http_npmtoken_api_attempts_ended(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply)
 {
-    ngx_queue_remove(&tally->queue);
-
-    ngx_rbtree_delete(&attempts->sh->rbtree, &tally->node);
-
-    ngx_slab_free_locked(attempts->shpool, tally);
-}
-
-
-static ngx_rbtree_key_t
-ngx_http_npmtoken_api_attempts_key(u_char *tag)
-{
-    ngx_rbtree_key_t  key;
-
-    ngx_memcpy(&key, tag, sizeof(ngx_rbtree_key_t));
-
-    return key;
-}
-
-
-static void
-ngx_http_npmtoken_api_attempts_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel)
-{
-    ngx_uint_t                      left;
-    ngx_rbtree_node_t             **p;
-    ngx_http_npmtoken_api_tally_t  *tally, *other;
-
-    tally = (ngx_http_npmtoken_api_tally_t *) node;
-
-    for ( ;; ) {
-        other = (ngx_http_npmtoken_api_tally_t *) temp;
-
-        left = (node->key != temp->key)
-               ? node->key < temp->key
-               : ngx_memcmp(tally->tag, other->tag, NPMTOKEN_TAG_LEN) < 0;
-
-        p = left ? &temp->left : &temp->right;
-
-        if (*p == sentinel) {
-            break;
-        }
-
-        temp = *p;
+    if (reply == NULL) {
+        ngx_http_npmtoken_api_unavailable(ctx);
+        return;
     }
 
-    *p = node;
-    node->parent = temp;
-    node->left = sentinel;
-    node->right = sentinel;
-    ngx_rbt_red(node);
+    ctx->attempt->placed = 0;
+    ctx->attempt->next(ctx);
+}
+
+
+void
+ngx_http_npmtoken_api_attempts_refused(ngx_http_npmtoken_api_ctx_t *ctx,
+    time_t seconds, const char *sentence)
+{
+    static ngx_msec_t  logged;
+    static ngx_uint_t  refused;
+
+    refused++;
+
+    if (logged == 0
+        || ngx_current_msec - logged >= NGX_HTTP_NPMTOKEN_API_REFUSED_LOG)
+    {
+        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                      "npmtoken: too many failed attempts, another one is "
+                      "refused for %T s; refused since the last such line: "
+                      "%ui", seconds, refused);
+
+        logged = ngx_current_msec;
+        refused = 0;
+    }
+
+    ngx_http_npmtoken_api_too_many(ctx, seconds, sentence);
 }

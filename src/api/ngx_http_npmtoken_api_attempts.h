@@ -1,10 +1,15 @@
 
 /*
- * Failed attempts to prove who one is, counted in shared memory for each
- * account and each address.
+ * Attempts to prove who one is, counted in Redis, so over all nodes.
  *
- * An attempt is counted when it begins, and taken back when it succeeds: so
- * as many at once as somebody likes are no more than the limit.
+ * An attempt takes a place when it begins and, if it fails, keeps it until its
+ * time is over: so as many at once as somebody likes are no more than the
+ * limit.  One that succeeds gives its place back; where all places are taken
+ * by those that are being checked, it waits for that.
+ *
+ * A login counts for the account and for the client's address.  What comes
+ * with a valid token counts for that token alone: nobody without it keeps its
+ * owner from using it.  Sign-ups count for the address, made or refused.
  */
 
 
@@ -15,26 +20,51 @@
 #include "ngx_http_npmtoken_api.h"
 
 
-/*
- * The shared zone, of all stores: made by the first call.  Returns NULL with
- * a line logged.  What it holds survives a reload.
- */
-ngx_http_npmtoken_api_attempts_t *ngx_http_npmtoken_api_attempts_create(
-    ngx_conf_t *cf, void *tag);
+/* arguments of npmtoken_script_otp about the tally: its limit and its time */
+#define NGX_HTTP_NPMTOKEN_API_CODES_ARGS  2
+
 
 /*
- * Counts an attempt of ctx->user in its store from the client's address, once
- * for a request.  Returns 0 if it may be made, else after how many seconds to
- * try again, and then has counted nothing; a limit of 0 is none.  What does
- * not fit into the zone takes the place of what was counted longest ago.
- * Names that differ by case alone are one: to another registry they may be.
- * An IPv6 address stands for its /64, all unix sockets for one address.
+ * Takes a place for an attempt of ctx->user, once for a request, then calls
+ * "next".  Answers where there is none, or Redis cannot be asked.  A limit of
+ * 0 is none.
  */
-time_t ngx_http_npmtoken_api_attempts_begin(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_attempts_begin(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next);
 
-/* It succeeded: takes back what begin() counted, if it did. */
+/* Counts a sign-up, whatever becomes of it, then as above. */
+void ngx_http_npmtoken_api_attempts_signup(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next);
+
+/* It succeeded, or was none: gives back what begin() took, if it did. */
 void ngx_http_npmtoken_api_attempts_succeeded(
     ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* It failed: "next" is called, and answers that, once it has been counted. */
+void ngx_http_npmtoken_api_attempts_failed(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next);
+
+/* The request goes: an attempt whose end nobody has seen counts as failed. */
+void ngx_http_npmtoken_api_attempts_gone(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/*
+ * The tally of wrong one-time passwords: of the account, as long as it has
+ * this password, or of the token that the request came with.  Writes its key
+ * and NGX_HTTP_NPMTOKEN_API_CODES_ARGS arguments, in the request's pool.
+ * NGX_OK; NGX_DECLINED: there is no limit; NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_npmtoken_api_attempts_codes(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *key, ngx_str_t *args);
+
+/* The seconds of a reply "WAIT N"; NGX_DECLINED if it is another one. */
+ngx_int_t ngx_http_npmtoken_api_attempts_wait(redisReply *reply);
+
+/*
+ * Answers 429: after "seconds" another attempt may be made.  One line in the
+ * log stands for all of ten seconds.
+ */
+void ngx_http_npmtoken_api_attempts_refused(ngx_http_npmtoken_api_ctx_t *ctx,
+    time_t seconds, const char *sentence);
 
 
 #endif /* _NGX_HTTP_NPMTOKEN_API_ATTEMPTS_H_INCLUDED_ */

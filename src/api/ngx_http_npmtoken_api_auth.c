@@ -19,9 +19,18 @@ static void ngx_http_npmtoken_api_auth_unfolded_read(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 static void ngx_http_npmtoken_api_auth_bad_account(
     ngx_http_npmtoken_api_ctx_t *ctx, char *why, ngx_str_t *name);
+static void ngx_http_npmtoken_api_auth_load(ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_password(ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_password_checked(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
+static void ngx_http_npmtoken_api_auth_wrong_password(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_auth_rehash(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_auth_rehash_done(
+    ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
+static void ngx_http_npmtoken_api_auth_rehashed(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_factor(ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_str_t *ngx_http_npmtoken_api_otp_header(ngx_http_request_t *r);
 static void ngx_http_npmtoken_api_totp(ngx_http_npmtoken_api_ctx_t *ctx,
@@ -207,31 +216,21 @@ ngx_http_npmtoken_api_auth_bad_account(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-ngx_int_t
-ngx_http_npmtoken_api_attempt(ngx_http_npmtoken_api_ctx_t *ctx)
-{
-    time_t  wait;
-
-    wait = ngx_http_npmtoken_api_attempts_begin(ctx);
-
-    if (wait) {
-        ngx_http_npmtoken_api_too_many(ctx, wait);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
 void
 ngx_http_npmtoken_api_authenticate(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt granted)
 {
     ctx->granted = granted;
 
-    if (ngx_http_npmtoken_api_attempt(ctx) == NGX_OK) {
-        ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_password);
-    }
+    ngx_http_npmtoken_api_attempts_begin(ctx,
+                                         ngx_http_npmtoken_api_auth_load);
+}
+
+
+static void
+ngx_http_npmtoken_api_auth_load(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_password);
 }
 
 
@@ -272,11 +271,93 @@ ngx_http_npmtoken_api_password_checked(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (rc != NGX_OK || ctx->account.locked) {
-        ngx_http_npmtoken_api_answer_wrong(ctx);
+        ngx_http_npmtoken_api_attempts_failed(ctx,
+                                    ngx_http_npmtoken_api_auth_wrong_password);
+        return;
+    }
+
+    if (ctx->rehashed.len && !ctx->reverified) {
+        ngx_http_npmtoken_api_auth_rehash(ctx);
         return;
     }
 
     ngx_http_npmtoken_api_factor(ctx);
+}
+
+
+static void
+ngx_http_npmtoken_api_auth_wrong_password(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_answer_wrong(ctx);
+}
+
+
+/* no account stays at an older method because it came with it */
+
+static void
+ngx_http_npmtoken_api_auth_rehash(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_str_t  argv[4];
+
+    ngx_str_set(&argv[0], "1");
+    argv[1] = ngx_http_npmtoken_api_text_account_key(ctx, "user:");
+    argv[2] = ctx->account.password;
+    argv[3] = ctx->rehashed;
+
+    if (argv[1].data == NULL) {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    if (ngx_http_npmtoken_api_db_script(ctx, &npmtoken_script_rehash, 4, argv,
+                                        ngx_http_npmtoken_api_auth_rehash_done)
+        != NGX_AGAIN)
+    {
+        ngx_http_npmtoken_api_factor(ctx);
+    }
+}
+
+
+/*
+ * What is written later is compared with what the account is now, so it is
+ * read again.  Where the hash cannot be changed, the old one is good still.
+ */
+
+static void
+ngx_http_npmtoken_api_auth_rehash_done(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply)
+{
+    if (reply == NULL) {
+        ngx_http_npmtoken_api_factor(ctx);
+        return;
+    }
+
+    ctx->reverified = 1;
+
+    ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_auth_rehashed);
+}
+
+
+/*
+ * Where it was changed meanwhile, by another login that did the same or to
+ * another password, it is verified again.
+ */
+
+static void
+ngx_http_npmtoken_api_auth_rehashed(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_str_t  *hash;
+
+    hash = &ctx->account.password;
+
+    if (hash->len == ctx->rehashed.len
+        && ngx_memcmp(hash->data, ctx->rehashed.data, hash->len) == 0)
+    {
+        ngx_http_npmtoken_api_password_checked(ctx, NGX_OK);
+        return;
+    }
+
+    ngx_http_npmtoken_api_password(ctx);
 }
 
 
@@ -286,9 +367,7 @@ ngx_http_npmtoken_api_second_factor(ngx_http_npmtoken_api_ctx_t *ctx,
 {
     ctx->granted = granted;
 
-    if (ngx_http_npmtoken_api_attempt(ctx) == NGX_OK) {
-        ngx_http_npmtoken_api_factor(ctx);
-    }
+    ngx_http_npmtoken_api_factor(ctx);
 }
 
 
@@ -360,6 +439,11 @@ ngx_http_npmtoken_api_otp_header(ngx_http_request_t *r)
 }
 
 
+/*
+ * What has been used is not what is wrong: the script tells it, which also
+ * knows of a use that was not there yet when the account was loaded.
+ */
+
 static void
 ngx_http_npmtoken_api_totp(ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *code)
 {
@@ -367,10 +451,12 @@ ngx_http_npmtoken_api_totp(ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *code)
     int64_t    step;
     ngx_str_t  value;
 
-    step = npmtoken_otp_verify(&ctx->account.totp, code, time(NULL),
-                               ctx->account.totp_used);
+    step = npmtoken_otp_verify(&ctx->account.totp, code, time(NULL), -1);
+
     if (step < 0) {
-        ngx_http_npmtoken_api_wrong_code(ctx);
+        ngx_str_set(&value, "");
+
+        ngx_http_npmtoken_api_use(ctx, "wrong", &value);
         return;
     }
 
@@ -400,28 +486,66 @@ ngx_http_npmtoken_api_recovery(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* on all nodes only once: Redis decides */
+/* on all nodes only once, and counted over all of them: Redis decides */
 
 static void
 ngx_http_npmtoken_api_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
     ngx_str_t *value)
 {
-    ngx_str_t  argv[5];
+    ngx_str_t  argv[7 + NGX_HTTP_NPMTOKEN_API_CODES_ARGS], *arg, *what, key;
+    ngx_str_t  args[NGX_HTTP_NPMTOKEN_API_CODES_ARGS];
+    ngx_int_t  counted;
 
-    ngx_str_set(&argv[0], "1");
-    argv[1] = ngx_http_npmtoken_api_text_account_key(ctx, "user:");
-    argv[2].data = (u_char *) kind;
-    argv[2].len = ngx_strlen(kind);
-    argv[3] = *value;
-    argv[4] = ctx->user_seen;
+    counted = ngx_http_npmtoken_api_attempts_codes(ctx, &key, args);
 
-    if (argv[1].data == NULL) {
+    arg = argv;
+
+    if (counted == NGX_OK) {
+        ngx_str_set(arg, "2");
+
+    } else {
+        ngx_str_set(arg, "1");
+    }
+
+    arg++;
+    *arg++ = ngx_http_npmtoken_api_text_account_key(ctx, "user:");
+
+    if (counted == NGX_OK) {
+        *arg++ = key;
+    }
+
+    arg->data = (u_char *) kind;
+    arg++->len = ngx_strlen(kind);
+    *arg++ = *value;
+
+    what = arg++;
+    ngx_str_set(what, "");
+
+    if (ctx->reuse) {
+        what->data = ngx_http_npmtoken_key(ctx->request, ctx->judged);
+        what->len = NPMTOKEN_KEY_LEN;
+    }
+
+    if (counted == NGX_OK) {
+        *arg++ = args[0];
+        *arg++ = args[1];
+
+    } else {
+        ngx_str_set(arg, "");
+        arg++;
+        ngx_str_set(arg, "");
+        arg++;
+    }
+
+    *arg++ = ctx->user_seen;
+
+    if (counted == NGX_ERROR || argv[1].data == NULL || what->data == NULL) {
         ngx_http_npmtoken_api_failed(ctx);
         return;
     }
 
-    if (ngx_http_npmtoken_api_write(ctx, &npmtoken_script_otp, 5, argv,
-                                    ngx_http_npmtoken_api_used)
+    if (ngx_http_npmtoken_api_write(ctx, &npmtoken_script_otp, arg - argv,
+                                    argv, ngx_http_npmtoken_api_used)
         != NGX_AGAIN)
     {
         ngx_http_npmtoken_api_attempts_succeeded(ctx);
@@ -434,6 +558,8 @@ static void
 ngx_http_npmtoken_api_used(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
+    ngx_int_t  wait;
+
     /*
      * Where a replica that does not know of it may take over, the code might
      * be taken a second time.
@@ -445,12 +571,34 @@ ngx_http_npmtoken_api_used(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_api_is(reply, "OK") != NGX_OK) {
-        ngx_http_npmtoken_api_wrong_code(ctx);
+    if (ngx_http_npmtoken_api_is(reply, "OK") == NGX_OK) {
+        ngx_http_npmtoken_api_grant(ctx);
         return;
     }
 
-    ngx_http_npmtoken_api_grant(ctx);
+    if (ngx_http_npmtoken_api_is(reply, "USED") == NGX_OK) {
+
+        /* whoever sends it had it, and has not guessed */
+
+        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_challenge(ctx,
+                         "This one-time password has been used, or a later "
+                         "one has. Wait for the next one and try again.");
+        return;
+    }
+
+    wait = ngx_http_npmtoken_api_attempts_wait(reply);
+
+    if (wait != NGX_DECLINED) {
+        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_attempts_refused(ctx, wait,
+                         "Too many failed attempts to give a one-time "
+                         "password. Wait a while, then try again.");
+        return;
+    }
+
+    ngx_http_npmtoken_api_attempts_failed(ctx,
+                                          ngx_http_npmtoken_api_wrong_code);
 }
 
 

@@ -26,19 +26,17 @@ void ngx_http_npmtoken_api_auth_unfolded_account(
     ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
- * Counts an attempt, once for a request.  Returns NGX_OK, or NGX_ERROR after
- * having answered that there were too many.
- */
-ngx_int_t ngx_http_npmtoken_api_attempt(ngx_http_npmtoken_api_ctx_t *ctx);
-
-/*
- * Loads the account; then ctx->password has to be right, by its hash or by
- * the registry; then, if the account has a second factor, the npm-otp header.
+ * Counts an attempt and loads the account; then ctx->password has to be right,
+ * by its hash or by the registry; then, if the account has a second factor,
+ * the npm-otp header.
  */
 void ngx_http_npmtoken_api_authenticate(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt granted);
 
-/* The second half alone: the account is loaded. */
+/*
+ * The second half alone: the account is loaded.  With ctx->reuse the code may
+ * also be the last one that was used, if that was with this token, and so.
+ */
 void ngx_http_npmtoken_api_second_factor(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt granted);
 

@@ -5,10 +5,16 @@
  * completion, on the event loop; or, where the worker does not wait for that
  * (it was told to stop at once), with the process, after the thread has ended
  * it: nginx joins its threads when a worker exits.
+ *
+ * A job that finds no place waits for one.  An address has its share of the
+ * places and of those that wait, so a flood of its own holds up no other; and
+ * sign-ups have places of their own.
  */
 
 
 #include "ngx_http_npmtoken_api_crypt.h"
+#include "ngx_http_npmtoken_api_share.h"
+#include "ngx_http_npmtoken_api_text.h"
 
 
 #if !(NGX_THREADS)
@@ -16,39 +22,69 @@
 #endif
 
 
-/* of this worker: each takes a thread, and some megabytes, while it runs */
-#define NGX_HTTP_NPMTOKEN_API_MAX_HASHES  32
+/* how long a job may wait for its place, in milliseconds */
+#define NGX_HTTP_NPMTOKEN_API_PLACE_WAIT  10000
 
 /* a worker that exits gracefully waits for timers, and for nothing else */
 #define NGX_HTTP_NPMTOKEN_API_HASH_WAIT   60000
 
 
+/* places of this worker: each takes a thread, and some megabytes */
+
 typedef struct {
+    ngx_uint_t                      max;        /* places, */
+    ngx_uint_t                      share;      /* and those of an address */
+    ngx_uint_t                      max_waiting;
+    ngx_uint_t                      waiting_share;
+    ngx_http_npmtoken_api_line_t    running;
+    ngx_http_npmtoken_api_line_t    waiting;
+} ngx_http_npmtoken_api_places_t;
+
+
+typedef struct {
+    ngx_http_npmtoken_api_shared_t  shared;     /* first */
+    ngx_http_npmtoken_api_places_t *places;
     ngx_pool_t                     *pool;
     ngx_http_npmtoken_api_ctx_t    *ctx;        /* NULL: detached */
     void                          (*handler)(ngx_http_npmtoken_api_ctx_t *ctx,
                                              ngx_int_t rc);
+    ngx_thread_pool_t              *threads;
     ngx_thread_task_t              *task;
     ngx_event_t                     timer;
+    unsigned                        running:1;
 
     /* what the thread sees */
     ngx_str_t                       password;
     ngx_str_t                       hash;       /* to verify against */
-    u_char                         *made;       /* NULL: verify */
+    u_char                         *made;       /* NULL: none is made */
     size_t                          made_len;
+    ngx_uint_t                      verify;
     ngx_int_t                       rc;
 } ngx_http_npmtoken_api_hash_t;
 
 
+static ngx_int_t ngx_http_npmtoken_api_crypt_new(
+    ngx_http_npmtoken_api_places_t *places, ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *password,
+    void (*handler)(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc));
 static ngx_http_npmtoken_api_hash_t *ngx_http_npmtoken_api_hash_create(
     ngx_str_t *password);
 static ngx_int_t ngx_http_npmtoken_api_hash_copy(ngx_pool_t *pool,
     ngx_str_t *to, ngx_str_t *from);
 static ngx_int_t ngx_http_npmtoken_api_hash_start(
-    ngx_http_npmtoken_api_hash_t *job, ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_hash_t *job, ngx_http_npmtoken_api_places_t *places,
+    ngx_http_npmtoken_api_ctx_t *ctx,
     void (*handler)(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc));
+static ngx_uint_t ngx_http_npmtoken_api_crypt_place(
+    ngx_http_npmtoken_api_hash_t *job);
+static ngx_int_t ngx_http_npmtoken_api_crypt_run(
+    ngx_http_npmtoken_api_hash_t *job);
 static void ngx_http_npmtoken_api_hash_thread(void *data, ngx_log_t *log);
 static void ngx_http_npmtoken_api_hash_done(ngx_event_t *ev);
+static void ngx_http_npmtoken_api_crypt_next(
+    ngx_http_npmtoken_api_places_t *places);
+static void ngx_http_npmtoken_api_crypt_end(ngx_http_npmtoken_api_hash_t *job,
+    ngx_int_t rc);
 static ngx_int_t ngx_http_npmtoken_api_hash_keep(
     ngx_http_npmtoken_api_hash_t *job, ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_hash_timer_handler(ngx_event_t *ev);
@@ -57,33 +93,53 @@ static void ngx_http_npmtoken_api_hash_free(
     ngx_http_npmtoken_api_hash_t *job);
 
 
-static ngx_uint_t  ngx_http_npmtoken_api_hashes;
+static ngx_http_npmtoken_api_places_t  ngx_http_npmtoken_api_logins = {
+    32, 8, 256, 64, { { NULL, NULL }, 0 }, { { NULL, NULL }, 0 }
+};
+
+static ngx_http_npmtoken_api_places_t  ngx_http_npmtoken_api_signups = {
+    4, 2, 64, 16, { { NULL, NULL }, 0 }, { { NULL, NULL }, 0 }
+};
 
 
 ngx_int_t
 ngx_http_npmtoken_api_verify(ngx_http_npmtoken_api_ctx_t *ctx,
     void (*handler)(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc))
 {
+    ngx_str_t                     *hash;
     ngx_http_npmtoken_api_hash_t  *job;
-
-    if (ngx_http_npmtoken_api_hashes >= NGX_HTTP_NPMTOKEN_API_MAX_HASHES) {
-        return NGX_BUSY;
-    }
 
     job = ngx_http_npmtoken_api_hash_create(&ctx->password);
     if (job == NULL) {
         return NGX_ERROR;
     }
 
-    if (ngx_http_npmtoken_api_hash_copy(job->pool, &job->hash,
-                                        &ctx->account.password)
+    job->verify = 1;
+    hash = &ctx->account.password;
+
+    if (ngx_http_npmtoken_api_hash_copy(job->pool, &job->hash, hash)
         != NGX_OK)
     {
         ngx_http_npmtoken_api_hash_free(job);
         return NGX_ERROR;
     }
 
-    return ngx_http_npmtoken_api_hash_start(job, ctx, handler);
+    /* one that may not be a new one keeps the hash that it has */
+
+    if (hash->len
+        && npmtoken_password_outdated(hash)
+        && npmtoken_password_valid(&ctx->password) == NGX_OK)
+    {
+        job->made = ngx_palloc(job->pool, NPMTOKEN_PASSWORD_HASH_MAX);
+
+        if (job->made == NULL) {
+            ngx_http_npmtoken_api_hash_free(job);
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_npmtoken_api_hash_start(job, &ngx_http_npmtoken_api_logins,
+                                            ctx, handler);
 }
 
 
@@ -92,11 +148,27 @@ ngx_http_npmtoken_api_hash(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *password,
     void (*handler)(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc))
 {
-    ngx_http_npmtoken_api_hash_t  *job;
+    return ngx_http_npmtoken_api_crypt_new(&ngx_http_npmtoken_api_logins, ctx,
+                                           password, handler);
+}
 
-    if (ngx_http_npmtoken_api_hashes >= NGX_HTTP_NPMTOKEN_API_MAX_HASHES) {
-        return NGX_BUSY;
-    }
+
+ngx_int_t
+ngx_http_npmtoken_api_crypt_signup(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *password,
+    void (*handler)(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc))
+{
+    return ngx_http_npmtoken_api_crypt_new(&ngx_http_npmtoken_api_signups, ctx,
+                                           password, handler);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_crypt_new(ngx_http_npmtoken_api_places_t *places,
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *password,
+    void (*handler)(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc))
+{
+    ngx_http_npmtoken_api_hash_t  *job;
 
     job = ngx_http_npmtoken_api_hash_create(password);
     if (job == NULL) {
@@ -109,7 +181,7 @@ ngx_http_npmtoken_api_hash(ngx_http_npmtoken_api_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    return ngx_http_npmtoken_api_hash_start(job, ctx, handler);
+    return ngx_http_npmtoken_api_hash_start(job, places, ctx, handler);
 }
 
 
@@ -171,11 +243,16 @@ ngx_http_npmtoken_api_hash_copy(ngx_pool_t *pool, ngx_str_t *to,
 
 static ngx_int_t
 ngx_http_npmtoken_api_hash_start(ngx_http_npmtoken_api_hash_t *job,
-    ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_places_t *places, ngx_http_npmtoken_api_ctx_t *ctx,
     void (*handler)(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc))
 {
+    ngx_int_t  rc;
+    ngx_str_t  address;
+
     job->ctx = ctx;
     job->handler = handler;
+    job->places = places;
+    job->threads = ctx->conf->pool;
 
     job->task->handler = ngx_http_npmtoken_api_hash_thread;
     job->task->event.handler = ngx_http_npmtoken_api_hash_done;
@@ -186,19 +263,72 @@ ngx_http_npmtoken_api_hash_start(ngx_http_npmtoken_api_hash_t *job,
     job->timer.data = job;
     job->timer.log = ngx_cycle->log;
 
-    if (ngx_thread_task_post(ctx->conf->pool, job->task) != NGX_OK) {
+    address = ngx_http_npmtoken_api_text_address(ctx->request);
+
+    if (address.data == NULL
+        || ngx_http_npmtoken_api_hash_copy(job->pool, &job->shared.address,
+                                           &address)
+           != NGX_OK)
+    {
         ngx_http_npmtoken_api_hash_free(job);
         return NGX_ERROR;
     }
 
-    ngx_http_npmtoken_api_hashes++;
+    if (ngx_http_npmtoken_api_crypt_place(job)) {
+        rc = ngx_http_npmtoken_api_crypt_run(job);
 
-    ngx_add_timer(&job->timer, NGX_HTTP_NPMTOKEN_API_HASH_WAIT);
+    } else if (places->waiting.n >= places->max_waiting
+               || ngx_http_npmtoken_api_share_count(&places->waiting, &address)
+                  >= places->waiting_share)
+    {
+        rc = NGX_BUSY;
+
+    } else {
+        ngx_http_npmtoken_api_share_join(&places->waiting, &job->shared);
+        ngx_add_timer(&job->timer, NGX_HTTP_NPMTOKEN_API_PLACE_WAIT);
+        rc = NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_npmtoken_api_hash_free(job);
+        return rc;
+    }
 
     ctx->job = job;
     ctx->detach = ngx_http_npmtoken_api_hash_detach;
 
     return NGX_AGAIN;
+}
+
+
+static ngx_uint_t
+ngx_http_npmtoken_api_crypt_place(ngx_http_npmtoken_api_hash_t *job)
+{
+    ngx_http_npmtoken_api_places_t  *places;
+
+    places = job->places;
+
+    return places->running.n < places->max
+           && ngx_http_npmtoken_api_share_count(&places->running,
+                                                &job->shared.address)
+              < places->share;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_crypt_run(ngx_http_npmtoken_api_hash_t *job)
+{
+    if (ngx_thread_task_post(job->threads, job->task) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    job->running = 1;
+
+    ngx_http_npmtoken_api_share_join(&job->places->running, &job->shared);
+
+    ngx_add_timer(&job->timer, NGX_HTTP_NPMTOKEN_API_HASH_WAIT);
+
+    return NGX_OK;
 }
 
 
@@ -211,41 +341,95 @@ ngx_http_npmtoken_api_hash_thread(void *data, ngx_log_t *log)
 
     ssize_t  n;
 
-    if (job->made) {
+    job->rc = job->verify
+              ? npmtoken_password_verify(&job->password, &job->hash) : NGX_OK;
+
+    if (job->made && job->rc == NGX_OK) {
         n = npmtoken_password_hash(&job->password, job->made);
 
-        job->rc = (n > 0) ? NGX_OK : NGX_ERROR;
-        job->made_len = (n > 0) ? n : 0;
+        if (n > 0) {
+            job->made_len = n;
 
-    } else {
-        job->rc = npmtoken_password_verify(&job->password, &job->hash);
+        } else if (!job->verify) {
+            job->rc = NGX_ERROR;
+        }
     }
 
     ngx_explicit_memzero(job->password.data, job->password.len);
 }
 
 
-/* the request may be gone when its handler returns */
-
 static void
 ngx_http_npmtoken_api_hash_done(ngx_event_t *ev)
 {
-    ngx_int_t                      rc;
-    ngx_connection_t              *c;
-    ngx_http_npmtoken_api_ctx_t   *ctx;
+    ngx_http_npmtoken_api_hash_t    *job;
+    ngx_http_npmtoken_api_places_t  *places;
+
+    job = ev->data;
+    places = job->places;
+
+    ngx_http_npmtoken_api_share_leave(&places->running, &job->shared);
+
+    ngx_http_npmtoken_api_crypt_next(places);
+
+    ngx_http_npmtoken_api_crypt_end(job, job->rc);
+}
+
+
+/* of those that wait, the first ones whose address has not its share yet */
+
+static void
+ngx_http_npmtoken_api_crypt_next(ngx_http_npmtoken_api_places_t *places)
+{
+    ngx_queue_t                   *q, *next;
     ngx_http_npmtoken_api_hash_t  *job;
+
+    if (places->waiting.n == 0) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&places->waiting.queue);
+         q != ngx_queue_sentinel(&places->waiting.queue)
+         && places->running.n < places->max;
+         q = next)
+    {
+        next = ngx_queue_next(q);
+
+        job = (ngx_http_npmtoken_api_hash_t *)
+                  ngx_queue_data(q, ngx_http_npmtoken_api_shared_t, queue);
+
+        if (!ngx_http_npmtoken_api_crypt_place(job)) {
+            continue;
+        }
+
+        ngx_http_npmtoken_api_share_leave(&places->waiting, &job->shared);
+
+        if (ngx_http_npmtoken_api_crypt_run(job) != NGX_OK) {
+
+            /* its timer tells its request, which may not be done here */
+
+            ngx_http_npmtoken_api_share_join(&places->waiting, &job->shared);
+            return;
+        }
+    }
+}
+
+
+/* the request may be gone when its handler returns */
+
+static void
+ngx_http_npmtoken_api_crypt_end(ngx_http_npmtoken_api_hash_t *job,
+    ngx_int_t rc)
+{
+    ngx_connection_t             *c;
+    ngx_http_npmtoken_api_ctx_t  *ctx;
 
     void  (*handler)(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
 
-    job = ev->data;
-
     ctx = job->ctx;
     handler = job->handler;
-    rc = job->rc;
 
-    ngx_http_npmtoken_api_hashes--;
-
-    if (ctx && rc == NGX_OK && job->made) {
+    if (ctx && rc == NGX_OK && job->made_len) {
         rc = ngx_http_npmtoken_api_hash_keep(job, ctx);
     }
 
@@ -277,16 +461,30 @@ ngx_http_npmtoken_api_hash_keep(ngx_http_npmtoken_api_hash_t *job,
     made.len = job->made_len;
 
     return ngx_http_npmtoken_api_hash_copy(ctx->request->pool,
-                                           &ctx->account.password, &made);
+                                           job->verify
+                                           ? &ctx->rehashed
+                                           : &ctx->account.password, &made);
 }
 
 
-/* the queue is long, and there are few processors */
+/*
+ * A job that runs is waited for: the queue of the threads is long, and there
+ * are few processors.
+ */
 
 static void
 ngx_http_npmtoken_api_hash_timer_handler(ngx_event_t *ev)
 {
-    ngx_add_timer(ev, NGX_HTTP_NPMTOKEN_API_HASH_WAIT);
+    ngx_http_npmtoken_api_hash_t  *job = ev->data;
+
+    if (job->running) {
+        ngx_add_timer(ev, NGX_HTTP_NPMTOKEN_API_HASH_WAIT);
+        return;
+    }
+
+    ngx_http_npmtoken_api_share_leave(&job->places->waiting, &job->shared);
+
+    ngx_http_npmtoken_api_crypt_end(job, NGX_ERROR);
 }
 
 
@@ -296,6 +494,11 @@ ngx_http_npmtoken_api_hash_detach(void *data)
     ngx_http_npmtoken_api_hash_t  *job = data;
 
     job->ctx = NULL;
+
+    if (!job->running) {
+        ngx_http_npmtoken_api_share_leave(&job->places->waiting, &job->shared);
+        ngx_http_npmtoken_api_hash_free(job);
+    }
 }
 
 

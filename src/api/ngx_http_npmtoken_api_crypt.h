@@ -14,9 +14,11 @@
 /*
  * Verifies ctx->password against ctx->account.password (empty: spends the
  * time and declines).  "handler" is called from the event loop, never from
- * within here: NGX_OK, NGX_DECLINED: it is wrong, NGX_ERROR.
- * Returns NGX_AGAIN; or NGX_BUSY if too many are at it already, NGX_ERROR:
- * then the handler is not called.
+ * within here: NGX_OK, NGX_DECLINED: it is wrong, NGX_ERROR: also where it
+ * has waited for too long.  On NGX_OK ctx->rehashed is another hash of the
+ * password, in the request's pool, where the one that it has is outdated.
+ * Returns NGX_AGAIN; or NGX_BUSY if too many wait already, NGX_ERROR: then
+ * the handler is not called.
  */
 ngx_int_t ngx_http_npmtoken_api_verify(ngx_http_npmtoken_api_ctx_t *ctx,
     void (*handler)(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc));
@@ -26,6 +28,11 @@ ngx_int_t ngx_http_npmtoken_api_verify(ngx_http_npmtoken_api_ctx_t *ctx,
  * in the request's pool.
  */
 ngx_int_t ngx_http_npmtoken_api_hash(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *password,
+    void (*handler)(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc));
+
+/* The same for somebody who has no account: with places of their own. */
+ngx_int_t ngx_http_npmtoken_api_crypt_signup(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *password,
     void (*handler)(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc));
 

@@ -78,6 +78,9 @@ typedef struct {
 static ngx_http_npmtoken_api_link_t *ngx_http_npmtoken_api_link(
     ngx_http_npmtoken_store_t *store, ngx_http_npmtoken_api_link_t **link,
     char *label);
+static ngx_int_t ngx_http_npmtoken_api_db_eval(ngx_http_npmtoken_api_db_t *db,
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *script, ngx_uint_t argc,
+    ngx_str_t *argv, ngx_http_npmtoken_api_reply_pt handler);
 static ngx_http_npmtoken_api_job_t *ngx_http_npmtoken_api_job(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_http_npmtoken_api_link_t *link,
     ngx_http_npmtoken_api_reply_pt handler);
@@ -408,6 +411,61 @@ failed:
     ngx_http_npmtoken_api_job_free(job);
 
     return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_db_script(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *script, ngx_uint_t argc, ngx_str_t *argv,
+    ngx_http_npmtoken_api_reply_pt handler)
+{
+    return ngx_http_npmtoken_api_db_eval(ctx->conf->db, ctx, script, argc,
+                                         argv, handler);
+}
+
+
+void
+ngx_http_npmtoken_api_db_tell(ngx_http_npmtoken_api_conf_t *conf,
+    ngx_str_t *script, ngx_uint_t argc, ngx_str_t *argv)
+{
+    (void) ngx_http_npmtoken_api_db_eval(conf->db, NULL, script, argc, argv,
+                                         NULL);
+}
+
+
+/* on the connection to read: the other one may wait for replicas */
+
+static ngx_int_t
+ngx_http_npmtoken_api_db_eval(ngx_http_npmtoken_api_db_t *db,
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *script, ngx_uint_t argc,
+    ngx_str_t *argv, ngx_http_npmtoken_api_reply_pt handler)
+{
+    ngx_str_t                      head[2];
+    ngx_http_npmtoken_api_job_t   *job;
+    ngx_http_npmtoken_api_link_t  *link;
+
+    link = ngx_http_npmtoken_api_link(db->store, &db->read,
+                                      "npmtoken-api-read");
+    if (link == NULL) {
+        return NGX_ERROR;
+    }
+
+    job = ngx_http_npmtoken_api_job(ctx, link, handler);
+    if (job == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&head[0], "EVAL");
+    head[1] = *script;
+
+    if (ngx_http_npmtoken_api_job_command(job, 2, head, argc, argv)
+        != NGX_OK)
+    {
+        ngx_http_npmtoken_api_job_free(job);
+        return NGX_ERROR;
+    }
+
+    return ngx_http_npmtoken_api_job_start(job, db->store->lookup.timeout);
 }
 
 

@@ -61,6 +61,18 @@ ngx_int_t ngx_http_npmtoken_api_db_ask(ngx_http_npmtoken_api_db_t *db,
 ngx_http_npmtoken_api_walk_t *ngx_http_npmtoken_api_db_walk(
     ngx_http_npmtoken_api_db_t *db);
 
+/*
+ * The same for a script that nobody has to be told of: no replica is waited
+ * for.  What is read after it is read after it was done.
+ */
+ngx_int_t ngx_http_npmtoken_api_db_script(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *script, ngx_uint_t argc, ngx_str_t *argv,
+    ngx_http_npmtoken_api_reply_pt handler);
+
+/* The same, for which no request waits; what comes of it is not known. */
+void ngx_http_npmtoken_api_db_tell(ngx_http_npmtoken_api_conf_t *conf,
+    ngx_str_t *script, ngx_uint_t argc, ngx_str_t *argv);
+
 /* NGX_OK if a reply is this status */
 ngx_int_t ngx_http_npmtoken_api_is(redisReply *reply, char *status);
 

@@ -1,5 +1,6 @@
 
 #include "ngx_http_npmtoken_api_answer.h"
+#include "ngx_http_npmtoken_api_attempts.h"
 #include "ngx_http_npmtoken_api_auth.h"
 #include "ngx_http_npmtoken_api_body.h"
 #include "ngx_http_npmtoken_api_calls.h"
@@ -245,6 +246,7 @@ ngx_http_npmtoken_api_cleanup(void *data)
         ctx->job = NULL;
     }
 
+    ngx_http_npmtoken_api_attempts_gone(ctx);
     ngx_http_npmtoken_api_free_body(ctx);
 }
 
@@ -324,12 +326,19 @@ ngx_http_npmtoken_api_known(ngx_http_npmtoken_api_ctx_t *ctx)
 /*
  * With "auth-and-writes" each write takes a one-time password.  What comes
  * here has been allowed and is the registry's to do.
+ *
+ * A client that publishes several packages asks a person for one code and
+ * sends it with each of them.  So as long as it is valid, a code is good again
+ * for the token that it was used with.  Who has the one and not the other gains
+ * nothing; who has both could have used them for the first write.
  */
 
 static void
 ngx_http_npmtoken_api_guard(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (ctx->account.tfa == NPMTOKEN_TFA_AUTH_AND_WRITES) {
+        ctx->reuse = ctx->conf->reuse;
+
         ngx_http_npmtoken_api_second_factor(ctx, ngx_http_npmtoken_api_go_on);
         return;
     }

@@ -27,6 +27,8 @@ static ngx_uint_t ngx_http_npmtoken_api_login_reserved(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_login_signup_walked(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
+static void ngx_http_npmtoken_api_login_signup_counted(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_api_signup_refused(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_signup_hashed(
@@ -150,11 +152,15 @@ ngx_http_npmtoken_api_signup(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    if (ngx_http_npmtoken_api_signup_refused(ctx) != NGX_OK) {
-        return;
-    }
+    ngx_http_npmtoken_api_attempts_signup(ctx,
+                                   ngx_http_npmtoken_api_login_signup_counted);
+}
 
-    if (ngx_http_npmtoken_api_attempt(ctx) != NGX_OK) {
+
+static void
+ngx_http_npmtoken_api_login_signup_counted(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    if (ngx_http_npmtoken_api_signup_refused(ctx) != NGX_OK) {
         return;
     }
 
@@ -204,16 +210,13 @@ ngx_http_npmtoken_api_login_signup_walked(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (rc == NGX_OK) {
-        rc = ngx_http_npmtoken_api_hash(ctx, &ctx->password,
-                                        ngx_http_npmtoken_api_signup_hashed);
-        if (rc == NGX_AGAIN) {
-            return;
-        }
+    if (rc != NGX_OK
+        || ngx_http_npmtoken_api_crypt_signup(ctx, &ctx->password,
+                                           ngx_http_npmtoken_api_signup_hashed)
+           != NGX_AGAIN)
+    {
+        ngx_http_npmtoken_api_unavailable(ctx);
     }
-
-    ngx_http_npmtoken_api_attempts_succeeded(ctx);
-    ngx_http_npmtoken_api_unavailable(ctx);
 }
 
 
@@ -255,7 +258,7 @@ ngx_http_npmtoken_api_signup_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
     };
 
     if (rc != NGX_OK) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_unavailable(ctx);
         return;
     }
 
@@ -301,8 +304,6 @@ ngx_http_npmtoken_api_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
         ngx_http_npmtoken_api_login_signup_taken(ctx);
         return;
     }
-
-    ngx_http_npmtoken_api_attempts_succeeded(ctx);
 
     if (ctx->unreplicated) {
 

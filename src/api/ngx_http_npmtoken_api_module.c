@@ -7,7 +7,6 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include "ngx_http_npmtoken_api_attempts.h"
 #include "ngx_http_npmtoken_api_db.h"
 #include "ngx_http_npmtoken_api_handler.h"
 #include "npmtoken_version.h"
@@ -20,7 +19,6 @@
 
 typedef struct {
     ngx_array_t                        dbs;        /* of pointers */
-    ngx_http_npmtoken_api_attempts_t  *attempts;
     unsigned                           used:1;
 } ngx_http_npmtoken_api_main_conf_t;
 
@@ -204,6 +202,13 @@ static ngx_command_t  ngx_http_npmtoken_api_commands[] = {
       0,
       NULL },
 
+    { ngx_string("npmtoken_api_otp_reuse"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_enum_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_npmtoken_api_conf_t, reuse),
+      &ngx_http_npmtoken_api_flags },
+
     { ngx_string("npmtoken_api_max_tokens"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_npmtoken_api_number_set,
@@ -330,6 +335,7 @@ ngx_http_npmtoken_api_create_loc_conf(ngx_conf_t *cf)
     conf->api.address_attempts = NGX_CONF_UNSET_UINT;
     conf->api.attempts_time = NGX_CONF_UNSET;
     conf->api.reserved = NGX_CONF_UNSET_PTR;
+    conf->api.reuse = NGX_CONF_UNSET_UINT;
     conf->api.max_tokens = NGX_CONF_UNSET_UINT;
     conf->api.max_cidrs = NGX_CONF_UNSET_UINT;
     conf->api.max_body = NGX_CONF_UNSET_SIZE;
@@ -363,6 +369,7 @@ ngx_http_npmtoken_api_merge_loc_conf(ngx_conf_t *cf, void *parent,
                              prev->api.attempts_time, 15 * 60);
     ngx_conf_merge_ptr_value(conf->api.reserved, prev->api.reserved,
                              &ngx_http_npmtoken_api_reserved_names);
+    ngx_conf_merge_uint_value(conf->api.reuse, prev->api.reuse, 1);
     ngx_conf_merge_uint_value(conf->api.max_tokens, prev->api.max_tokens,
                               200);
     ngx_conf_merge_uint_value(conf->api.max_cidrs, prev->api.max_cidrs, 64);
@@ -413,14 +420,6 @@ ngx_http_npmtoken_api_use(ngx_conf_t *cf,
     amcf = ngx_http_conf_get_module_main_conf(cf,
                                               ngx_http_npmtoken_api_module);
 
-    if (amcf->attempts == NULL) {
-        amcf->attempts = ngx_http_npmtoken_api_attempts_create(cf,
-                                              &ngx_http_npmtoken_api_module);
-        if (amcf->attempts == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
     if (conf->api.pool == NULL) {
         conf->api.pool = ngx_thread_pool_add(cf, NULL);
 
@@ -432,7 +431,6 @@ ngx_http_npmtoken_api_use(ngx_conf_t *cf,
     nlcf->denied = ngx_http_npmtoken_api_handler_denied;
 
     conf->api.store = nlcf->store;
-    conf->api.attempts = amcf->attempts;
     conf->api.db = ngx_http_npmtoken_api_db_get(cf, &amcf->dbs, nlcf->store);
 
     amcf->used = 1;

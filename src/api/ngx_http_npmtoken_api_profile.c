@@ -55,6 +55,10 @@ static void ngx_http_npmtoken_api_tfa_pending(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 static void ngx_http_npmtoken_api_tfa_confirm(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *codes);
+static void ngx_http_npmtoken_api_profile_tfa_counted(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_profile_tfa_wrong(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_api_recovery_codes(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *hashes);
 static void ngx_http_npmtoken_api_tfa_confirmed(
@@ -253,7 +257,8 @@ ngx_http_npmtoken_api_tfa_disable(ngx_http_npmtoken_api_ctx_t *ctx)
     ngx_http_npmtoken_api_change_t  change;
 
     static char  *fields[] = {
-        "tfa", "totp", "totp_used", "recovery", "tfa_pending", "totp_pending"
+        "tfa", "totp", "totp_used", "totp_used_by", "recovery", "tfa_pending",
+        "totp_pending"
     };
 
     if (ngx_http_npmtoken_api_change(ctx, &change) != NGX_OK) {
@@ -444,32 +449,48 @@ static void
 ngx_http_npmtoken_api_tfa_confirm(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *codes)
 {
-    int64_t                         step;
-    u_char                          buf[NGX_INT64_LEN];
-    ngx_str_t                       code, used, hashes, *mode;
-    ngx_http_npmtoken_api_change_t  change;
+    ngx_str_t  *code;
 
-    code.data = (u_char *) json_string_value(json_array_get(codes, 0));
-    code.len = code.data ? ngx_strlen(code.data) : 0;
+    code = &ctx->code;
 
-    if (code.len == 0 || ctx->account.totp_pending.len == 0) {
+    code->data = (u_char *) json_string_value(json_array_get(codes, 0));
+    code->len = code->data ? ngx_strlen(code->data) : 0;
+
+    if (code->len == 0 || ctx->account.totp_pending.len == 0) {
         ngx_http_npmtoken_api_error(ctx, NGX_HTTP_BAD_REQUEST,
                                     "No two-factor authentication waits to "
                                     "be confirmed by a code.");
         return;
     }
 
-    if (ngx_http_npmtoken_api_attempt(ctx) != NGX_OK) {
-        return;
-    }
+    ngx_http_npmtoken_api_attempts_begin(ctx,
+                                    ngx_http_npmtoken_api_profile_tfa_counted);
+}
 
-    step = npmtoken_otp_verify(&ctx->account.totp_pending, &code, time(NULL),
-                               -1);
+
+static void
+ngx_http_npmtoken_api_profile_tfa_wrong(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
+                                "This code is wrong. Look at the clock "
+                                "of your authenticator, and begin again "
+                                "with npm profile enable-2fa.");
+}
+
+
+static void
+ngx_http_npmtoken_api_profile_tfa_counted(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    int64_t                         step;
+    u_char                          buf[NGX_INT64_LEN];
+    ngx_str_t                       used, hashes, *mode;
+    ngx_http_npmtoken_api_change_t  change;
+
+    step = npmtoken_otp_verify(&ctx->account.totp_pending, &ctx->code,
+                               time(NULL), -1);
     if (step < 0) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
-                                    "This code is wrong. Look at the clock "
-                                    "of your authenticator, and begin again "
-                                    "with npm profile enable-2fa.");
+        ngx_http_npmtoken_api_attempts_failed(ctx,
+                                      ngx_http_npmtoken_api_profile_tfa_wrong);
         return;
     }
 
@@ -500,6 +521,8 @@ ngx_http_npmtoken_api_tfa_confirm(ngx_http_npmtoken_api_ctx_t *ctx,
         || ngx_http_npmtoken_api_change_delete(&change, "tfa_pending")
            != NGX_OK
         || ngx_http_npmtoken_api_change_delete(&change, "totp_pending")
+           != NGX_OK
+        || ngx_http_npmtoken_api_change_delete(&change, "totp_used_by")
            != NGX_OK)
     {
         ngx_http_npmtoken_api_failed(ctx);
@@ -632,7 +655,7 @@ ngx_http_npmtoken_api_password_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_change_t  change;
 
     if (rc != NGX_OK) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_unavailable(ctx);
         return;
     }
 

@@ -30,6 +30,13 @@ ngx_str_t ngx_http_npmtoken_api_text_account_key(
 ngx_uint_t ngx_http_npmtoken_api_text_spelt(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
+ * Whom an address stands for, in the request's pool: an IPv4 address (within
+ * IPv6, too), the /64 of any other IPv6 one, "unix:".  The data is NULL if
+ * there is no memory.
+ */
+ngx_str_t ngx_http_npmtoken_api_text_address(ngx_http_request_t *r);
+
+/*
  * The fields of a reply to HGETALL, in the request's pool.  NULL: no memory,
  * or it is not such a reply; "nfields" is 0 where there is no hash.
  */

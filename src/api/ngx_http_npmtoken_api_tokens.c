@@ -569,6 +569,8 @@ ngx_http_npmtoken_api_revoke_account(ngx_http_npmtoken_api_ctx_t *ctx)
     if (ctx->account.tfa == NPMTOKEN_TFA_AUTH_AND_WRITES
         && !ctx->bearer->bypass_2fa)
     {
+        ctx->reuse = ctx->conf->reuse;
+
         ngx_http_npmtoken_api_second_factor(ctx,
                                         ngx_http_npmtoken_api_revoke_granted);
         return;

@@ -177,6 +177,7 @@ const DEFAULTS = {
     [`npmtoken_api_reserved ${
         strings(table(API, 'ngx_http_npmtoken_api_names')).join(' ')};`]:
         [API, /prev->api.reserved,\s+&ngx_http_npmtoken_api_reserved_names\)/],
+    'npmtoken_api_otp_reuse on;': [API, /prev->api.reuse, 1\)/],
     'npmtoken_api_max_tokens 200;': [API, /prev->api.max_tokens,\s+200\)/],
     'npmtoken_api_max_cidrs 64;': [API, /prev->api.max_cidrs, 64\)/],
     'npmtoken_api_max_body 16k;': [API, /prev->api.max_body,\s+16 \* 1024\)/],

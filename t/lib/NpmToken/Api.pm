@@ -388,6 +388,8 @@ sub dump_redis {
         $all{$key} = $type eq 'hash' ? { @{ $redis->command('HGETALL', $key) } }
                    : $type eq 'set'
                      ? [ sort @{ $redis->command('SMEMBERS', $key) } ]
+                   : $type eq 'zset'
+                     ? [ sort @{ $redis->command('ZRANGE', $key, 0, -1) } ]
                    : $type;
     }
 
