@@ -227,7 +227,8 @@ function options(args) {
                               && !['--short', '--docs'].includes(arg)),
     ];
     const clients = CLIENTS.filter(client => names.length > 0
-        ? names.includes(client.name) : !short || client.short);
+        ? names.includes(client.name)
+        : !client.lifeOnly && (!short || client.short));
 
     return { clients, unknown, docs: args.includes('--docs'), short,
              whole: names.length === 0 && !short };

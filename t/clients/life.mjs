@@ -26,7 +26,7 @@ import { CLIENTS } from './tables.mjs';
 const LANES = 2;
 
 const LIVES = CLIENTS.filter(({ name }) => DIALECTS[name]);
-const SHORT = ['npm-12', 'npm-6'];
+const SHORT = ['npm-12', 'npm-6', 'pnpm-11'];
 
 
 /* two nodes: each has a cache and a feed of its own */

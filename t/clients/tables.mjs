@@ -36,6 +36,11 @@ const pnpm = (major, version, more = {}) => ({
 /* what pnpm does not do itself */
 const THROUGH = 'most commands are handed to npm, here npm 11';
 
+/*
+ * "lifeOnly": it differs from the others in how it logs in, so it is tried in
+ * life.mjs alone.
+ */
+
 export const CLIENTS = [
     npm(5, '5.5.1 on Node 8', { node: OWN_NODE, needsToken: true,
                                 checksEnv: true }),
@@ -56,6 +61,8 @@ export const CLIENTS = [
 
     pnpm(9, `9.15.9; ${THROUGH}`),
     pnpm(10, `10.34.9; ${THROUGH}`),
+    pnpm(11, '11.28.11 on Node 24', { lifeOnly: true, ownFile: true,
+        node: OWN_NODE, runs: [], program: 'node_modules/pnpm/bin/pnpm.mjs' }),
     pnpm(12, '12.21.0', { short: true, ownFile: true, node: false, runs: [],
                program: 'node_modules/@pnpm/exe.linux-x64/pnpm' }),
 

@@ -20,7 +20,7 @@ What npm and pnpm do with the token commands of npmtoken, from an account to
 its last logout: questions answered at a terminal, two nginx nodes with one
 Redis, Verdaccio behind them. \`t/clients/run --life --docs\` writes this page, and
 \`make clients\` tries it all again and fails if anything has come to differ;
-\`make test\` does so with two of the clients. After each step Redis is looked
+\`make test\` does so with three of the clients. After each step Redis is looked
 at: account, records and the set of the account's tokens are as they must be,
 and nothing else is there. A token is used, and refused, at both nodes.
 
@@ -57,6 +57,8 @@ const ADVICE = `## What to know of a client
 - **npm 8 and 9 look at \`--cidr\` when they have asked for the password**, the
   others before. All of npm refuses IPv6 there by itself; pnpm 12 and any
   other client of the API may send it.
+- **pnpm 11 has no \`token\` and no \`profile\`** of its own, and logs in
+  without saying that it is pnpm.
 - **pnpm 12 asks for a code in \`login\` and \`publish\`**, and in
   \`token\` and \`profile\` takes it by \`--otp\` alone.
 `;

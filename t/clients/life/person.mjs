@@ -36,6 +36,8 @@ const TOKEN = /npm_[A-Za-z0-9]{36}/;
  *     blind       its "token delete" does not wait for the answer
  *     emailPassword  "profile set email" asks for the password
  *     publish     arguments of its "publish"
+ *     few         it has no "token" and no "profile"
+ *     workspaces  it publishes several packages by one command
  */
 
 const NEW = { granular: true, hides: true, again: true, lists: false };
@@ -43,21 +45,28 @@ const NEW = { granular: true, hides: true, again: true, lists: false };
 export const DIALECTS = {
     'npm-5': { email: true, silent: true, numeric: true, blind: true },
     'npm-6': { email: true, again: true, mode: false, emailPassword: true },
-    'npm-8': { email: true, late: true, again: true },
-    'npm-9': { late: true, again: true },
-    'npm-10': { again: true },
-    'npm-11': NEW,
-    'npm-12': { ...NEW, adduser: false },
+    'npm-8': { email: true, late: true, again: true, workspaces: true },
+    'npm-9': { late: true, again: true, workspaces: true },
+    'npm-10': { again: true, workspaces: true },
+    'npm-11': { ...NEW, workspaces: true },
+    'npm-12': { ...NEW, adduser: false, workspaces: true },
     'pnpm-10': { ...NEW, adduser: false, publish: ['--no-git-checks'] },
+    'pnpm-11': { adduser: false, email: true, loginOption: false, few: true,
+                 publish: ['--no-git-checks'] },
     'pnpm-12': { adduser: false, late: 'never', email: true, ipv6: true,
                  lists: false, loginOption: false, typed: false,
                  publish: ['--no-git-checks'] },
 };
 
 
-/* a question at the end of what is on the screen; pnpm has two colons */
-const question = text =>
-    new RegExp(`${text}[^\\n:]*:[\\s:]*(\\([^)]*\\)[\\s:]*)?$`, 'i');
+/*
+ * A question at the end of what is on the screen; pnpm has two colons, and
+ * pnpm 11 says behind a password what one sees of it.
+ */
+const MASKED = '(\\[input is masked\\]\\s*ctrl\\+t toggle visibility\\s*)?';
+
+const question = text => new RegExp(
+    `${text}[^\\n:]*:[\\s:]*(\\([^)]*\\)[\\s:]*)?${MASKED}$`, 'i');
 
 /* a home of its own, and a registry that can be another */
 
@@ -124,9 +133,9 @@ export class Life {
         this.tokens = {};
     }
 
-    /* "only" says of which clients */
-    async step({ run, only }) {
-        if (only && !only(this.dialect)) {
+    /* "only" says of which clients; "few": also of those with few commands */
+    async step({ run, only, few }) {
+        if ((only && !only(this.dialect)) || (this.dialect.few && !few)) {
             return '';
         }
 
@@ -208,6 +217,13 @@ export class Life {
 
     codeWasUsed() {
         this.account.totp_used = /^\d+$/;
+        delete this.account.totp_used_by;
+    }
+
+    /* by a write, whose token may use it again */
+    codeWasUsedBy(token) {
+        this.account.totp_used = /^\d+$/;
+        this.account.totp_used_by = keyOf(token);
     }
 
     /*
@@ -347,6 +363,34 @@ export class Life {
         }
 
         return screen;
+    }
+
+    /* several packages, by one command and one code */
+    async publishAll(token, names) {
+        const { other } = this;
+
+        await other.sit(this.there, token);
+        await writeFile(path.join(other.project, 'package.json'),
+                        JSON.stringify({ private: true, name: 'all',
+                                         workspaces: names }));
+
+        for (const name of names) {
+            const dir = path.join(other.project, name);
+
+            await mkdir(dir);
+            await writeFile(path.join(dir, 'package.json'),
+                            JSON.stringify({ name, version: '1.0.0' }));
+        }
+
+        await this.run(['publish', '--workspaces', this.option()],
+                       { desk: other });
+
+        for (const name of names) {
+            const kept = await this.servers.packument(name, 'admin');
+
+            assert.equal(kept?.versions['1.0.0']?._npmUser?.name, this.user,
+                         `the publisher of ${name}`);
+        }
     }
 
     async compare() {
