@@ -123,14 +123,14 @@ subtest 'a name in capitals has the second factor of the account' => sub {
     for my $name (qw( bob BOB Bob )) {
         is_error(login('/folding/', $name, $is{bob}), 401,
                  qr/must provide a one-time password/, "$name without a code",
-                 challenge => 'OTP');
+                 challenge => 'otp');
     }
 
     is_of(login('/folding/', 'BOB', $is{bob}, 'npm-otp' => otp(TOTP, 0)),
           'bob', 'with one it is the account');
     is_error(login('/folding/', 'Bob', $is{bob}, 'npm-otp' => otp(TOTP, 0)),
              401, qr/has been used/, 'once in any spelling',
-             challenge => 'OTP');
+             challenge => 'otp');
     is_deeply([ sort grep { !/token:[0-9a-f]/ }
                      @{ $redis->command('KEYS', '*') } ],
               [ 'npmtoken:tokens-of:bob', 'npmtoken:user:bob' ],
@@ -227,7 +227,7 @@ subtest 'a record in another spelling has the second factor' => sub {
 
     is_error($api->call('PUT', '/pkg', 'npm_byhand'), 401,
              qr/must provide a one-time password/, 'a write asks for a code',
-             challenge => 'OTP');
+             challenge => 'otp');
     is($api->call('GET', '/-/whoami', 'npm_byhand')->{json}{username},
        'ALICE', 'it is what its record says');
     is($api->list('npm_byhand')->{json}{total}, 1, 'it is listed');
