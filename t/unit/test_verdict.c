@@ -313,7 +313,7 @@ static void
 test_all_reasons(void **state)
 {
     ngx_uint_t          i, k;
-    npmtoken_reason_t  *reason;
+    npmtoken_reason_t  *reason, *other;
 
     (void) state;
 
@@ -329,8 +329,10 @@ test_all_reasons(void **state)
         assert_int_equal(reasons[i].reason, i);
 
         for (k = 0; k < i; k++) {
-            assert_string_not_equal(reason->name.data,
-                                    npmtoken_verdict_reason(k)->name.data);
+            other = npmtoken_verdict_reason(k);
+
+            assert_string_not_equal((char *) reason->name.data,
+                                    (char *) other->name.data);
         }
     }
 }
