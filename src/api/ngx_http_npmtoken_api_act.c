@@ -78,6 +78,7 @@ ngx_http_npmtoken_api_act_bearer_read(ngx_http_npmtoken_api_ctx_t *ctx,
     npmtoken_field_t   *fields;
     npmtoken_reason_e   reason;
 
+    n = 0;
     fields = NULL;
 
     if (reply
