@@ -8,8 +8,9 @@ MODULE := build/ngx_http_npmtoken_module.so
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: all deps demo run ctl test unit builds t examples docs clients lint
-.PHONY: soak consistency property model faults mutants bench clean help
+.PHONY: all deps demo run ctl install uninstall test unit builds t examples
+.PHONY: docs clients lint soak consistency property model faults mutants bench
+.PHONY: clean help
 .PHONY: $(MODULE)
 
 
@@ -34,6 +35,17 @@ run: $(MODULE)
 ctl:
 	@tools/deps ctl
 	@tools/build-ctl
+
+# where, and in front of what: tools/install says what these are
+
+export DESTDIR PREFIX MODULESDIR
+
+install: $(MODULE) ctl
+	@tools/man
+	@tools/install
+
+uninstall:
+	@tools/install --uninstall
 
 test:
 	@tools/test lint unit builds t ctl examples docs clients-short life-short \

@@ -7,6 +7,7 @@ package NpmToken::Nginx;
 #         http    => "npmtoken_store main { redis unix:$socket; }",
 #         server  => 'location / { npmtoken main; return 204; }',
 #         workers => 2,                 # 1 if not given
+#         module  => PATH,              # in place of the one of build/
 #         modules => [],                # more to load: paths
 #         before  => [],                # and before ours
 #         env     => {},                # of its environment
@@ -130,7 +131,8 @@ sub config {
 
     my $dir = $self->{dir};
     my $modules = join "\n", map { "load_module $_;" }
-        @{ $self->{before} }, module_path(), @{ $self->{modules} };
+        @{ $self->{before} }, $self->{module} // module_path(),
+        @{ $self->{modules} };
     my $user = $> == 0 ? 'user root;' : '';
     my $use = $ENV{TEST_NGINX_EVENT_TYPE}
         ? "use $ENV{TEST_NGINX_EVENT_TYPE};" : '';
