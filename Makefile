@@ -10,7 +10,7 @@ MODULE := build/ngx_http_npmtoken_module.so
 .NOTPARALLEL:
 .PHONY: all deps demo run ctl install uninstall test unit builds t examples
 .PHONY: docs clients lint soak consistency property model faults mutants bench
-.PHONY: clean help
+.PHONY: package matrix clean help
 .PHONY: $(MODULE)
 
 
@@ -38,14 +38,14 @@ ctl:
 
 # where, and in front of what: tools/install says what these are
 
-export DESTDIR PREFIX MODULESDIR
+WHERE = DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' MODULESDIR='$(MODULESDIR)'
 
 install: $(MODULE) ctl
 	@tools/man
-	@tools/install
+	@$(WHERE) tools/install
 
 uninstall:
-	@tools/install --uninstall
+	@$(WHERE) tools/install --uninstall
 
 test:
 	@tools/test lint unit builds t ctl examples docs clients-short life-short \
@@ -82,6 +82,16 @@ mutants:
 bench: $(MODULE)
 	@tools/deps build bench
 	@bench/run
+
+package:
+	@tools/deps package
+	@tools/package --lint
+
+# SUITES, PARTS and FILES choose some; tools/matrix says which there are
+
+matrix:
+	@tools/deps matrix
+	@SUITES='$(SUITES)' PARTS='$(PARTS)' FILES='$(FILES)' tools/matrix
 
 clean:
 	@rm -rf build t/servroot*

@@ -241,8 +241,8 @@ function sources(folder) {
 }
 
 
-const PAGES = ['README.md', 'docs/api.md', 'SECURITY.md', 'CONTRIBUTING.md',
-               'src/README.md', 't/README.md'];
+const PAGES = ['README.md', 'docs/api.md', 'docs/install.md', 'docs/matrix.md',
+               'SECURITY.md', 'CONTRIBUTING.md', 'src/README.md', 't/README.md'];
 
 
 /* who may include whose headers, as src/README.md says */
@@ -414,6 +414,9 @@ export const TEXT_TESTS = {
 
             assert.equal(named, version, file);
         }
+
+        assert.match(read('debian/changelog'),
+            new RegExp(`^npmtoken \\(${version.replaceAll('.', '\\.')}\\)`));
     },
 
     'README: links lead somewhere': () => {
