@@ -10,7 +10,7 @@ MODULE := build/ngx_http_npmtoken_module.so
 .NOTPARALLEL:
 .PHONY: all deps demo run ctl install uninstall test unit builds t examples
 .PHONY: docs clients lint soak consistency property model faults mutants bench
-.PHONY: package matrix clean help
+.PHONY: package matrix container clean help
 .PHONY: $(MODULE)
 
 
@@ -92,6 +92,10 @@ package:
 matrix:
 	@tools/deps matrix
 	@SUITES='$(SUITES)' PARTS='$(PARTS)' FILES='$(FILES)' tools/matrix
+
+container:
+	@tools/deps container
+	@t/container/run
 
 clean:
 	@rm -rf build t/servroot*
