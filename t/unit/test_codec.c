@@ -25,6 +25,15 @@ typedef struct {
 } unit_case_t;
 
 
+/* a status is one line: from 1.0 on hiredis says so of a CR or an LF within */
+
+#if (HIREDIS_MAJOR >= 1)
+#define unit_line(text)  "malformed"
+#else
+#define unit_line(text)  text
+#endif
+
+
 #define N10   "1234567890"
 #define N100  N10 N10 N10 N10 N10 N10 N10 N10 N10 N10
 #define N190  N100 N10 N10 N10 N10 N10 N10 N10 N10 N10
@@ -34,8 +43,8 @@ static unit_case_t  cases[] = {
     { "status", "+OK\r\n", "+OK" },
     { "empty status", "+\r\n", "+" },
     { "error", "-ERR no\r\n", "-ERR no" },
-    { "returns in a status", "+a\rb\r\r\n", "+a\rb\r" },
-    { "line feed in a status", "+a\nb\r\n", "+a\nb" },
+    { "returns in a status", "+a\rb\r\r\n", unit_line("+a\rb\r") },
+    { "line feed in a status", "+a\nb\r\n", unit_line("+a\nb") },
     { "integer", ":-12\r\n", ":-12" },
     { "string", "$5\r\nalice\r\n", "alice" },
     { "empty string", "$0\r\n\r\n", "" },
