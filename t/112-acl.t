@@ -13,7 +13,7 @@ use NpmToken::Redis;
 use NpmToken::Util qw( token_key wait_for );
 
 
-# README's line, and less: Redis 7 can say that it is about reading
+# the line of docs/redis.md, and less: Redis 7 can say that it is about reading
 
 my $reader = 'resetkeys resetchannels -@all %R~npmtoken:token:*'
     . ' &__redis__:invalidate +hgetall +pttl +ping +client|id +client|setname'

@@ -424,7 +424,7 @@ subtest 'beside allow and deny' => sub {
        'an address that is denied has no API');
     is(login('/denied/', 'alice')->{status}, 403, '... no login');
 
-    # README: with satisfy any, an "allow" that matches skips the module; and
+    # docs/security.md: with satisfy any, an "allow" that matches skips the module; and
     # so there is no API, and nobody is let in by it
 
     for my $credentials (undef, 'npm_unknown', $token) {

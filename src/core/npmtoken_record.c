@@ -79,7 +79,7 @@ static ngx_int_t npmtoken_record_digits(u_char *p, u_char *last);
 
 
 /*
- * The one table of fields.  Section "The Redis schema" of the README begins
+ * The one table of fields.  Section "The Redis schema" of docs/redis.md begins
  * each form with the same words.  The fields are parsed in this order; the
  * first ones are stored behind the structure, in this order as well.
  */

@@ -94,7 +94,7 @@ size_t npmtoken_record_size(npmtoken_field_t *fields, ngx_uint_t nfields);
  * the log; else NULL is returned.  The other fields still count, since the
  * verdict "revoked" precedes "bad record".
  *
- * The schema is section "The Redis schema" of the README.
+ * The schema is section "The Redis schema" of docs/redis.md.
  */
 npmtoken_field_t *npmtoken_record_parse(npmtoken_record_t *record,
     npmtoken_field_t *fields, ngx_uint_t nfields);

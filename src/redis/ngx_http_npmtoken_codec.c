@@ -509,8 +509,8 @@ ngx_http_npmtoken_codec_advice(ngx_str_t *code)
     ngx_uint_t  i;
 
     static char  *advice[][2] = {
-        { "NOPERM", ": give its user the rights that \"Redis users\" in the "
-                    "README lists" },
+        { "NOPERM", ": give its user the rights that \"Redis users\" in "
+                    "docs/redis.md lists" },
         { "NOAUTH", ": give its password by \"redis_password_file\"" },
         { "CROSSSLOT", ": this is a Redis Cluster, where the prefix needs a "
                        "hash tag: prefix \"{npmtoken}:\";" },

@@ -1,5 +1,5 @@
 /*
- * What the README says of behaviour at the edges: each statement is seen.
+ * What README and docs say of behaviour at the edges: each statement is seen.
  */
 
 import assert from 'node:assert/strict';

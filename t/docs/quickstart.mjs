@@ -1,5 +1,6 @@
 /*
- * The README's quick start, typed as it stands there.
+ * The README's quick start, typed as it stands there; the configurations and
+ * the Redis users of docs/.
  */
 
 import assert from 'node:assert/strict';
@@ -13,17 +14,28 @@ import { ROOT } from '../../demo/lib/servers.mjs';
 import { Site } from '../examples/site.mjs';
 
 const RECORD = 'npmtoken:token:x';
-const README = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
+
+const read = file => readFileSync(path.join(ROOT, file), 'utf8');
+
+const README = read('README.md');
+const DIRECTIVES = read('docs/directives.md');
+const IDENTITY = read('docs/identity.md');
+const REDIS = read('docs/redis.md');
 
 
-/* fenced blocks of one language in a section */
+/* fenced blocks of one language */
 
-function blocks(title, language) {
-    const begin = README.indexOf(`\n## ${title}\n`);
-    const part = README.slice(begin + 1, README.indexOf('\n## ', begin + 1));
+const fenced = (text, language) =>
+    [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))]
+        .map(([, block]) => block);
 
-    return [...part.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``,
-                                        'gms'))].map(([, text]) => text);
+/* those in a section */
+
+function blocks(page, title, language) {
+    const begin = page.indexOf(`\n## ${title}\n`);
+
+    return fenced(page.slice(begin + 1, page.indexOf('\n## ', begin + 1)),
+                  language);
 }
 
 
@@ -55,8 +67,8 @@ async function shell(bin, ...texts) {
 
 export async function quickStartTests({ report, servers, echo, tls }) {
     const bin = await redisCli(servers);
-    const [conf] = blocks('Quick start', 'nginx');
-    const [, make, revoke, remove] = blocks('Quick start', 'sh');
+    const [conf] = blocks(README, 'Quick start', 'nginx');
+    const [, make, revoke, remove] = blocks(README, 'Quick start', 'sh');
     const site = new Site(servers, 'quick-start', {
         tls, registry: { port: echo.port },
     });
@@ -91,12 +103,12 @@ export async function quickStartTests({ report, servers, echo, tls }) {
         });
     }
 
-    /* the first block of "Directives of a store" and the map of "Identity" */
+    /* the first block of "Directives of a store", and the map of identity.md */
 
-    await report.test('README: its other configurations are valid',
+    await report.test('docs: their other configurations are valid',
                       async () => {
-        const [store] = blocks('Directives of a store', 'nginx');
-        const [map] = blocks('Identity: what the registry learns', 'nginx');
+        const [store] = blocks(DIRECTIVES, 'Directives of a store', 'nginx');
+        const [map] = fenced(IDENTITY, 'nginx');
         const other = new Site(servers, 'blocks', {
             tls, registry: { port: echo.port },
         });
@@ -126,8 +138,8 @@ ${store}${map}
 
     await site.stop();
 
-    await report.test('README: what its Redis users may do', async () => {
-        for (const [, line] of README.matchAll(/^ +(ACL SETUSER .*)$/gm)) {
+    await report.test('docs/redis.md: what its Redis users may do', async () => {
+        for (const [, line] of REDIS.matchAll(/^ +(ACL SETUSER .*)$/gm)) {
             await servers.redis(...line.split(' '));
         }
 
@@ -158,10 +170,10 @@ ${store}${map}
 }
 
 
-/* as the README has them; a store of that name is in its block */
+/* as docs/directives.md has them; a store of that name is in its block */
 
 function defaults() {
-    const found = [...README.matchAll(
+    const found = [...DIRECTIVES.matchAll(
         /^> \*\*default\*\*: `(npmtoken\w*.*;)`\\$/gm)].map(([, text]) => text);
 
     assert.ok(found.length > 1);

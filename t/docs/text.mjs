@@ -1,6 +1,6 @@
 /*
- * Tables and lists of README.md and src/README.md that have to say what the
- * sources say.
+ * Tables and lists of README.md, docs/ and src/README.md that have to say what
+ * the sources say.
  */
 
 import assert from 'node:assert/strict';
@@ -12,6 +12,10 @@ import { ROOT } from '../../demo/lib/servers.mjs';
 const read = file => readFileSync(path.join(ROOT, file), 'utf8');
 
 const README = read('README.md');
+const ANSWERS = read('docs/answers.md');
+const CLASSES = read('docs/classes.md');
+const DIRECTIVES = read('docs/directives.md');
+const REDIS = read('docs/redis.md');
 const MODULE = read('ngx_http_npmtoken_module.c');
 const API = read('src/api/ngx_http_npmtoken_api_module.c');
 const STORE = read('src/store/ngx_http_npmtoken_store.c');
@@ -39,8 +43,8 @@ function between(text, from, to) {
     return end === -1 ? rest : rest.slice(0, end);
 }
 
-const section = (title, level = '##') =>
-    between(README, `\n${level} ${title}\n`, /\n##? /);
+const section = (page, title) =>
+    between(page, `\n## ${title}\n`, /\n##? /);
 
 /* the body of an array in C */
 function table(source, name) {
@@ -92,7 +96,7 @@ const code = cell => cell.replace(/^`|`$/g, '');
 function written(title) {
     const found = new Map();
 
-    for (const part of section(title).split(/^### /m).slice(1)) {
+    for (const part of section(DIRECTIVES, title).split(/^### /m).slice(1)) {
         const name = part.slice(0, part.indexOf('\n'));
         const field = field => {
             const [, value] = part.match(
@@ -136,7 +140,7 @@ const storeDirectives = () =>
     strings(table(STORE, 'ngx_http_npmtoken_store_commands'));
 
 
-/* where the sources set what the README calls the default */
+/* where the sources set what docs/directives.md calls the default */
 
 const DEFAULTS = {
     'npmtoken off;': [MODULE, /conf->store, prev->store, NULL\)/],
@@ -241,8 +245,13 @@ function sources(folder) {
 }
 
 
-const PAGES = ['README.md', 'docs/api.md', 'docs/install.md', 'docs/matrix.md',
-               'SECURITY.md', 'CONTRIBUTING.md', 'src/README.md', 't/README.md'];
+const README_LINES = 300;
+
+const PAGES = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'src/README.md',
+               't/README.md', 't/model/README.md',
+               ...readdirSync(path.join(ROOT, 'docs'))
+                   .filter(file => file.endsWith('.md'))
+                   .map(file => `docs/${file}`)];
 
 
 /* who may include whose headers, as src/README.md says */
@@ -259,7 +268,7 @@ function may() {
 
 
 export const TEXT_TESTS = {
-    'README: each directive, and its contexts': () => {
+    'docs/directives.md: each directive, and its contexts': () => {
         const found = [...written('Directives')]
             .map(([name, { context }]) => [name, context]);
 
@@ -268,7 +277,7 @@ export const TEXT_TESTS = {
             MODULE, 'ngx_http_npmtoken_commands').sort());
     },
 
-    'README: each directive of the token API, and its contexts': () => {
+    'docs/directives.md: each directive of the token API, and its contexts': () => {
         const found = [...written(API_TITLE)]
             .map(([name, { context }]) => [name, context]);
 
@@ -277,14 +286,14 @@ export const TEXT_TESTS = {
             API, 'ngx_http_npmtoken_api_commands').sort());
     },
 
-    'README: each directive of a store': () => {
+    'docs/directives.md: each directive of a store': () => {
         const found = [...written('Directives of a store').keys()];
 
         assert.ok(found.length > 1);
         assert.deepEqual(found.sort(), storeDirectives().sort());
     },
 
-    'README: the syntax names the directive and its values': () => {
+    'docs/directives.md: the syntax names the directive and its values': () => {
         for (const title of TITLES) {
             for (const [name, { syntax, default: value }] of written(title)) {
                 assert.ok(syntax.startsWith(`${name} `), syntax);
@@ -302,7 +311,7 @@ export const TEXT_TESTS = {
         }
     },
 
-    'README: each default': () => {
+    'docs/directives.md: each default': () => {
         for (const title of TITLES) {
             for (const { default: value } of written(title).values()) {
                 if (value !== 'none') {
@@ -315,8 +324,8 @@ export const TEXT_TESTS = {
         }
     },
 
-    'README: each variable': () => {
-        const found = rows(section('Variables'))
+    'docs/directives.md: each variable': () => {
+        const found = rows(section(DIRECTIVES, 'Variables'))
             .map(([name]) => code(name).slice(1));
 
         assert.ok(found.length > 1);
@@ -324,8 +333,8 @@ export const TEXT_TESTS = {
             strings(table(VARIABLES, 'ngx_http_npmtoken_vars')).sort());
     },
 
-    'README: each field of a record': () => {
-        const found = rows(section('The Redis schema'))
+    'docs/redis.md: each field of a record': () => {
+        const found = rows(section(REDIS, 'The Redis schema'))
             .map(([name]) => code(name));
 
         assert.ok(found.length > 1);
@@ -333,12 +342,12 @@ export const TEXT_TESTS = {
             strings(table(RECORD, 'npmtoken_known_fields')).sort());
     },
 
-    'README: the form of each field begins as core has it': () => {
+    'docs/redis.md: the form of each field begins as core has it': () => {
         const forms = new Map([...table(RECORD, 'npmtoken_known_fields')
             .matchAll(/ngx_string\("(\w+)"\), \w+,\s+"(.*)" \}/g)]
             .map(([, name, form]) => [name, form]));
 
-        for (const [name, cell] of rows(section('The Redis schema'))) {
+        for (const [name, cell] of rows(section(REDIS, 'The Redis schema'))) {
             const form = forms.get(code(name));
             const said = cell.replaceAll('`', '');
 
@@ -358,8 +367,8 @@ export const TEXT_TESTS = {
         ].sort());
     },
 
-    'README: the exceptions of operations, in the order of the table': () => {
-        const found = tableRows(section('Operations'),
+    'docs/classes.md: the exceptions, in the order of the table': () => {
+        const found = tableRows(CLASSES,
                                 '| method | path | class |');
 
         assert.ok(found.length > 1);
@@ -369,8 +378,8 @@ export const TEXT_TESTS = {
                          .match(/NPMTOKEN_OP_/g).length - 1);
     },
 
-    'README: the writes that are about a package, in the same order': () => {
-        const found = tableRows(section('Operations'), '| method | path |');
+    'docs/classes.md: the writes that are about a package, in the same order': () => {
+        const found = tableRows(CLASSES, '| method | path |');
 
         assert.ok(found.length > 1);
         assert.deepEqual(found, subjects());
@@ -379,8 +388,8 @@ export const TEXT_TESTS = {
                          .match(/\{ ngx_string/g).length);
     },
 
-    'README: each reason, its status and challenge': () => {
-        const found = tableRows(section('Answers'),
+    'docs/answers.md: each reason, its status and challenge': () => {
+        const found = tableRows(ANSWERS,
             '| reason | status | `WWW-Authenticate` | when |');
 
         assert.ok(found.length > 1);
@@ -390,8 +399,8 @@ export const TEXT_TESTS = {
             reasons().map(reason => reason.slice(0, 3)));
     },
 
-    'README: each sentence': () => {
-        const found = tableRows(section('Answers'), '| reason | sentence |');
+    'docs/answers.md: each sentence': () => {
+        const found = tableRows(ANSWERS, '| reason | sentence |');
         const expected = reasons().flatMap(([name, , , sentence, other]) => [
             [`\`${name}\``, asExample(sentence)],
             ...other ? [[`\`${name}\`, ${name === 'no_token'
@@ -405,8 +414,8 @@ export const TEXT_TESTS = {
         const [, version] = read('src/core/npmtoken_version.h')
             .match(/define NPMTOKEN_VERSION +"(.*)"/);
 
-        for (const file of ['README.md', '.github/ISSUE_TEMPLATE/bug.yml',
-                            'CHANGES'])
+        for (const file of ['docs/troubleshooting.md', 'CHANGES',
+                            '.github/ISSUE_TEMPLATE/bug.yml'])
         {
             const [named] = [...read(file).matchAll(
                 /npmtoken(?:ctl)? (\d+\.\d+\.\d+)/g)]
@@ -419,9 +428,13 @@ export const TEXT_TESTS = {
             new RegExp(`^npmtoken \\(${version.replaceAll('.', '\\.')}\\)`));
     },
 
-    'README: links lead somewhere': () => {
+    'each relative link and its anchor lead somewhere': () => {
         for (const from of PAGES) {
             for (const [, link] of read(from).matchAll(/\]\(([^)]+)\)/g)) {
+                if (/^\w+:/.test(link)) {
+                    continue;
+                }
+
                 const [file, anchor] = link.split('#');
                 const to = file ? path.join(path.dirname(from), file) : from;
 
@@ -429,6 +442,16 @@ export const TEXT_TESTS = {
                 assert.ok(!anchor || anchors(read(to)).includes(anchor),
                           `${from}: ${link}`);
             }
+        }
+    },
+
+    'README: it has at most 300 lines': () => {
+        assert.ok(README.split('\n').length - 1 <= README_LINES);
+    },
+
+    'README: each page of docs/ is linked': () => {
+        for (const file of PAGES.filter(file => file.startsWith('docs/'))) {
+            assert.ok(README.includes(`(${file}`), file);
         }
     },
 

@@ -112,13 +112,13 @@ async function webLogin(site) {
 }
 
 
-/* the rights that the README gives the module's user */
+/* the rights that docs/redis.md gives the module's user */
 
 async function aclUser(site) {
-    const readme = await readFile(path.join(ROOT, 'README.md'), 'utf8');
-    const [, line] = readme.match(/^ +(ACL SETUSER npmtoken .*)$/m) ?? [];
+    const page = await readFile(path.join(ROOT, 'docs/redis.md'), 'utf8');
+    const [, line] = page.match(/^ +(ACL SETUSER npmtoken .*)$/m) ?? [];
 
-    assert.ok(line, 'README.md has no line "ACL SETUSER npmtoken ..."');
+    assert.ok(line, 'docs/redis.md has no line "ACL SETUSER npmtoken ..."');
 
     await site.servers.redis(...line.split(' '));
 

@@ -28,7 +28,7 @@ const PAGES = ['verdaccio', 'static', 'web'];
 /*
  * "named": the registry is told that everybody is alice, so nothing stands
  * between it and a request but the module's "no".  Otherwise the module names
- * her, as the README says.
+ * her, as docs/identity.md says.
  */
 
 export const VARIANTS = [
