@@ -22,21 +22,24 @@ my $redis = NpmToken::Redis->new(
     config => join '', "requirepass secret\n",
         "user all on >secret $rights\n",
         'user unasked on >secret ' . $rights =~ s/ \+(?:info|role)\b//gr . "\n",
+        'user older on >secret '
+            . $rights =~ s/ ~npmtoken:tries:\S+| \+(?:info|scan|z\w+)\b//gr
+            . "\n",
         map { my $less = $rights =~ s/ \+$_\b//r;
-              "user $_ on >secret $less\n" } qw( sadd hset del hmget ),
+              "user $_ on >secret $less\n" } qw( sadd hset del hmget scan ),
 );
 
 NpmToken::Util::write_file("$redis->{dir}/password", "secret\n");
 
 
 sub api {
-    my ($user) = @_;
+    my ($user, $attempts) = (@_, '0 0');
 
     return NpmToken::Api->new(
         redis => $redis,
         url   => 'unix:' . $redis->socket . "; redis_user $user;"
             . " redis_password_file $redis->{dir}/password",
-        api   => 'npmtoken_api_signup on; npmtoken_api_attempts 0 0;',
+        api   => "npmtoken_api_signup on; npmtoken_api_attempts $attempts;",
     );
 }
 
@@ -45,6 +48,14 @@ sub sign_up {
 
     return $api->call('PUT', "/-/user/org.couchdb.user:$name", undef, {
         name => $name, password => $password, email => "$name\@example.com",
+    });
+}
+
+sub login {
+    my ($api, $name) = @_;
+
+    return $api->call('PUT', "/-/user/org.couchdb.user:$name", undef, {
+        name => $name, password => $password,
     });
 }
 
@@ -119,6 +130,34 @@ subtest 'without hmget' => sub {
 
     is(api('hmget')->call('GET', '/-/npm/v1/tokens', $token)->{status}, 503,
        'a list that leaves out what it may not see is none');
+};
+
+
+subtest 'without scan' => sub {
+    sign_up(api('all'), 'frank');
+
+    my $api = api('scan');
+
+    is(sign_up($api, 'grace')->{status}, 503, 'nobody signs up');
+    is(login($api, 'frank')->{status}, 201, 'who has an account logs in');
+};
+
+
+# what an upgrade from before attempts were counted in Redis finds
+
+subtest 'without info, scan, tries and its commands' => sub {
+    my $token = sign_up(api('all'), 'heidi')->{json}{token};
+    my $api = api('older', '10 50');
+
+    is($api->call('GET', '/-/whoami', $token)->{status}, 200,
+       'a token is good');
+    is($api->call('GET', '/-/npm/v1/tokens', $token)->{status}, 200,
+       'its list is shown');
+    is(login($api, 'heidi')->{status}, 503, 'nobody logs in');
+    is($api->call('POST', '/-/npm/v1/tokens', $token,
+                  { password => $password })->{status}, 503,
+       'no token is made');
+    like($api->error_log, qr/NOPERM/, 'the log says why');
 };
 
 
