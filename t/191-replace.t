@@ -116,7 +116,7 @@ my @workers;
 wait_for { (@workers = workers_of($first)) == 2 } 'two workers';
 
 my $old = (stat $module)[1];
-my ($put, $take_over) = commands('Replacing a module');
+my ($put, $take_over) = commands('Upgrade');
 
 is(code_of($_), $old, 'a worker runs the code of the file') for @workers;
 

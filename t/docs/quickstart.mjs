@@ -39,36 +39,52 @@ function blocks(page, title, language) {
 }
 
 
-/* a redis-cli that finds the Redis of this run */
+/* a redis-cli and a curl that find the Redis and the nginx of this run */
 
-async function redisCli(servers) {
+async function tools(servers, site, tls) {
     const bin = `${servers.dir}/bin`;
+    const nginx = `npm.example.com:443:127.0.0.1:${site.port}`;
 
     await mkdir(bin);
-    await writeFile(`${bin}/redis-cli`, '#!/bin/sh\n'
-        + `PATH='${process.env.PATH}'\n`
-        + `exec redis-cli -s '${servers.redisSocket}' "$@"\n`,
-        { mode: 0o700 });
+
+    for (const [name, options] of [
+        ['redis-cli', `-s '${servers.redisSocket}'`],
+        ['curl', `--cacert '${tls.crt}' --connect-to '${nginx}'`],
+    ]) {
+        await writeFile(`${bin}/${name}`, '#!/bin/sh\n'
+            + `PATH='${process.env.PATH}'\n`
+            + `cd '${servers.dir}'\n`
+            + `exec ${name} ${options} "$@"\n`,
+            { mode: 0o700 });
+    }
 
     return bin;
 }
 
 
-/* the token that the commands made */
+/* what the commands print */
 
 async function shell(bin, ...texts) {
-    const { stdout } = await promisify(execFile)('sh', ['-euc', [
-        ...texts, 'printf "%s" "$token"',
-    ].join('\n')], { env: { PATH: `${bin}:${process.env.PATH}` } });
+    const { stdout } = await promisify(execFile)('sh', [
+        '-euc', texts.join('\n'),
+    ], { env: { PATH: `${bin}:${process.env.PATH}` } });
 
-    return stdout.split('\n').at(-1);
+    return stdout;
+}
+
+/* the token that they made */
+
+async function made(bin, ...texts) {
+    const printed = await shell(bin, ...texts, 'printf "%s" "$token"');
+
+    return printed.split('\n').at(-1);
 }
 
 
 export async function quickStartTests({ report, servers, echo, tls }) {
-    const bin = await redisCli(servers);
     const [conf] = blocks(README, 'Quick start', 'nginx');
-    const [, make, revoke, remove] = blocks(README, 'Quick start', 'sh');
+    const [make, bare, read, publish, revoke, remove] =
+        blocks(README, 'Quick start', 'sh');
     const site = new Site(servers, 'quick-start', {
         tls, registry: { port: echo.port },
     });
@@ -83,14 +99,24 @@ export async function quickStartTests({ report, servers, echo, tls }) {
         await site.start();
     });
 
+    const bin = await tools(servers, site, tls);
     const ask = token => site.ask('GET', '/pkg', { token });
 
     await report.test('quick start: the token works', async () => {
-        const { status, echo: got, text } = await ask(await shell(bin, make));
+        const { status, echo: got, text } = await ask(await made(bin, make));
 
         assert.equal(status, 200, text);
         assert.equal(got.headers['x-npm-user'], 'alice');
         assert.equal((await ask()).reason, 'no_token');
+    });
+
+    await report.test('quick start: curl proves it', async () => {
+        const printed = await shell(bin, bare);
+        const answer = await shell(bin, make, read);
+
+        assert.ok(README.includes(`\n    ${printed}\n`), printed);
+        assert.match(answer, /"x-npm-user":"alice"/);
+        assert.match(await shell(bin, make, publish), /\n403\n$/);
     });
 
     for (const [what, text, reason] of [['revoking', revoke, 'revoked'],
@@ -98,7 +124,7 @@ export async function quickStartTests({ report, servers, echo, tls }) {
     {
         await report.test(`quick start: ${what} it is refusing it`,
                           async () => {
-            assert.equal((await ask(await shell(bin, make, text))).reason,
+            assert.equal((await ask(await made(bin, make, text))).reason,
                          reason);
         });
     }

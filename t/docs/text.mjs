@@ -414,7 +414,7 @@ export const TEXT_TESTS = {
         const [, version] = read('src/core/npmtoken_version.h')
             .match(/define NPMTOKEN_VERSION +"(.*)"/);
 
-        for (const file of ['docs/troubleshooting.md', 'CHANGES',
+        for (const file of ['README.md', 'docs/troubleshooting.md', 'CHANGES',
                             '.github/ISSUE_TEMPLATE/bug.yml'])
         {
             const [named] = [...read(file).matchAll(
@@ -447,6 +447,16 @@ export const TEXT_TESTS = {
 
     'README: it has at most 300 lines': () => {
         assert.ok(README.split('\n').length - 1 <= README_LINES);
+    },
+
+    'README: its index has each directive and variable, in their order': () => {
+        const index = rows(section(README, 'Directives and variables'))
+            .flatMap(([, names]) => names.split(', ').map(code));
+        const described = TITLES.flatMap(title => [...written(title).keys()]);
+        const variables = rows(section(DIRECTIVES, 'Variables'))
+            .map(([name]) => code(name));
+
+        assert.deepEqual(index, [...described, ...variables]);
     },
 
     'README: each page of docs/ is linked': () => {

@@ -108,7 +108,8 @@ export async function certificate(dir) {
     const { code, output } = await run('openssl', [
         'req', '-x509', '-newkey', 'ec', '-pkeyopt',
         'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
-        '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost',
+        '-subj', '/CN=localhost', '-addext',
+        'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:npm.example.com',
         '-keyout', files.key, '-out', files.crt,
     ]);
 
