@@ -35,7 +35,7 @@ static char *ngx_http_npmtoken_merge_loc_conf(ngx_conf_t *cf, void *parent,
 static void ngx_http_npmtoken_warn_pass(ngx_conf_t *cf);
 static void ngx_http_npmtoken_merge_switch(ngx_http_npmtoken_switch_t *conf,
     ngx_http_npmtoken_switch_t *prev);
-static char *ngx_http_npmtoken_store_set(ngx_conf_t *cf, ngx_command_t *cmd,
+static char *ngx_http_npmtoken_block_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_npmtoken_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -47,9 +47,9 @@ static char *ngx_http_npmtoken_base_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_npmtoken_time_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_npmtoken_identity_conf_set(ngx_conf_t *cf,
+static char *ngx_http_npmtoken_header_set(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
-static ngx_uint_t ngx_http_npmtoken_identity_name(ngx_str_t *name);
+static ngx_uint_t ngx_http_npmtoken_header_allowed(ngx_str_t *name);
 static char *ngx_http_npmtoken_invalid(ngx_conf_t *cf, char *expected);
 static ngx_int_t ngx_http_npmtoken_add_variables(ngx_conf_t *cf);
 static ngx_int_t ngx_http_npmtoken_init(ngx_conf_t *cf);
@@ -125,7 +125,7 @@ static ngx_command_t  ngx_http_npmtoken_commands[] = {
 
     { ngx_string("npmtoken_store"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_store_set,
+      ngx_http_npmtoken_block_set,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -195,7 +195,7 @@ static ngx_command_t  ngx_http_npmtoken_commands[] = {
 
     { ngx_string("npmtoken_identity"),
       NGX_HTTP_NPMTOKEN_LOC_CONF|NGX_CONF_TAKE12,
-      ngx_http_npmtoken_identity_conf_set,
+      ngx_http_npmtoken_header_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -374,7 +374,7 @@ ngx_http_npmtoken_merge_switch(ngx_http_npmtoken_switch_t *conf,
 
 
 static char *
-ngx_http_npmtoken_store_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_npmtoken_block_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_npmtoken_main_conf_t  *nmcf = conf;
 
@@ -588,7 +588,7 @@ ngx_http_npmtoken_time_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
-ngx_http_npmtoken_identity_conf_set(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_npmtoken_header_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
     ngx_http_npmtoken_loc_conf_t  *nlcf = conf;
@@ -608,7 +608,7 @@ ngx_http_npmtoken_identity_conf_set(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_OK;
     }
 
-    if (!ngx_http_npmtoken_identity_name(&value[1])) {
+    if (!ngx_http_npmtoken_header_allowed(&value[1])) {
         return ngx_http_npmtoken_invalid(cf, "a header name that neither "
                                              "nginx nor HTTP itself needs, "
                                              "or \"off\"");
@@ -651,7 +651,7 @@ ngx_http_npmtoken_identity_conf_set(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 static ngx_uint_t
-ngx_http_npmtoken_identity_name(ngx_str_t *name)
+ngx_http_npmtoken_header_allowed(ngx_str_t *name)
 {
     u_char      ch;
     size_t      i;
@@ -751,7 +751,7 @@ ngx_http_npmtoken_init(ngx_conf_t *cf)
 
     if (nmcf->overruled
         && ngx_http_npmtoken_init_phase(cf, NGX_HTTP_PRECONTENT_PHASE,
-                                        ngx_http_npmtoken_precontent_handler)
+                                        ngx_http_npmtoken_access_precontent)
            != NGX_OK)
     {
         return NGX_ERROR;

@@ -41,7 +41,7 @@ ngx_http_npmtoken_api_act_bearer(ngx_http_npmtoken_api_ctx_t *ctx,
 
     ctx->known = next;
 
-    key.data = ngx_http_npmtoken_key(ctx->request, ctx->judged);
+    key.data = ngx_http_npmtoken_request_key(ctx->request, ctx->judged);
     key.len = NPMTOKEN_KEY_LEN;
 
     if (key.data == NULL) {

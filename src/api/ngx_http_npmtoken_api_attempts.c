@@ -197,7 +197,7 @@ ngx_http_npmtoken_api_attempts_tallies(
     conf = ctx->conf;
 
     if (ctx->call != NGX_HTTP_NPMTOKEN_API_LOGIN) {
-        token.data = ngx_http_npmtoken_key(ctx->request, ctx->judged);
+        token.data = ngx_http_npmtoken_request_key(ctx->request, ctx->judged);
         token.len = NPMTOKEN_KEY_LEN;
 
         return ngx_http_npmtoken_api_attempts_tally(attempt, "tries:token:",
@@ -324,7 +324,7 @@ ngx_http_npmtoken_api_attempts_codes(ngx_http_npmtoken_api_ctx_t *ctx,
         what.len = p - what.data;
 
     } else {
-        what.data = ngx_http_npmtoken_key(ctx->request, ctx->judged);
+        what.data = ngx_http_npmtoken_request_key(ctx->request, ctx->judged);
         what.len = NPMTOKEN_KEY_LEN;
     }
 

@@ -421,7 +421,7 @@ ngx_http_npmtoken_api_otp_header(ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (!ngx_http_npmtoken_is_header(&h[i], &name)) {
+            if (!ngx_http_npmtoken_request_is_header(&h[i], &name)) {
                 continue;
             }
 
@@ -522,7 +522,7 @@ ngx_http_npmtoken_api_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
     ngx_str_set(what, "");
 
     if (ctx->reuse) {
-        what->data = ngx_http_npmtoken_key(ctx->request, ctx->judged);
+        what->data = ngx_http_npmtoken_request_key(ctx->request, ctx->judged);
         what->len = NPMTOKEN_KEY_LEN;
     }
 

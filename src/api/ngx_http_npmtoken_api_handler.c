@@ -62,7 +62,7 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
         return ctx->guarded ? NGX_DECLINED : NGX_DONE;
     }
 
-    judged = ngx_http_npmtoken_get_ctx(r, 0);
+    judged = ngx_http_npmtoken_request_ctx(r, 0);
 
     if (judged == NULL || !judged->judged) {
         return NGX_DECLINED;

@@ -391,7 +391,7 @@ ngx_http_npmtoken_api_logout(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    own = ngx_http_npmtoken_key(ctx->request, ctx->judged);
+    own = ngx_http_npmtoken_request_key(ctx->request, ctx->judged);
 
     if (own == NULL || npmtoken_digest_key(&ctx->subject, ctx->key) != NGX_OK)
     {

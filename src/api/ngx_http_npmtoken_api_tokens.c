@@ -700,7 +700,7 @@ ngx_http_npmtoken_api_revoke_key(ngx_http_npmtoken_api_ctx_t *ctx,
     u_char             *own;
     npmtoken_change_t   change;
 
-    own = ngx_http_npmtoken_key(ctx->request, ctx->judged);
+    own = ngx_http_npmtoken_request_key(ctx->request, ctx->judged);
 
     if (own == NULL) {
         ngx_http_npmtoken_api_failed(ctx);

@@ -15,42 +15,43 @@
 #include "ngx_http_npmtoken_lines.h"
 
 
-static ngx_int_t ngx_http_npmtoken_judge(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_access_judge(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
-static ngx_int_t ngx_http_npmtoken_judge_token(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_access_judge_token(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
-static npmtoken_reason_e ngx_http_npmtoken_judge_anonymous(
+static npmtoken_reason_e ngx_http_npmtoken_access_judge_anonymous(
     ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
     npmtoken_reason_e otherwise);
-static npmtoken_reason_e ngx_http_npmtoken_judge_unknown(
+static npmtoken_reason_e ngx_http_npmtoken_access_judge_unknown(
     ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
-static npmtoken_reason_e ngx_http_npmtoken_judge_unfounded(
+static npmtoken_reason_e ngx_http_npmtoken_access_judge_unfounded(
     ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
-static npmtoken_reason_e ngx_http_npmtoken_judge_record(
+static npmtoken_reason_e ngx_http_npmtoken_access_judge_record(
     ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx);
-static ngx_int_t ngx_http_npmtoken_find(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_access_find(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
-static ngx_int_t ngx_http_npmtoken_find_in(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_access_find_in(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_http_npmtoken_store_t *store);
-static ngx_int_t ngx_http_npmtoken_ask(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_access_ask(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_http_npmtoken_store_t *store);
-static ngx_int_t ngx_http_npmtoken_find_stale(ngx_http_npmtoken_ctx_t *ctx);
-static ngx_int_t ngx_http_npmtoken_park(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_access_find_stale(
     ngx_http_npmtoken_ctx_t *ctx);
-static void ngx_http_npmtoken_park_cleanup(void *data);
-static void ngx_http_npmtoken_wake(ngx_http_npmtoken_waiter_t *waiter,
+static ngx_int_t ngx_http_npmtoken_access_park(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx);
+static void ngx_http_npmtoken_access_cleanup(void *data);
+static void ngx_http_npmtoken_access_wake(ngx_http_npmtoken_waiter_t *waiter,
     ngx_int_t rc, npmtoken_record_t *record);
-static ngx_int_t ngx_http_npmtoken_conclude(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_access_conclude(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
-static ngx_int_t ngx_http_npmtoken_allow(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_access_allow(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run);
-static ngx_int_t ngx_http_npmtoken_allow_token(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_access_allow_token(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
-static ngx_int_t ngx_http_npmtoken_allow_anonymous(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_access_allow_anonymous(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
-static ngx_int_t ngx_http_npmtoken_access_other(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_access_allow_other(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
-static ngx_int_t ngx_http_npmtoken_deny(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_access_deny(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run);
 
 
@@ -66,7 +67,7 @@ ngx_http_npmtoken_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    ctx = ngx_http_npmtoken_get_ctx(r, 1);
+    ctx = ngx_http_npmtoken_request_ctx(r, 1);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -78,22 +79,23 @@ ngx_http_npmtoken_access_handler(ngx_http_request_t *r)
         return NGX_AGAIN;
     }
 
-    if (ngx_http_npmtoken_judge(r, ctx) == NGX_AGAIN) {
-        return ngx_http_npmtoken_park(r, ctx);
+    if (ngx_http_npmtoken_access_judge(r, ctx) == NGX_AGAIN) {
+        return ngx_http_npmtoken_access_park(r, ctx);
     }
 
-    return ngx_http_npmtoken_conclude(r, ctx);
+    return ngx_http_npmtoken_access_conclude(r, ctx);
 }
 
 
 /* NGX_OK: the verdict is in ctx.  NGX_AGAIN: the record is awaited. */
 
 static ngx_int_t
-ngx_http_npmtoken_judge(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
+ngx_http_npmtoken_access_judge(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
 {
     ngx_http_npmtoken_loc_conf_t  *nlcf;
 
-    ngx_http_npmtoken_parse(r, ctx);
+    ngx_http_npmtoken_request_parse(r, ctx);
 
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
 
@@ -103,7 +105,7 @@ ngx_http_npmtoken_judge(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
         ngx_http_npmtoken_store_tag(nlcf->store, &ctx->token, ctx->tag);
     }
 
-    ctx->operation = ngx_http_npmtoken_operation(r, ctx);
+    ctx->operation = ngx_http_npmtoken_request_operation(r, ctx);
 
     ctx->verified = 0;
     ctx->anonymous = 0;
@@ -117,15 +119,15 @@ ngx_http_npmtoken_judge(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
     switch (ctx->credentials) {
 
     case NPMTOKEN_BEARER_TOKEN:
-        return ngx_http_npmtoken_judge_token(r, ctx);
+        return ngx_http_npmtoken_access_judge_token(r, ctx);
 
     case NPMTOKEN_BEARER_NONE:
-        ctx->reason = ngx_http_npmtoken_judge_anonymous(r, ctx,
+        ctx->reason = ngx_http_npmtoken_access_judge_anonymous(r, ctx,
                                                         NPMTOKEN_NO_TOKEN);
         return NGX_OK;
 
     case NPMTOKEN_BEARER_FOREIGN:
-        ctx->reason = ngx_http_npmtoken_judge_unknown(r, ctx);
+        ctx->reason = ngx_http_npmtoken_access_judge_unknown(r, ctx);
         return NGX_OK;
 
     default: /* NPMTOKEN_BEARER_BAD */
@@ -136,7 +138,7 @@ ngx_http_npmtoken_judge(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
 
 
 static ngx_int_t
-ngx_http_npmtoken_judge_token(ngx_http_request_t *r,
+ngx_http_npmtoken_access_judge_token(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
     ngx_http_npmtoken_loc_conf_t  *nlcf;
@@ -144,21 +146,21 @@ ngx_http_npmtoken_judge_token(ngx_http_request_t *r,
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
 
     if (nlcf->checksum && npmtoken_token_check(&ctx->token) == NGX_ERROR) {
-        ctx->reason = ngx_http_npmtoken_judge_unfounded(r, ctx);
+        ctx->reason = ngx_http_npmtoken_access_judge_unfounded(r, ctx);
         return NGX_OK;
     }
 
-    switch (ngx_http_npmtoken_find(r, ctx)) {
+    switch (ngx_http_npmtoken_access_find(r, ctx)) {
 
     case NGX_AGAIN:
         return NGX_AGAIN;
 
     case NGX_OK:
-        ctx->reason = ngx_http_npmtoken_judge_record(r, ctx);
+        ctx->reason = ngx_http_npmtoken_access_judge_record(r, ctx);
         return NGX_OK;
 
     case NGX_DECLINED:
-        ctx->reason = ngx_http_npmtoken_judge_unknown(r, ctx);
+        ctx->reason = ngx_http_npmtoken_access_judge_unknown(r, ctx);
         return NGX_OK;
 
     default: /* NGX_ERROR */
@@ -169,7 +171,7 @@ ngx_http_npmtoken_judge_token(ngx_http_request_t *r,
 
 
 static npmtoken_reason_e
-ngx_http_npmtoken_judge_anonymous(ngx_http_request_t *r,
+ngx_http_npmtoken_access_judge_anonymous(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, npmtoken_reason_e otherwise)
 {
     ngx_http_npmtoken_loc_conf_t  *nlcf;
@@ -180,13 +182,13 @@ ngx_http_npmtoken_judge_anonymous(ngx_http_request_t *r,
 
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
 
-    return ngx_http_npmtoken_switch(r, &nlcf->anonymous) ? NPMTOKEN_ALLOW
-                                                         : otherwise;
+    return ngx_http_npmtoken_request_switch(r, &nlcf->anonymous)
+           ? NPMTOKEN_ALLOW : otherwise;
 }
 
 
 static npmtoken_reason_e
-ngx_http_npmtoken_judge_unknown(ngx_http_request_t *r,
+ngx_http_npmtoken_access_judge_unknown(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
     npmtoken_reason_e              reason;
@@ -208,7 +210,8 @@ ngx_http_npmtoken_judge_unknown(ngx_http_request_t *r,
         return NPMTOKEN_ALLOW;
 
     case NGX_HTTP_NPMTOKEN_UNKNOWN_ANONYMOUS:
-        reason = ngx_http_npmtoken_judge_anonymous(r, ctx, NPMTOKEN_UNKNOWN);
+        reason = ngx_http_npmtoken_access_judge_anonymous(r, ctx,
+                                                          NPMTOKEN_UNKNOWN);
         ctx->anonymous = (reason == NPMTOKEN_ALLOW);
         return reason;
 
@@ -221,7 +224,7 @@ ngx_http_npmtoken_judge_unknown(ngx_http_request_t *r,
 /* a token that is taken for unknown, though nobody has looked */
 
 static npmtoken_reason_e
-ngx_http_npmtoken_judge_unfounded(ngx_http_request_t *r,
+ngx_http_npmtoken_access_judge_unfounded(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
     ngx_http_npmtoken_loc_conf_t  *nlcf;
@@ -242,12 +245,12 @@ ngx_http_npmtoken_judge_unfounded(ngx_http_request_t *r,
         return NPMTOKEN_UNKNOWN;
     }
 
-    return ngx_http_npmtoken_judge_unknown(r, ctx);
+    return ngx_http_npmtoken_access_judge_unknown(r, ctx);
 }
 
 
 static npmtoken_reason_e
-ngx_http_npmtoken_judge_record(ngx_http_request_t *r,
+ngx_http_npmtoken_access_judge_record(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
     int64_t             now;
@@ -266,7 +269,8 @@ ngx_http_npmtoken_judge_record(ngx_http_request_t *r,
 
     if (reason != NPMTOKEN_ALLOW
         && (reason != NPMTOKEN_PACKAGE
-            || ngx_http_npmtoken_confined(r, ctx->record) != NPMTOKEN_ALLOW))
+            || ngx_http_npmtoken_request_confined(r, ctx->record)
+               != NPMTOKEN_ALLOW))
     {
         return reason;
     }
@@ -291,7 +295,8 @@ ngx_http_npmtoken_judge_record(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_http_npmtoken_find(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
+ngx_http_npmtoken_access_find(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
 {
     ngx_http_npmtoken_loc_conf_t  *nlcf;
 
@@ -300,11 +305,11 @@ ngx_http_npmtoken_find(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
     if (ctx->store != nlcf->store) {
         ctx->store = nlcf->store;
         ctx->record = NULL;
-        ctx->found = ngx_http_npmtoken_find_in(r, ctx, nlcf->store);
+        ctx->found = ngx_http_npmtoken_access_find_in(r, ctx, nlcf->store);
     }
 
     if (ctx->found == NGX_ERROR && ctx->operation == NPMTOKEN_OP_READ) {
-        return ngx_http_npmtoken_find_stale(ctx);
+        return ngx_http_npmtoken_access_find_stale(ctx);
     }
 
     return ctx->found;
@@ -312,13 +317,13 @@ ngx_http_npmtoken_find(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
 
 
 static ngx_int_t
-ngx_http_npmtoken_find_in(ngx_http_request_t *r,
+ngx_http_npmtoken_access_find_in(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_http_npmtoken_store_t *store)
 {
     if (ngx_http_npmtoken_store_cached(store, ctx->tag, &ctx->entry)
         != NGX_OK)
     {
-        return ngx_http_npmtoken_ask(r, ctx, store);
+        return ngx_http_npmtoken_access_ask(r, ctx, store);
     }
 
     ctx->cached = NGX_HTTP_NPMTOKEN_CACHE_HIT;
@@ -334,7 +339,7 @@ ngx_http_npmtoken_find_in(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_npmtoken_ask(ngx_http_request_t *r,
+ngx_http_npmtoken_access_ask(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_http_npmtoken_store_t *store)
 {
     u_char  *key;
@@ -342,12 +347,12 @@ ngx_http_npmtoken_ask(ngx_http_request_t *r,
     ctx->cached = store->lookup.cache ? NGX_HTTP_NPMTOKEN_CACHE_MISS
                                       : NGX_HTTP_NPMTOKEN_CACHE_OFF;
 
-    key = ngx_http_npmtoken_key(r, ctx);
+    key = ngx_http_npmtoken_request_key(r, ctx);
     if (key == NULL) {
         return NGX_ERROR;
     }
 
-    ctx->waiter.handler = ngx_http_npmtoken_wake;
+    ctx->waiter.handler = ngx_http_npmtoken_access_wake;
     ctx->waiter.data = r;
 
     return ngx_http_npmtoken_store_ask(store, ctx->tag, key,
@@ -359,7 +364,7 @@ ngx_http_npmtoken_ask(ngx_http_request_t *r,
 /* good for this one operation: "found" goes on saying that nothing is known */
 
 static ngx_int_t
-ngx_http_npmtoken_find_stale(ngx_http_npmtoken_ctx_t *ctx)
+ngx_http_npmtoken_access_find_stale(ngx_http_npmtoken_ctx_t *ctx)
 {
     if (ngx_http_npmtoken_store_stale(ctx->store, ctx->tag, &ctx->entry)
         != NGX_OK)
@@ -375,7 +380,8 @@ ngx_http_npmtoken_find_stale(ngx_http_npmtoken_ctx_t *ctx)
 
 
 static ngx_int_t
-ngx_http_npmtoken_park(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
+ngx_http_npmtoken_access_park(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
 {
     ngx_connection_t    *c;
     ngx_http_cleanup_t  *cln;
@@ -389,7 +395,7 @@ ngx_http_npmtoken_park(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
             goto failed;
         }
 
-        cln->handler = ngx_http_npmtoken_park_cleanup;
+        cln->handler = ngx_http_npmtoken_access_cleanup;
         cln->data = ctx;
 
         ctx->cleanup = 1;
@@ -421,7 +427,7 @@ failed:
 
 
 static void
-ngx_http_npmtoken_park_cleanup(void *data)
+ngx_http_npmtoken_access_cleanup(void *data)
 {
     ngx_http_npmtoken_ctx_t  *ctx = data;
 
@@ -432,7 +438,7 @@ ngx_http_npmtoken_park_cleanup(void *data)
 /* the request may be gone when this returns */
 
 static void
-ngx_http_npmtoken_wake(ngx_http_npmtoken_waiter_t *waiter, ngx_int_t rc,
+ngx_http_npmtoken_access_wake(ngx_http_npmtoken_waiter_t *waiter, ngx_int_t rc,
     npmtoken_record_t *record)
 {
     ngx_connection_t         *c;
@@ -444,7 +450,7 @@ ngx_http_npmtoken_wake(ngx_http_npmtoken_waiter_t *waiter, ngx_int_t rc,
 
     ngx_http_set_log_request(c->log, r);
 
-    ctx = ngx_http_npmtoken_get_ctx(r, 0);
+    ctx = ngx_http_npmtoken_request_ctx(r, 0);
 
     ctx->found = rc;
 
@@ -479,7 +485,8 @@ ngx_http_npmtoken_wake(ngx_http_npmtoken_waiter_t *waiter, ngx_int_t rc,
 
 
 static ngx_int_t
-ngx_http_npmtoken_conclude(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
+ngx_http_npmtoken_access_conclude(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
 {
     ngx_uint_t                     dry_run;
     ngx_http_npmtoken_loc_conf_t  *nlcf;
@@ -492,7 +499,7 @@ ngx_http_npmtoken_conclude(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
         ngx_http_npmtoken_answer_undo(r, ctx);
     }
 
-    dry_run = ngx_http_npmtoken_switch(r, &nlcf->dry_run);
+    dry_run = ngx_http_npmtoken_request_switch(r, &nlcf->dry_run);
 
     /* what comes through a tunnel, nobody judges */
 
@@ -506,16 +513,16 @@ ngx_http_npmtoken_conclude(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
     }
 
     if (ctx->reason == NPMTOKEN_ALLOW) {
-        return ngx_http_npmtoken_allow(r, ctx, dry_run);
+        return ngx_http_npmtoken_access_allow(r, ctx, dry_run);
     }
 
-    return ngx_http_npmtoken_deny(r, ctx, dry_run);
+    return ngx_http_npmtoken_access_deny(r, ctx, dry_run);
 }
 
 
 static ngx_int_t
-ngx_http_npmtoken_allow(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
-    ngx_uint_t dry_run)
+ngx_http_npmtoken_access_allow(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run)
 {
     ngx_int_t  rc;
 
@@ -526,13 +533,13 @@ ngx_http_npmtoken_allow(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
     }
 
     if (ctx->verified) {
-        rc = ngx_http_npmtoken_allow_token(r, ctx);
+        rc = ngx_http_npmtoken_access_allow_token(r, ctx);
 
     } else if (ctx->anonymous) {
-        rc = ngx_http_npmtoken_allow_anonymous(r, ctx);
+        rc = ngx_http_npmtoken_access_allow_anonymous(r, ctx);
 
     } else if (!dry_run) {
-        rc = ngx_http_npmtoken_access_other(r, ctx);
+        rc = ngx_http_npmtoken_access_allow_other(r, ctx);
     }
 
     if (rc != NGX_OK) {
@@ -549,7 +556,7 @@ ngx_http_npmtoken_allow(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_npmtoken_allow_token(ngx_http_request_t *r,
+ngx_http_npmtoken_access_allow_token(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
     ngx_http_npmtoken_loc_conf_t  *nlcf;
@@ -571,7 +578,7 @@ ngx_http_npmtoken_allow_token(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_npmtoken_allow_anonymous(ngx_http_request_t *r,
+ngx_http_npmtoken_access_allow_anonymous(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
     if (ngx_http_npmtoken_identity_drop(r, ctx, 0) != NGX_OK) {
@@ -589,7 +596,7 @@ ngx_http_npmtoken_allow_anonymous(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_http_npmtoken_access_other(ngx_http_request_t *r,
+ngx_http_npmtoken_access_allow_other(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
     if (ctx->credentials != NPMTOKEN_BEARER_NONE) {
@@ -605,8 +612,8 @@ ngx_http_npmtoken_access_other(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_npmtoken_deny(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
-    ngx_uint_t dry_run)
+ngx_http_npmtoken_access_deny(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run)
 {
     ngx_http_npmtoken_loc_conf_t  *nlcf;
 
@@ -614,7 +621,7 @@ ngx_http_npmtoken_deny(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
 
     /* the short key is told, which a hit has not needed */
 
-    (void) ngx_http_npmtoken_key(r, ctx);
+    (void) ngx_http_npmtoken_request_key(r, ctx);
 
     ngx_log_error(nlcf->log_level, r->connection->log, 0,
                   "npmtoken denied%s: %V, key: %*s, operation: %V",
@@ -637,7 +644,7 @@ ngx_http_npmtoken_deny(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_http_npmtoken_precontent_handler(ngx_http_request_t *r)
+ngx_http_npmtoken_access_precontent(ngx_http_request_t *r)
 {
     ngx_http_npmtoken_ctx_t  *ctx;
 
@@ -645,7 +652,7 @@ ngx_http_npmtoken_precontent_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    ctx = ngx_http_npmtoken_get_ctx(r, 0);
+    ctx = ngx_http_npmtoken_request_ctx(r, 0);
 
     if (ctx == NULL || !ctx->judged || ctx->reason == NPMTOKEN_ALLOW) {
         return NGX_DECLINED;

@@ -19,7 +19,7 @@ ngx_int_t ngx_http_npmtoken_access_handler(ngx_http_request_t *r);
  * let through, so what was said of a denial that "satisfy any" has overruled
  * is taken back.
  */
-ngx_int_t ngx_http_npmtoken_precontent_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_npmtoken_access_precontent(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_NPMTOKEN_ACCESS_H_INCLUDED_ */

@@ -208,7 +208,7 @@ ngx_http_npmtoken_answer_unknown(ngx_http_request_t *r,
 
     /* the short key is told, which may not have been needed so far */
 
-    (void) ngx_http_npmtoken_key(r, ctx);
+    (void) ngx_http_npmtoken_request_key(r, ctx);
 
     if (ngx_http_npmtoken_answer_sentence(r, ctx, NPMTOKEN_UNKNOWN, &sentence)
         != NGX_OK)
@@ -236,7 +236,7 @@ ngx_http_npmtoken_answer_expires(ngx_http_request_t *r,
 
     if (nlcf->expiry_notice == 0
         || end - ngx_time() > nlcf->expiry_notice
-        || ngx_http_npmtoken_key(r, ctx) == NULL)
+        || ngx_http_npmtoken_request_key(r, ctx) == NULL)
     {
         return NGX_OK;
     }

@@ -25,7 +25,7 @@ ngx_http_npmtoken_identity_handler(ngx_http_request_t *r)
     ngx_http_npmtoken_ctx_t       *ctx;
     ngx_http_npmtoken_loc_conf_t  *nlcf;
 
-    ctx = ngx_http_npmtoken_get_ctx(r, 0);
+    ctx = ngx_http_npmtoken_request_ctx(r, 0);
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
 
     which = 0;
@@ -76,7 +76,7 @@ ngx_http_npmtoken_identity_tunnel(ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (ngx_http_npmtoken_is_header(&h[i],
+            if (ngx_http_npmtoken_request_is_header(&h[i],
                                          &ngx_http_npmtoken_identity_upgrade)
                 && (h[i].value.len != sizeof("websocket") - 1
                     || ngx_strncasecmp(h[i].value.data,

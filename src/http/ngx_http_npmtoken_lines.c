@@ -14,7 +14,8 @@
 
 
 #define ngx_http_npmtoken_lines_is(h, name)                                   \
-    ((h)->key.len == (name)->len && ngx_http_npmtoken_is_header(h, name))
+    ((h)->key.len == (name)->len                                              \
+     && ngx_http_npmtoken_request_is_header(h, name))
 
 
 static ngx_int_t ngx_http_npmtoken_lines_copy(ngx_http_request_t *r,

@@ -2,10 +2,10 @@
 #include "ngx_http_npmtoken_request.h"
 
 
-static void ngx_http_npmtoken_ctx_cleanup(void *data);
-static void ngx_http_npmtoken_describe(ngx_http_request_t *r,
+static void ngx_http_npmtoken_request_cleanup(void *data);
+static void ngx_http_npmtoken_request_describe(ngx_http_request_t *r,
     npmtoken_request_t *req);
-static ngx_uint_t ngx_http_npmtoken_overridden(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_npmtoken_request_overridden(ngx_http_request_t *r);
 
 
 /* in the names of headers */
@@ -30,7 +30,7 @@ static ngx_str_t  ngx_http_npmtoken_overrides[] = {
  */
 
 ngx_http_npmtoken_ctx_t *
-ngx_http_npmtoken_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
+ngx_http_npmtoken_request_ctx(ngx_http_request_t *r, ngx_uint_t create)
 {
     ngx_pool_cleanup_t       *cln;
     ngx_http_npmtoken_ctx_t  *ctx;
@@ -46,7 +46,7 @@ ngx_http_npmtoken_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
     if (r->internal || r->filter_finalize) {
 
         for (cln = r->pool->cleanup; cln; cln = cln->next) {
-            if (cln->handler == ngx_http_npmtoken_ctx_cleanup) {
+            if (cln->handler == ngx_http_npmtoken_request_cleanup) {
                 ctx = cln->data;
                 ngx_http_set_ctx(r, ctx, ngx_http_npmtoken_module);
                 return ctx;
@@ -67,7 +67,7 @@ ngx_http_npmtoken_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
     ngx_memzero(ctx, offsetof(ngx_http_npmtoken_ctx_t, value));
     ctx->waiter.lookup = NULL;
 
-    cln->handler = ngx_http_npmtoken_ctx_cleanup;
+    cln->handler = ngx_http_npmtoken_request_cleanup;
 
     ngx_http_set_ctx(r, ctx, ngx_http_npmtoken_module);
 
@@ -76,7 +76,7 @@ ngx_http_npmtoken_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
 
 
 static void
-ngx_http_npmtoken_ctx_cleanup(void *data)
+ngx_http_npmtoken_request_cleanup(void *data)
 {
     ngx_http_npmtoken_ctx_t  *ctx = data;
 
@@ -85,7 +85,8 @@ ngx_http_npmtoken_ctx_cleanup(void *data)
 
 
 void
-ngx_http_npmtoken_parse(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
+ngx_http_npmtoken_request_parse(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
 {
     ngx_str_t         value;
     ngx_table_elt_t  *authorization;
@@ -124,7 +125,8 @@ ngx_http_npmtoken_parse(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
 
 
 u_char *
-ngx_http_npmtoken_key(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
+ngx_http_npmtoken_request_key(ngx_http_request_t *r,
+    ngx_http_npmtoken_ctx_t *ctx)
 {
     u_char  *key;
 
@@ -150,28 +152,28 @@ ngx_http_npmtoken_key(ngx_http_request_t *r, ngx_http_npmtoken_ctx_t *ctx)
 
 
 npmtoken_op_e
-ngx_http_npmtoken_operation(ngx_http_request_t *r,
+ngx_http_npmtoken_request_operation(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
     npmtoken_request_t  req;
 
-    ngx_http_npmtoken_describe(r, &req);
+    ngx_http_npmtoken_request_describe(r, &req);
 
     req.token = ctx->token;
-    req.override = ngx_http_npmtoken_overridden(r);
+    req.override = ngx_http_npmtoken_request_overridden(r);
 
     return npmtoken_operation_class(&req);
 }
 
 
 ngx_int_t
-ngx_http_npmtoken_package(ngx_http_request_t *r, ngx_str_t *package)
+ngx_http_npmtoken_request_package(ngx_http_request_t *r, ngx_str_t *package)
 {
     u_char               buf[NPMTOKEN_PACKAGE_MAX];
     ngx_str_t            name;
     npmtoken_request_t   req;
 
-    ngx_http_npmtoken_describe(r, &req);
+    ngx_http_npmtoken_request_describe(r, &req);
 
     npmtoken_operation_package(&req, buf, &name);
 
@@ -191,15 +193,16 @@ ngx_http_npmtoken_package(ngx_http_request_t *r, ngx_str_t *package)
 
 
 npmtoken_reason_e
-ngx_http_npmtoken_confined(ngx_http_request_t *r, npmtoken_record_t *record)
+ngx_http_npmtoken_request_confined(ngx_http_request_t *r,
+    npmtoken_record_t *record)
 {
     u_char              buf[NPMTOKEN_PACKAGE_MAX];
     ngx_str_t           package;
     npmtoken_request_t  req;
 
-    ngx_http_npmtoken_describe(r, &req);
+    ngx_http_npmtoken_request_describe(r, &req);
 
-    req.override = ngx_http_npmtoken_overridden(r);
+    req.override = ngx_http_npmtoken_request_overridden(r);
 
     if (npmtoken_operation_subject(&req, buf, &package) != NGX_OK) {
         return NPMTOKEN_PACKAGE;
@@ -210,7 +213,8 @@ ngx_http_npmtoken_confined(ngx_http_request_t *r, npmtoken_record_t *record)
 
 
 static void
-ngx_http_npmtoken_describe(ngx_http_request_t *r, npmtoken_request_t *req)
+ngx_http_npmtoken_request_describe(ngx_http_request_t *r,
+    npmtoken_request_t *req)
 {
     u_char                        *p, *last;
     ngx_http_npmtoken_loc_conf_t  *nlcf;
@@ -249,7 +253,7 @@ ngx_http_npmtoken_describe(ngx_http_request_t *r, npmtoken_request_t *req)
 
 
 static ngx_uint_t
-ngx_http_npmtoken_overridden(ngx_http_request_t *r)
+ngx_http_npmtoken_request_overridden(ngx_http_request_t *r)
 {
     ngx_str_t        *name;
     ngx_uint_t        i;
@@ -270,7 +274,7 @@ ngx_http_npmtoken_overridden(ngx_http_request_t *r)
             }
 
             for (name = ngx_http_npmtoken_overrides; name->len; name++) {
-                if (ngx_http_npmtoken_is_header(&h[i], name)) {
+                if (ngx_http_npmtoken_request_is_header(&h[i], name)) {
                     return 1;
                 }
             }
@@ -282,7 +286,7 @@ ngx_http_npmtoken_overridden(ngx_http_request_t *r)
 
 
 ngx_uint_t
-ngx_http_npmtoken_is_header(ngx_table_elt_t *h, ngx_str_t *name)
+ngx_http_npmtoken_request_is_header(ngx_table_elt_t *h, ngx_str_t *name)
 {
     size_t  i;
     u_char  a, b;
@@ -318,7 +322,7 @@ ngx_http_npmtoken_request_is_ours(ngx_http_npmtoken_ctx_t *ctx,
 
 
 ngx_flag_t
-ngx_http_npmtoken_switch_variable(ngx_http_request_t *r,
+ngx_http_npmtoken_request_switch_variable(ngx_http_request_t *r,
     ngx_http_npmtoken_switch_t *sw)
 {
     ngx_str_t  value;

@@ -85,7 +85,7 @@ typedef enum {
 
 /*
  * What is known of a request, kept through internal redirects, which clear
- * r->ctx.  Made by ngx_http_npmtoken_get_ctx(), freed with the request.
+ * r->ctx.  Made by ngx_http_npmtoken_request_ctx(), freed with the request.
  */
 
 typedef struct {
@@ -147,49 +147,50 @@ extern ngx_module_t  ngx_http_npmtoken_module;
  * The context of the main request that "r" belongs to, made if "create" is
  * set.  Returns NULL if there is none, or no memory.
  */
-ngx_http_npmtoken_ctx_t *ngx_http_npmtoken_get_ctx(ngx_http_request_t *r,
+ngx_http_npmtoken_ctx_t *ngx_http_npmtoken_request_ctx(ngx_http_request_t *r,
     ngx_uint_t create);
 
 /*
  * Reads the client's Authorization into ctx, if that has not been done: what
  * the request has, or else what was taken out of it.
  */
-void ngx_http_npmtoken_parse(ngx_http_request_t *r,
+void ngx_http_npmtoken_request_parse(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 
 /*
  * The key of the token in ctx: NPMTOKEN_KEY_LEN digits in the request's
  * pool.  Returns NULL if there is no token, no memory, or no digest.
  */
-u_char *ngx_http_npmtoken_key(ngx_http_request_t *r,
+u_char *ngx_http_npmtoken_request_key(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 
 /*
  * What the request asks of the registry that its location has.  ctx has been
  * parsed.
  */
-npmtoken_op_e ngx_http_npmtoken_operation(ngx_http_request_t *r,
+npmtoken_op_e ngx_http_npmtoken_request_operation(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 
 /*
  * The package that the request is about, in the request's pool, or empty.
  * Returns NGX_OK or NGX_ERROR (no memory).
  */
-ngx_int_t ngx_http_npmtoken_package(ngx_http_request_t *r,
+ngx_int_t ngx_http_npmtoken_request_package(ngx_http_request_t *r,
     ngx_str_t *package);
 
 /*
  * NPMTOKEN_ALLOW, or NPMTOKEN_PACKAGE unless the request is a write about one
  * package, by npmtoken_operation_subject(), that the record names.
  */
-npmtoken_reason_e ngx_http_npmtoken_confined(ngx_http_request_t *r,
+npmtoken_reason_e ngx_http_npmtoken_request_confined(ngx_http_request_t *r,
     npmtoken_record_t *record);
 
 /* The value, now, of a directive that may be a variable. */
-#define ngx_http_npmtoken_switch(r, sw)                                       \
-    ((sw)->complex ? ngx_http_npmtoken_switch_variable(r, sw) : (sw)->value)
+#define ngx_http_npmtoken_request_switch(r, sw)                               \
+    ((sw)->complex ? ngx_http_npmtoken_request_switch_variable(r, sw)         \
+                   : (sw)->value)
 
-ngx_flag_t ngx_http_npmtoken_switch_variable(ngx_http_request_t *r,
+ngx_flag_t ngx_http_npmtoken_request_switch_variable(ngx_http_request_t *r,
     ngx_http_npmtoken_switch_t *sw);
 
 /*
@@ -197,7 +198,8 @@ ngx_flag_t ngx_http_npmtoken_switch_variable(ngx_http_request_t *r,
  * that is neither letter nor digit for any other, since CGI and its like
  * make "_" of all of them.
  */
-ngx_uint_t ngx_http_npmtoken_is_header(ngx_table_elt_t *h, ngx_str_t *name);
+ngx_uint_t ngx_http_npmtoken_request_is_header(ngx_table_elt_t *h,
+    ngx_str_t *name);
 
 /*
  * Whether this is the identity that we have put into the request, and nobody

@@ -14,21 +14,21 @@
 #define NGX_HTTP_NPMTOKEN_VARIABLE_KEY_LEN  32
 
 
-static ngx_int_t ngx_http_npmtoken_user_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_variables_user(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_npmtoken_key_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_variables_key(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_npmtoken_operation_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_variables_operation(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_npmtoken_package_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_variables_package(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_npmtoken_verdict_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_variables_verdict(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_npmtoken_cache_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_variables_cache(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_npmtoken_readonly_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_http_npmtoken_variables_readonly(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static void ngx_http_npmtoken_variable_set(ngx_http_variable_value_t *v,
+static void ngx_http_npmtoken_variables_set(ngx_http_variable_value_t *v,
     u_char *data, size_t len);
 
 
@@ -45,25 +45,25 @@ static ngx_str_t  ngx_http_npmtoken_cached[] = {
 static ngx_http_variable_t  ngx_http_npmtoken_vars[] = {
 
     { ngx_string("npmtoken_user"), NULL,
-      ngx_http_npmtoken_user_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_http_npmtoken_variables_user, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("npmtoken_key"), NULL,
-      ngx_http_npmtoken_key_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_http_npmtoken_variables_key, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("npmtoken_operation"), NULL,
-      ngx_http_npmtoken_operation_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_http_npmtoken_variables_operation, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("npmtoken_package"), NULL,
-      ngx_http_npmtoken_package_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_http_npmtoken_variables_package, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("npmtoken_verdict"), NULL,
-      ngx_http_npmtoken_verdict_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_http_npmtoken_variables_verdict, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("npmtoken_cache"), NULL,
-      ngx_http_npmtoken_cache_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_http_npmtoken_variables_cache, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("npmtoken_readonly"), NULL,
-      ngx_http_npmtoken_readonly_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_http_npmtoken_variables_readonly, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
@@ -89,18 +89,18 @@ ngx_http_npmtoken_variables_add(ngx_conf_t *cf)
 
 
 static ngx_int_t
-ngx_http_npmtoken_user_variable(ngx_http_request_t *r,
+ngx_http_npmtoken_variables_user(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     ngx_http_npmtoken_ctx_t  *ctx;
 
-    ctx = ngx_http_npmtoken_get_ctx(r, 0);
+    ctx = ngx_http_npmtoken_request_ctx(r, 0);
 
     if (ctx && ctx->judged && ctx->verified) {
-        ngx_http_npmtoken_variable_set(v, npmtoken_record_user(ctx->record),
-                                       ctx->record->user_len);
+        ngx_http_npmtoken_variables_set(v, npmtoken_record_user(ctx->record),
+                                        ctx->record->user_len);
     } else {
-        ngx_http_npmtoken_variable_set(v, NULL, 0);
+        ngx_http_npmtoken_variables_set(v, NULL, 0);
     }
 
     return NGX_OK;
@@ -108,23 +108,23 @@ ngx_http_npmtoken_user_variable(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_npmtoken_key_variable(ngx_http_request_t *r,
+ngx_http_npmtoken_variables_key(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     ngx_http_npmtoken_ctx_t  *ctx;
 
-    ctx = ngx_http_npmtoken_get_ctx(r, 1);
+    ctx = ngx_http_npmtoken_request_ctx(r, 1);
     if (ctx == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_http_npmtoken_parse(r, ctx);
+    ngx_http_npmtoken_request_parse(r, ctx);
 
-    if (ngx_http_npmtoken_key(r, ctx)) {
-        ngx_http_npmtoken_variable_set(v, ctx->key,
-                                       NGX_HTTP_NPMTOKEN_VARIABLE_KEY_LEN);
+    if (ngx_http_npmtoken_request_key(r, ctx)) {
+        ngx_http_npmtoken_variables_set(v, ctx->key,
+                                        NGX_HTTP_NPMTOKEN_VARIABLE_KEY_LEN);
     } else {
-        ngx_http_npmtoken_variable_set(v, NULL, 0);
+        ngx_http_npmtoken_variables_set(v, NULL, 0);
     }
 
     return NGX_OK;
@@ -132,14 +132,14 @@ ngx_http_npmtoken_key_variable(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_npmtoken_operation_variable(ngx_http_request_t *r,
+ngx_http_npmtoken_variables_operation(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     ngx_str_t                *name;
     npmtoken_op_e             operation;
     ngx_http_npmtoken_ctx_t  *ctx;
 
-    ctx = ngx_http_npmtoken_get_ctx(r, 1);
+    ctx = ngx_http_npmtoken_request_ctx(r, 1);
     if (ctx == NULL) {
         return NGX_ERROR;
     }
@@ -148,49 +148,49 @@ ngx_http_npmtoken_operation_variable(ngx_http_request_t *r,
         operation = ctx->operation;
 
     } else {
-        ngx_http_npmtoken_parse(r, ctx);
-        operation = ngx_http_npmtoken_operation(r->main, ctx);
+        ngx_http_npmtoken_request_parse(r, ctx);
+        operation = ngx_http_npmtoken_request_operation(r->main, ctx);
     }
 
     name = npmtoken_operation_name(operation);
 
-    ngx_http_npmtoken_variable_set(v, name->data, name->len);
+    ngx_http_npmtoken_variables_set(v, name->data, name->len);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_npmtoken_package_variable(ngx_http_request_t *r,
+ngx_http_npmtoken_variables_package(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     ngx_str_t  package;
 
-    if (ngx_http_npmtoken_package(r->main, &package) != NGX_OK) {
+    if (ngx_http_npmtoken_request_package(r->main, &package) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_http_npmtoken_variable_set(v, package.data, package.len);
+    ngx_http_npmtoken_variables_set(v, package.data, package.len);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_npmtoken_verdict_variable(ngx_http_request_t *r,
+ngx_http_npmtoken_variables_verdict(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     ngx_str_t                *name;
     ngx_http_npmtoken_ctx_t  *ctx;
 
-    ctx = ngx_http_npmtoken_get_ctx(r, 0);
+    ctx = ngx_http_npmtoken_request_ctx(r, 0);
 
     if (ctx && ctx->judged) {
         name = &npmtoken_verdict_reason(ctx->reason)->name;
-        ngx_http_npmtoken_variable_set(v, name->data, name->len);
+        ngx_http_npmtoken_variables_set(v, name->data, name->len);
 
     } else {
-        ngx_http_npmtoken_variable_set(v, NULL, 0);
+        ngx_http_npmtoken_variables_set(v, NULL, 0);
     }
 
     return NGX_OK;
@@ -198,20 +198,20 @@ ngx_http_npmtoken_verdict_variable(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_npmtoken_cache_variable(ngx_http_request_t *r,
+ngx_http_npmtoken_variables_cache(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     ngx_str_t                *name;
     ngx_http_npmtoken_ctx_t  *ctx;
 
-    ctx = ngx_http_npmtoken_get_ctx(r, 0);
+    ctx = ngx_http_npmtoken_request_ctx(r, 0);
 
     if (ctx && ctx->judged && ctx->store) {
         name = &ngx_http_npmtoken_cached[ctx->cached];
-        ngx_http_npmtoken_variable_set(v, name->data, name->len);
+        ngx_http_npmtoken_variables_set(v, name->data, name->len);
 
     } else {
-        ngx_http_npmtoken_variable_set(v, NULL, 0);
+        ngx_http_npmtoken_variables_set(v, NULL, 0);
     }
 
     return NGX_OK;
@@ -219,21 +219,21 @@ ngx_http_npmtoken_cache_variable(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_npmtoken_readonly_variable(ngx_http_request_t *r,
+ngx_http_npmtoken_variables_readonly(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     ngx_http_npmtoken_ctx_t  *ctx;
 
-    ctx = ngx_http_npmtoken_get_ctx(r, 0);
+    ctx = ngx_http_npmtoken_request_ctx(r, 0);
 
     if (ctx && ctx->judged && ctx->store && ctx->record
         && !ctx->record->bad)
     {
-        ngx_http_npmtoken_variable_set(v,
+        ngx_http_npmtoken_variables_set(v,
                               (u_char *) (ctx->record->readonly ? "1" : "0"),
                               1);
     } else {
-        ngx_http_npmtoken_variable_set(v, NULL, 0);
+        ngx_http_npmtoken_variables_set(v, NULL, 0);
     }
 
     return NGX_OK;
@@ -241,7 +241,7 @@ ngx_http_npmtoken_readonly_variable(ngx_http_request_t *r,
 
 
 static void
-ngx_http_npmtoken_variable_set(ngx_http_variable_value_t *v, u_char *data,
+ngx_http_npmtoken_variables_set(ngx_http_variable_value_t *v, u_char *data,
     size_t len)
 {
     v->data = data;
