@@ -204,8 +204,8 @@ ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev)
         return;
     }
 
-    rc = ngx_http_npmtoken_lease_renew(feed->proof, feed->session,
-                                       feed->lease);
+    rc = ngx_http_npmtoken_proof_lease_renew(feed->proof, feed->session,
+                                             feed->lease);
     if (rc != NGX_OK) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "npmtoken_store \"%V\": another worker has taken the "
@@ -234,7 +234,7 @@ ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_http_npmtoken_clock() - feed->sent > feed->lease) {
+    if (ngx_http_npmtoken_proof_clock() - feed->sent > feed->lease) {
         ngx_http_npmtoken_connection_fail(&feed->conn, "a PING timed out");
     }
 }
@@ -243,8 +243,9 @@ ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev)
 static void
 ngx_http_npmtoken_feed_own(ngx_http_npmtoken_feed_t *feed)
 {
-    feed->session = ngx_http_npmtoken_lease_take(feed->proof, feed->session,
-                                                 feed->lease);
+    feed->session = ngx_http_npmtoken_proof_lease_take(feed->proof,
+                                                       feed->session,
+                                                       feed->lease);
     if (feed->session) {
         ngx_http_npmtoken_feed_open(feed);
     }
@@ -266,7 +267,7 @@ static void
 ngx_http_npmtoken_feed_disown(ngx_http_npmtoken_feed_t *feed)
 {
     if (feed->session) {
-        ngx_http_npmtoken_lease_release(feed->proof, feed->session);
+        ngx_http_npmtoken_proof_lease_release(feed->proof, feed->session);
         feed->session = 0;
     }
 
@@ -403,7 +404,7 @@ ngx_http_npmtoken_feed_reply_handler(void *data, redisReply *reply)
                       "feed, taken for a change of everything",
                       &feed->conf->store);
 
-        ngx_http_npmtoken_invalidate_all(feed->proof);
+        ngx_http_npmtoken_proof_invalidate_all(feed->proof);
         return NGX_OK;
     }
 
@@ -614,7 +615,8 @@ ngx_http_npmtoken_feed_epoch(ngx_http_npmtoken_feed_t *feed)
     ngx_memcpy(&peer.sockaddr, &conn->sockaddr, peer.socklen);
     ngx_memcpy(peer.server, conn->server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
 
-    return ngx_http_npmtoken_epoch_begin(feed->proof, feed->session, &peer);
+    return ngx_http_npmtoken_proof_epoch_begin(feed->proof, feed->session,
+                                               &peer);
 }
 
 
@@ -629,7 +631,7 @@ ngx_http_npmtoken_feed_ping(ngx_http_npmtoken_feed_t *feed)
     u_char     nonce[NGX_INT64_LEN];
     ngx_str_t  argv[2];
 
-    feed->sent = ngx_http_npmtoken_clock();
+    feed->sent = ngx_http_npmtoken_proof_clock();
     feed->nonce++;
 
     ngx_str_set(&argv[0], "PING");
@@ -680,7 +682,7 @@ ngx_http_npmtoken_feed_invalidation(ngx_http_npmtoken_feed_t *feed,
 
         /* rule: flush-invalidates */
 
-        ngx_http_npmtoken_invalidate_all(feed->proof);
+        ngx_http_npmtoken_proof_invalidate_all(feed->proof);
         return NGX_OK;
     }
 
@@ -719,7 +721,7 @@ ngx_http_npmtoken_feed_changed(ngx_http_npmtoken_feed_t *feed,
         return;
     }
 
-    ngx_http_npmtoken_invalidate(feed->proof, name->data + len);
+    ngx_http_npmtoken_proof_invalidate(feed->proof, name->data + len);
 }
 
 
@@ -744,7 +746,7 @@ ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
         return NGX_ERROR;
     }
 
-    if (ngx_http_npmtoken_prove(feed->proof, feed->epoch, feed->sent)
+    if (ngx_http_npmtoken_proof_prove(feed->proof, feed->epoch, feed->sent)
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,

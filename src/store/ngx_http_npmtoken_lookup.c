@@ -182,7 +182,7 @@ static ngx_http_npmtoken_owner_t  ngx_http_npmtoken_lookup_owner = {
 
 
 ngx_http_npmtoken_lookups_t *
-ngx_http_npmtoken_lookups_create(ngx_http_npmtoken_lookup_conf_t *conf)
+ngx_http_npmtoken_lookup_start(ngx_http_npmtoken_lookup_conf_t *conf)
 {
     ngx_http_npmtoken_lookups_t     *lookups;
     ngx_http_npmtoken_connection_t  *conn;
@@ -223,7 +223,7 @@ ngx_http_npmtoken_lookups_create(ngx_http_npmtoken_lookup_conf_t *conf)
 
 
 void
-ngx_http_npmtoken_lookups_destroy(ngx_http_npmtoken_lookups_t *lookups)
+ngx_http_npmtoken_lookup_stop(ngx_http_npmtoken_lookups_t *lookups)
 {
     ngx_queue_t                 *q, *w;
     ngx_http_npmtoken_lookup_t  *lookup;
@@ -309,9 +309,9 @@ ngx_http_npmtoken_lookup_join(ngx_http_npmtoken_lookups_t *lookups,
 
     conf = lookups->conf;
 
-    if (ngx_http_npmtoken_stamp_current(ngx_http_npmtoken_proof(conf),
+    if (ngx_http_npmtoken_proof_current(ngx_http_npmtoken_proof(conf),
                                         &lookup->stamp,
-                                        ngx_http_npmtoken_clock() + 1,
+                                        ngx_http_npmtoken_proof_clock() + 1,
                                         conf->bound))
     {
         return lookup;
@@ -570,10 +570,10 @@ ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
         return;
     }
 
-    epoch = ngx_http_npmtoken_epoch(proof);
+    epoch = ngx_http_npmtoken_proof_epoch(proof);
 
     if (epoch == lookups->epoch
-        || ngx_http_npmtoken_epoch_peer(proof, epoch, &peer) != NGX_OK)
+        || ngx_http_npmtoken_proof_epoch_peer(proof, epoch, &peer) != NGX_OK)
     {
         return;
     }
@@ -611,7 +611,7 @@ ngx_http_npmtoken_lookup_stamp(ngx_http_npmtoken_lookup_t *lookup)
     lookups = lookup->lookups;
     proof = ngx_http_npmtoken_proof(lookups->conf);
 
-    ngx_http_npmtoken_stamp_take(proof, lookup->key, &lookup->stamp);
+    ngx_http_npmtoken_proof_stamp(proof, lookup->key, &lookup->stamp);
 
     /* rule: connection-of-epoch */
 
@@ -630,7 +630,7 @@ ngx_http_npmtoken_lookup_stamp(ngx_http_npmtoken_lookup_t *lookup)
     {
         ngx_http_npmtoken_stamp_alone(&lookup->stamp);
         ngx_http_npmtoken_lookup_apart(lookups,
-                                       ngx_http_npmtoken_proven(proof));
+                                       ngx_http_npmtoken_proof_proven(proof));
     }
 }
 
@@ -776,7 +776,7 @@ ngx_http_npmtoken_lookup_ready_handler(void *data)
         return;
     }
 
-    lookups->ready = ngx_http_npmtoken_clock();
+    lookups->ready = ngx_http_npmtoken_proof_clock();
 
     for (q = ngx_queue_head(&lookups->queue);
          q != ngx_queue_sentinel(&lookups->queue);
@@ -1203,7 +1203,7 @@ ngx_http_npmtoken_lookup_cache(ngx_http_npmtoken_lookup_t *lookup,
 {
     ngx_http_npmtoken_cache_t  *cache;
 
-    if (rc == NGX_OK && lookup->expires <= ngx_http_npmtoken_clock()) {
+    if (rc == NGX_OK && lookup->expires <= ngx_http_npmtoken_proof_clock()) {
 
         /*
          * rule: deadline-at-answer.  It went while the reply came; or will

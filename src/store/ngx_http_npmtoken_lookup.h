@@ -58,11 +58,11 @@ typedef struct {
 
 
 /* Returns NULL if there is no memory. */
-ngx_http_npmtoken_lookups_t *ngx_http_npmtoken_lookups_create(
+ngx_http_npmtoken_lookups_t *ngx_http_npmtoken_lookup_start(
     ngx_http_npmtoken_lookup_conf_t *conf);
 
 /* Closes the connection.  Nobody is called. */
-void ngx_http_npmtoken_lookups_destroy(ngx_http_npmtoken_lookups_t *lookups);
+void ngx_http_npmtoken_lookup_stop(ngx_http_npmtoken_lookups_t *lookups);
 
 /*
  * Asks for the record of a key (NPMTOKEN_KEY_LEN digits), which is cached

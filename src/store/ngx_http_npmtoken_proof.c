@@ -19,9 +19,9 @@
                                 __ATOMIC_ACQUIRE)
 
 
-static uint32_t ngx_http_npmtoken_counter(ngx_http_npmtoken_proof_t *proof,
-    u_char *key);
-static uint32_t ngx_http_npmtoken_count(ngx_http_npmtoken_proof_t *proof,
+static uint32_t ngx_http_npmtoken_proof_counter(
+    ngx_http_npmtoken_proof_t *proof, u_char *key);
+static uint32_t ngx_http_npmtoken_proof_count(ngx_http_npmtoken_proof_t *proof,
     uint32_t counter);
 
 /* in line it would cost each hit a register */
@@ -29,7 +29,7 @@ static uint32_t ngx_http_npmtoken_count(ngx_http_npmtoken_proof_t *proof,
 static ngx_uint_t ngx_http_npmtoken_proof_alone(
     ngx_http_npmtoken_proof_t *proof, ngx_http_npmtoken_stamp_t *stamp,
     uint64_t now, ngx_msec_t bound) __attribute__((noinline));
-static uint32_t ngx_http_npmtoken_peer_crc(ngx_http_npmtoken_peer_t *peer,
+static uint32_t ngx_http_npmtoken_proof_peer_crc(ngx_http_npmtoken_peer_t *peer,
     uint64_t epoch);
 
 
@@ -40,7 +40,7 @@ static uint32_t ngx_http_npmtoken_peer_crc(ngx_http_npmtoken_peer_t *peer,
  */
 
 uint64_t
-ngx_http_npmtoken_clock(void)
+ngx_http_npmtoken_proof_clock(void)
 {
     struct timespec  ts;
 
@@ -73,7 +73,7 @@ ngx_http_npmtoken_proof_init(ngx_http_npmtoken_proof_t *proof,
 
 
 static uint32_t
-ngx_http_npmtoken_counter(ngx_http_npmtoken_proof_t *proof, u_char *key)
+ngx_http_npmtoken_proof_counter(ngx_http_npmtoken_proof_t *proof, u_char *key)
 {
     return (uint32_t) ngx_hextoi(key, 8) & proof->mask;
 }
@@ -85,7 +85,8 @@ ngx_http_npmtoken_counter(ngx_http_npmtoken_proof_t *proof, u_char *key)
  */
 
 static uint32_t
-ngx_http_npmtoken_count(ngx_http_npmtoken_proof_t *proof, uint32_t counter)
+ngx_http_npmtoken_proof_count(ngx_http_npmtoken_proof_t *proof,
+    uint32_t counter)
 {
     return ngx_http_npmtoken_load(&proof->counters[counter])
            + ngx_http_npmtoken_load(&proof->all);
@@ -93,12 +94,12 @@ ngx_http_npmtoken_count(ngx_http_npmtoken_proof_t *proof, uint32_t counter)
 
 
 void
-ngx_http_npmtoken_stamp_take(ngx_http_npmtoken_proof_t *proof, u_char *key,
+ngx_http_npmtoken_proof_stamp(ngx_http_npmtoken_proof_t *proof, u_char *key,
     ngx_http_npmtoken_stamp_t *stamp)
 {
     uint64_t  now;
 
-    now = ngx_http_npmtoken_clock();
+    now = ngx_http_npmtoken_proof_clock();
 
     if (proof == NULL) {
         stamp->word = now;
@@ -107,14 +108,15 @@ ngx_http_npmtoken_stamp_take(ngx_http_npmtoken_proof_t *proof, u_char *key,
         return;
     }
 
-    stamp->word = ngx_http_npmtoken_word(ngx_http_npmtoken_epoch(proof), now);
-    stamp->counter = ngx_http_npmtoken_counter(proof, key);
-    stamp->count = ngx_http_npmtoken_count(proof, stamp->counter);
+    stamp->word = ngx_http_npmtoken_word(ngx_http_npmtoken_proof_epoch(proof),
+                                         now);
+    stamp->counter = ngx_http_npmtoken_proof_counter(proof, key);
+    stamp->count = ngx_http_npmtoken_proof_count(proof, stamp->counter);
 }
 
 
 ngx_uint_t
-ngx_http_npmtoken_stamp_current(ngx_http_npmtoken_proof_t *proof,
+ngx_http_npmtoken_proof_current(ngx_http_npmtoken_proof_t *proof,
     ngx_http_npmtoken_stamp_t *stamp, uint64_t now, ngx_msec_t bound)
 {
     uint64_t  word, time;
@@ -133,7 +135,8 @@ ngx_http_npmtoken_stamp_current(ngx_http_npmtoken_proof_t *proof,
 
         if (ngx_http_npmtoken_word_number(word)
             != ngx_http_npmtoken_word_number(stamp->word)
-            || ngx_http_npmtoken_count(proof, stamp->counter) != stamp->count)
+            || ngx_http_npmtoken_proof_count(proof, stamp->counter)
+               != stamp->count)
         {
             return ngx_http_npmtoken_proof_alone(proof, stamp, now, bound);
         }
@@ -156,9 +159,9 @@ static ngx_uint_t
 ngx_http_npmtoken_proof_alone(ngx_http_npmtoken_proof_t *proof,
     ngx_http_npmtoken_stamp_t *stamp, uint64_t now, ngx_msec_t bound)
 {
-    return ngx_http_npmtoken_epoch(proof)
+    return ngx_http_npmtoken_proof_epoch(proof)
            == ngx_http_npmtoken_word_number(stamp->word)
-           && (ngx_http_npmtoken_count(proof, stamp->counter)
+           && (ngx_http_npmtoken_proof_count(proof, stamp->counter)
                ^ NGX_HTTP_NPMTOKEN_ALONE) == stamp->count
            && (int64_t) (now - ngx_http_npmtoken_word_time(stamp->word))
               <= (int64_t) bound;
@@ -166,15 +169,15 @@ ngx_http_npmtoken_proof_alone(ngx_http_npmtoken_proof_t *proof,
 
 
 ngx_uint_t
-ngx_http_npmtoken_stamp_unchanged(ngx_http_npmtoken_proof_t *proof,
+ngx_http_npmtoken_proof_unchanged(ngx_http_npmtoken_proof_t *proof,
     ngx_http_npmtoken_stamp_t *stamp)
 {
-    return ngx_http_npmtoken_count(proof, stamp->counter) == stamp->count;
+    return ngx_http_npmtoken_proof_count(proof, stamp->counter) == stamp->count;
 }
 
 
 uint64_t
-ngx_http_npmtoken_epoch(ngx_http_npmtoken_proof_t *proof)
+ngx_http_npmtoken_proof_epoch(ngx_http_npmtoken_proof_t *proof)
 {
     return ngx_http_npmtoken_word_number(ngx_http_npmtoken_load(&proof->word));
 }
@@ -183,30 +186,31 @@ ngx_http_npmtoken_epoch(ngx_http_npmtoken_proof_t *proof)
 /* rule: count-one-instruction.  A former owner may be at it, too. */
 
 void
-ngx_http_npmtoken_invalidate(ngx_http_npmtoken_proof_t *proof, u_char *key)
+ngx_http_npmtoken_proof_invalidate(ngx_http_npmtoken_proof_t *proof,
+    u_char *key)
 {
     uint32_t  counter;
 
-    counter = ngx_http_npmtoken_counter(proof, key);
+    counter = ngx_http_npmtoken_proof_counter(proof, key);
 
     (void) __atomic_add_fetch(&proof->counters[counter], 1, __ATOMIC_ACQ_REL);
 }
 
 
 void
-ngx_http_npmtoken_invalidate_all(ngx_http_npmtoken_proof_t *proof)
+ngx_http_npmtoken_proof_invalidate_all(ngx_http_npmtoken_proof_t *proof)
 {
     (void) __atomic_add_fetch(&proof->all, 1, __ATOMIC_ACQ_REL);
 }
 
 
 uint64_t
-ngx_http_npmtoken_lease_take(ngx_http_npmtoken_proof_t *proof,
+ngx_http_npmtoken_proof_lease_take(ngx_http_npmtoken_proof_t *proof,
     uint64_t session, ngx_msec_t duration)
 {
     uint64_t  lease, now, number;
 
-    now = ngx_http_npmtoken_clock();
+    now = ngx_http_npmtoken_proof_clock();
     lease = ngx_http_npmtoken_load(&proof->lease);
 
     number = ngx_http_npmtoken_word_number(lease);
@@ -231,12 +235,12 @@ ngx_http_npmtoken_lease_take(ngx_http_npmtoken_proof_t *proof,
 
 
 ngx_int_t
-ngx_http_npmtoken_lease_renew(ngx_http_npmtoken_proof_t *proof,
+ngx_http_npmtoken_proof_lease_renew(ngx_http_npmtoken_proof_t *proof,
     uint64_t session, ngx_msec_t duration)
 {
     uint64_t  lease, now;
 
-    now = ngx_http_npmtoken_clock();
+    now = ngx_http_npmtoken_proof_clock();
     lease = ngx_http_npmtoken_load(&proof->lease);
 
     if (ngx_http_npmtoken_word_number(lease) != session) {
@@ -251,7 +255,7 @@ ngx_http_npmtoken_lease_renew(ngx_http_npmtoken_proof_t *proof,
 
 
 void
-ngx_http_npmtoken_lease_release(ngx_http_npmtoken_proof_t *proof,
+ngx_http_npmtoken_proof_lease_release(ngx_http_npmtoken_proof_t *proof,
     uint64_t session)
 {
     uint64_t  lease;
@@ -272,7 +276,7 @@ ngx_http_npmtoken_lease_release(ngx_http_npmtoken_proof_t *proof,
  */
 
 uint64_t
-ngx_http_npmtoken_epoch_begin(ngx_http_npmtoken_proof_t *proof,
+ngx_http_npmtoken_proof_epoch_begin(ngx_http_npmtoken_proof_t *proof,
     uint64_t session, ngx_http_npmtoken_peer_t *peer)
 {
     uint64_t  word, lease, epoch;
@@ -280,7 +284,8 @@ ngx_http_npmtoken_epoch_begin(ngx_http_npmtoken_proof_t *proof,
     lease = ngx_http_npmtoken_load(&proof->lease);
 
     if (ngx_http_npmtoken_word_number(lease) != session
-        || ngx_http_npmtoken_word_time(lease) <= ngx_http_npmtoken_clock())
+        || ngx_http_npmtoken_word_time(lease)
+           <= ngx_http_npmtoken_proof_clock())
     {
         return 0;
     }
@@ -291,7 +296,7 @@ ngx_http_npmtoken_epoch_begin(ngx_http_npmtoken_proof_t *proof,
         epoch = ngx_http_npmtoken_next(ngx_http_npmtoken_word_number(word));
 
         proof->peer = *peer;
-        proof->peer_crc = ngx_http_npmtoken_peer_crc(peer, epoch);
+        proof->peer_crc = ngx_http_npmtoken_proof_peer_crc(peer, epoch);
 
     } while (!ngx_http_npmtoken_cas(&proof->word, &word,
                                     ngx_http_npmtoken_word(epoch, 0)));
@@ -301,7 +306,7 @@ ngx_http_npmtoken_epoch_begin(ngx_http_npmtoken_proof_t *proof,
 
 
 static uint32_t
-ngx_http_npmtoken_peer_crc(ngx_http_npmtoken_peer_t *peer, uint64_t epoch)
+ngx_http_npmtoken_proof_peer_crc(ngx_http_npmtoken_peer_t *peer, uint64_t epoch)
 {
     uint32_t  crc, len;
 
@@ -325,8 +330,8 @@ ngx_http_npmtoken_peer_crc(ngx_http_npmtoken_peer_t *peer, uint64_t epoch)
  */
 
 ngx_int_t
-ngx_http_npmtoken_epoch_peer(ngx_http_npmtoken_proof_t *proof, uint64_t epoch,
-    ngx_http_npmtoken_peer_t *peer)
+ngx_http_npmtoken_proof_epoch_peer(ngx_http_npmtoken_proof_t *proof,
+    uint64_t epoch, ngx_http_npmtoken_peer_t *peer)
 {
     uint32_t  crc;
 
@@ -335,7 +340,7 @@ ngx_http_npmtoken_epoch_peer(ngx_http_npmtoken_proof_t *proof, uint64_t epoch,
 
     if (epoch == 0 || peer->socklen == 0
         || peer->socklen > sizeof(ngx_sockaddr_t)
-        || crc != ngx_http_npmtoken_peer_crc(peer, epoch))
+        || crc != ngx_http_npmtoken_proof_peer_crc(peer, epoch))
     {
         return NGX_DECLINED;
     }
@@ -350,7 +355,7 @@ ngx_http_npmtoken_epoch_peer(ngx_http_npmtoken_proof_t *proof, uint64_t epoch,
  */
 
 ngx_int_t
-ngx_http_npmtoken_prove(ngx_http_npmtoken_proof_t *proof, uint64_t epoch,
+ngx_http_npmtoken_proof_prove(ngx_http_npmtoken_proof_t *proof, uint64_t epoch,
     uint64_t time)
 {
     uint64_t  word;

@@ -17,7 +17,7 @@
 
 /*
  * Epoch and time in one word, so that both change at once: the epoch in the
- * upper bits, milliseconds of ngx_http_npmtoken_clock() in the lower.
+ * upper bits, milliseconds of ngx_http_npmtoken_proof_clock() in the lower.
  */
 
 #define NGX_HTTP_NPMTOKEN_TIME_BITS  40
@@ -77,7 +77,7 @@ typedef struct {
  * Milliseconds, rounded down, of a clock that goes on while the machine is
  * suspended and the process stopped, where the system has one.
  */
-uint64_t ngx_http_npmtoken_clock(void);
+uint64_t ngx_http_npmtoken_proof_clock(void);
 
 /* bytes of the state with that many counters, a power of two */
 size_t ngx_http_npmtoken_proof_size(ngx_uint_t counters);
@@ -89,7 +89,7 @@ void ngx_http_npmtoken_proof_init(ngx_http_npmtoken_proof_t *proof,
  * The stamp for a key of hex digits.  "proof" may be NULL, for a store that
  * shares nothing: then a stamp is but a time.
  */
-void ngx_http_npmtoken_stamp_take(ngx_http_npmtoken_proof_t *proof,
+void ngx_http_npmtoken_proof_stamp(ngx_http_npmtoken_proof_t *proof,
     u_char *key, ngx_http_npmtoken_stamp_t *stamp);
 
 /* Makes a stamp that will never be current. */
@@ -114,58 +114,58 @@ void ngx_http_npmtoken_stamp_take(ngx_http_npmtoken_proof_t *proof,
 
 /*
  * Whether what was read under the stamp may be used now.  "now" is by
- * ngx_http_npmtoken_clock(), rounded up; "bound" is in milliseconds.
+ * ngx_http_npmtoken_proof_clock(), rounded up; "bound" is in milliseconds.
  */
-ngx_uint_t ngx_http_npmtoken_stamp_current(ngx_http_npmtoken_proof_t *proof,
+ngx_uint_t ngx_http_npmtoken_proof_current(ngx_http_npmtoken_proof_t *proof,
     ngx_http_npmtoken_stamp_t *stamp, uint64_t now, ngx_msec_t bound);
 
 /* Whether nothing about the key was pushed since, however old it is. */
-ngx_uint_t ngx_http_npmtoken_stamp_unchanged(ngx_http_npmtoken_proof_t *proof,
+ngx_uint_t ngx_http_npmtoken_proof_unchanged(ngx_http_npmtoken_proof_t *proof,
     ngx_http_npmtoken_stamp_t *stamp);
 
-uint64_t ngx_http_npmtoken_epoch(ngx_http_npmtoken_proof_t *proof);
+uint64_t ngx_http_npmtoken_proof_epoch(ngx_http_npmtoken_proof_t *proof);
 
 /* The epoch and the time that is proven, in one word. */
-#define ngx_http_npmtoken_proven(proof)                                       \
+#define ngx_http_npmtoken_proof_proven(proof)                                 \
     __atomic_load_n(&(proof)->word, __ATOMIC_ACQUIRE)
 
 
 /* for the owner of the feed */
 
-void ngx_http_npmtoken_invalidate(ngx_http_npmtoken_proof_t *proof,
+void ngx_http_npmtoken_proof_invalidate(ngx_http_npmtoken_proof_t *proof,
     u_char *key);
-void ngx_http_npmtoken_invalidate_all(ngx_http_npmtoken_proof_t *proof);
+void ngx_http_npmtoken_proof_invalidate_all(ngx_http_npmtoken_proof_t *proof);
 
 /*
  * Takes the lease if it has run out or is that of "session", under a new
  * session number, which is returned; 0 if another has it.
  */
-uint64_t ngx_http_npmtoken_lease_take(ngx_http_npmtoken_proof_t *proof,
+uint64_t ngx_http_npmtoken_proof_lease_take(ngx_http_npmtoken_proof_t *proof,
     uint64_t session, ngx_msec_t duration);
 
 /* NGX_OK, or NGX_DECLINED if another has it */
-ngx_int_t ngx_http_npmtoken_lease_renew(ngx_http_npmtoken_proof_t *proof,
+ngx_int_t ngx_http_npmtoken_proof_lease_renew(ngx_http_npmtoken_proof_t *proof,
     uint64_t session, ngx_msec_t duration);
 
-void ngx_http_npmtoken_lease_release(ngx_http_npmtoken_proof_t *proof,
+void ngx_http_npmtoken_proof_lease_release(ngx_http_npmtoken_proof_t *proof,
     uint64_t session);
 
 /*
  * Begins the next epoch, which is returned, for a feed that is connected to
  * "peer", with no undefined byte in it; 0 if the lease is another's.
  */
-uint64_t ngx_http_npmtoken_epoch_begin(ngx_http_npmtoken_proof_t *proof,
+uint64_t ngx_http_npmtoken_proof_epoch_begin(ngx_http_npmtoken_proof_t *proof,
     uint64_t session, ngx_http_npmtoken_peer_t *peer);
 
 /*
  * The feed of "epoch" has told everything up to "time".  NGX_OK, or
  * NGX_DECLINED if the epoch is over.
  */
-ngx_int_t ngx_http_npmtoken_prove(ngx_http_npmtoken_proof_t *proof,
+ngx_int_t ngx_http_npmtoken_proof_prove(ngx_http_npmtoken_proof_t *proof,
     uint64_t epoch, uint64_t time);
 
 /* NGX_OK, or NGX_DECLINED if the peer of the epoch is not known. */
-ngx_int_t ngx_http_npmtoken_epoch_peer(ngx_http_npmtoken_proof_t *proof,
+ngx_int_t ngx_http_npmtoken_proof_epoch_peer(ngx_http_npmtoken_proof_t *proof,
     uint64_t epoch, ngx_http_npmtoken_peer_t *peer);
 
 

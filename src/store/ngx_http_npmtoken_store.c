@@ -799,7 +799,7 @@ ngx_http_npmtoken_store_cached(ngx_http_npmtoken_store_t *store,
      * read, which is still on its way from memory.
      */
 
-    now = ngx_http_npmtoken_clock() + 1;
+    now = ngx_http_npmtoken_proof_clock() + 1;
 
     if (ngx_http_npmtoken_cache_get(cache, tag, entry) != NGX_OK) {
         return NGX_DECLINED;
@@ -812,7 +812,7 @@ ngx_http_npmtoken_store_cached(ngx_http_npmtoken_store_t *store,
     if (now > entry->deadline
         || (int64_t) (now - ngx_http_npmtoken_word_time(entry->stamp.word))
            > (int64_t) ttl
-        || !ngx_http_npmtoken_stamp_current(cache->sh->proof, &entry->stamp,
+        || !ngx_http_npmtoken_proof_current(cache->sh->proof, &entry->stamp,
                                             now, store->lookup.bound))
     {
         return NGX_DECLINED;
@@ -838,14 +838,14 @@ ngx_http_npmtoken_store_stale(ngx_http_npmtoken_store_t *store, u_char *tag,
         return NGX_DECLINED;
     }
 
-    now = ngx_http_npmtoken_clock() + 1;
+    now = ngx_http_npmtoken_proof_clock() + 1;
 
     /* however old its epoch, but never over a push that has been heard */
 
     if (now > entry->deadline
         || (int64_t) (now - ngx_http_npmtoken_word_time(entry->stamp.word))
            > (int64_t) store->stale_reads
-        || !ngx_http_npmtoken_stamp_unchanged(cache->sh->proof,
+        || !ngx_http_npmtoken_proof_unchanged(cache->sh->proof,
                                               &entry->stamp))
     {
         return NGX_DECLINED;
@@ -863,7 +863,7 @@ ngx_http_npmtoken_store_ask(ngx_http_npmtoken_store_t *store, u_char *tag,
     ngx_http_npmtoken_entry_t  entry;
 
     if (store->lookups == NULL) {
-        store->lookups = ngx_http_npmtoken_lookups_create(&store->lookup);
+        store->lookups = ngx_http_npmtoken_lookup_start(&store->lookup);
 
         if (store->lookups == NULL) {
             return NGX_ERROR;
@@ -896,7 +896,7 @@ ngx_http_npmtoken_store_exit(ngx_http_npmtoken_store_t *store)
     }
 
     if (store->lookups) {
-        ngx_http_npmtoken_lookups_destroy(store->lookups);
+        ngx_http_npmtoken_lookup_stop(store->lookups);
         store->lookups = NULL;
     }
 }

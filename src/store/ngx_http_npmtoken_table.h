@@ -26,9 +26,8 @@
 typedef struct {
     u_char                       tag[NPMTOKEN_TAG_LEN];
     ngx_http_npmtoken_stamp_t    stamp;
-    uint64_t                     deadline;  /* by the key's TTL, in
-                                               milliseconds of
-                                               ngx_http_npmtoken_clock() */
+    uint64_t                     deadline;  /* by the key's TTL: of
+                                               _proof_clock() */
 
     /* size 0: there is no such token */
     union {
