@@ -8,6 +8,7 @@
 #include "ngx_http_npmtoken_access.h"
 #include "ngx_http_npmtoken_identity.h"
 #include "ngx_http_npmtoken_redact.h"
+#include "ngx_http_npmtoken_store_conf.h"
 #include "ngx_http_npmtoken_variables.h"
 #include "npmtoken_version.h"
 
@@ -387,12 +388,12 @@ ngx_http_npmtoken_block_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return ngx_http_npmtoken_invalid(cf, "a name other than \"off\"");
     }
 
-    store = ngx_http_npmtoken_store_get(cf, &nmcf->stores, &value[1]);
+    store = ngx_http_npmtoken_store_conf_get(cf, &nmcf->stores, &value[1]);
     if (store == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    return ngx_http_npmtoken_store_block(cf, store);
+    return ngx_http_npmtoken_store_conf_block(cf, store);
 }
 
 
@@ -421,8 +422,8 @@ ngx_http_npmtoken_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_npmtoken_module);
 
-    nlcf->store = ngx_http_npmtoken_store_get(cf, &nmcf->stores, &value[1]);
-
+    nlcf->store = ngx_http_npmtoken_store_conf_get(cf, &nmcf->stores,
+                                                   &value[1]);
     if (nlcf->store == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -718,9 +719,9 @@ ngx_http_npmtoken_init(ngx_conf_t *cf)
     stores = nmcf->stores.elts;
 
     for (i = 0; i < nmcf->stores.nelts; i++) {
-        if (ngx_http_npmtoken_store_init(cf, stores[i], clcf->resolver,
-                                         clcf->resolver_timeout,
-                                         &ngx_http_npmtoken_module)
+        if (ngx_http_npmtoken_store_conf_init(cf, stores[i], clcf->resolver,
+                                              clcf->resolver_timeout,
+                                              &ngx_http_npmtoken_module)
             != NGX_OK)
         {
             return NGX_ERROR;

@@ -1,6 +1,6 @@
 
 /*
- * A store: the npmtoken_store block, and the way to ask for a record.
+ * A store: the way to ask for a record.
  */
 
 
@@ -18,7 +18,7 @@ typedef struct {
     ngx_str_t                         name;
 
     ngx_http_npmtoken_lookup_conf_t   lookup;
-    ngx_http_npmtoken_feed_conf_t     feed;
+    ngx_http_npmtoken_feed_conf_t     feed_conf;
     ngx_str_t                         redis_user;
     ngx_str_t                         redis_password;
     ngx_str_t                         prefix;
@@ -38,28 +38,9 @@ typedef struct {
 
     /* of this worker; look-ups are made when they are first needed */
     ngx_http_npmtoken_lookups_t      *lookups;
-    ngx_http_npmtoken_feed_t         *fed;
+    ngx_http_npmtoken_feed_t         *feed;
 } ngx_http_npmtoken_store_t;
 
-
-/*
- * The store of that name in "stores" (of pointers); made if it is not there,
- * since a block may stand after its use.  Returns NULL if there is no memory.
- */
-ngx_http_npmtoken_store_t *ngx_http_npmtoken_store_get(ngx_conf_t *cf,
-    ngx_array_t *stores, ngx_str_t *name);
-
-/* Reads the block that cf is in. */
-char *ngx_http_npmtoken_store_block(ngx_conf_t *cf,
-    ngx_http_npmtoken_store_t *store);
-
-/*
- * To be called when the configuration has been read.  "tag" names the owner
- * of shared zones.  Returns NGX_OK, or NGX_ERROR with a line logged.
- */
-ngx_int_t ngx_http_npmtoken_store_init(ngx_conf_t *cf,
-    ngx_http_npmtoken_store_t *store, ngx_resolver_t *resolver,
-    ngx_msec_t resolver_timeout, void *tag);
 
 /* Starts what a worker needs to have from the beginning: NGX_OK, NGX_ERROR */
 ngx_int_t ngx_http_npmtoken_store_start(ngx_http_npmtoken_store_t *store);

@@ -23,8 +23,8 @@ const PLANTED = [
      /verdict\.c:\d+: core does not call store: "ngx_http_npmtoken_store\.h"/],
 
     ['a call up an arrow, without an include', VERDICT,
-     text => `${text}\nvoid *p = ngx_http_npmtoken_store_get;\n`,
-     /verdict\.c:\d+: core does not call store: ngx_http_npmtoken_store_get/],
+     text => `${text}\nvoid *p = ngx_http_npmtoken_store_conf_get;\n`,
+     /verdict\.c:\d+: core does not call store: ngx_http_npmtoken_store_conf_get/],
 
     ['a header of no room', VERDICT,
      text => `${text}\n#include "npmtoken_nothing.h"\n`,
