@@ -17,6 +17,7 @@
 
 #include "ngx_http_npmtoken_api_db.h"
 #include "ngx_http_npmtoken_api_walk.h"
+#include "ngx_http_npmtoken_greeting.h"
 #include "npmtoken_seldom.h"
 
 
@@ -772,7 +773,7 @@ ngx_http_npmtoken_api_db_probed(ngx_http_npmtoken_api_link_t *link,
     link->doubt = 0;
     ngx_del_timer(&link->probe);
 
-    if (ngx_http_npmtoken_connection_role(reply)
+    if (ngx_http_npmtoken_greeting_role(reply)
         == NGX_HTTP_NPMTOKEN_REPLICA)
     {
         ngx_http_npmtoken_connection_fail(&link->conn, "this has become a "

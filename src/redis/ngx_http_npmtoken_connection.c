@@ -15,6 +15,8 @@
 
 
 #include "ngx_http_npmtoken_connection.h"
+#include "ngx_http_npmtoken_greeting.h"
+#include "ngx_http_npmtoken_socket.h"
 
 
 /* bytes of one read, and reads of one event, before others get their turn */
@@ -24,30 +26,6 @@
 /* back-off in milliseconds: the first, doubled at each failure, the last */
 #define NGX_HTTP_NPMTOKEN_RETRY_MIN   50
 #define NGX_HTTP_NPMTOKEN_RETRY_MAX   1000
-
-
-/*
- * What is said on connecting, in this order.  From SETNAME on it may be
- * refused; and where the connection is closed at it, as proxies do which do
- * not know a command, it is left out.
- */
-
-enum {
-    NGX_HTTP_NPMTOKEN_AUTH = 0,
-    NGX_HTTP_NPMTOKEN_SELECT,
-    NGX_HTTP_NPMTOKEN_SETNAME,
-    NGX_HTTP_NPMTOKEN_ROLE,
-    NGX_HTTP_NPMTOKEN_SERVER,
-    NGX_HTTP_NPMTOKEN_MEMORY,
-    NGX_HTTP_NPMTOKEN_PING,         /* where nothing else is left */
-    NGX_HTTP_NPMTOKEN_GREETED
-};
-
-
-typedef struct {
-    char         *command;
-    char         *without;    /* what follows where it is left out */
-} ngx_http_npmtoken_step_t;
 
 
 static ngx_int_t ngx_http_npmtoken_connection_resolve(
@@ -67,7 +45,6 @@ static ngx_msec_t ngx_http_npmtoken_connection_delay(ngx_uint_t failures);
 static void ngx_http_npmtoken_connection_set_state(
     ngx_http_npmtoken_connection_t *conn, ngx_http_npmtoken_state_e state);
 static void ngx_http_npmtoken_connection_write_handler(ngx_event_t *wev);
-static ngx_int_t ngx_http_npmtoken_connection_test(ngx_connection_t *c);
 static void ngx_http_npmtoken_connection_flush(
     ngx_http_npmtoken_connection_t *conn);
 static void ngx_http_npmtoken_connection_read_handler(ngx_event_t *rev);
@@ -83,37 +60,10 @@ static ngx_int_t ngx_http_npmtoken_connection_replied(
     ngx_http_npmtoken_connection_t *conn, redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_connection_greet(
     ngx_http_npmtoken_connection_t *conn);
-static ngx_uint_t ngx_http_npmtoken_connection_asks(
-    ngx_http_npmtoken_connection_t *conn);
-static ngx_uint_t ngx_http_npmtoken_connection_step(
-    ngx_http_npmtoken_connection_t *conn, ngx_uint_t step);
-static ngx_int_t ngx_http_npmtoken_connection_say(
-    ngx_http_npmtoken_connection_t *conn, ngx_uint_t step);
 static ngx_int_t ngx_http_npmtoken_connection_greeted(
     ngx_http_npmtoken_connection_t *conn, redisReply *reply);
-static ngx_int_t ngx_http_npmtoken_connection_refused(
-    ngx_http_npmtoken_connection_t *conn, redisReply *reply);
-static ngx_int_t ngx_http_npmtoken_connection_told(
-    ngx_http_npmtoken_connection_t *conn, redisReply *reply);
-static void ngx_http_npmtoken_connection_told_server(
-    ngx_http_npmtoken_connection_t *conn, redisReply *reply);
-static ngx_uint_t ngx_http_npmtoken_connection_hash_tag(ngx_str_t *name);
-static void ngx_http_npmtoken_connection_told_memory(
-    ngx_http_npmtoken_connection_t *conn, redisReply *reply);
-static ngx_uint_t ngx_http_npmtoken_connection_first(
-    ngx_http_npmtoken_connection_t *conn, ngx_uint_t step);
 static void ngx_http_npmtoken_connection_ready(
     ngx_http_npmtoken_connection_t *conn);
-static ngx_uint_t ngx_http_npmtoken_connection_suspect(
-    ngx_http_npmtoken_connection_t *conn);
-static void ngx_http_npmtoken_connection_acquit(
-    ngx_http_npmtoken_endpoint_t *endpoint);
-static void ngx_http_npmtoken_connection_convict(
-    ngx_http_npmtoken_connection_t *conn);
-static void ngx_http_npmtoken_connection_keepalive(
-    ngx_http_npmtoken_connection_t *conn);
-static void ngx_http_npmtoken_connection_option(
-    ngx_http_npmtoken_connection_t *conn, int option, char *name, int value);
 static ngx_int_t ngx_http_npmtoken_connection_format(
     ngx_http_npmtoken_connection_t *conn,
     ngx_http_npmtoken_command_t *command);
@@ -130,17 +80,6 @@ static char  *ngx_http_npmtoken_states[] = {
 };
 
 #endif
-
-
-static ngx_http_npmtoken_step_t  ngx_http_npmtoken_steps[] = {
-    { "AUTH", "" },
-    { "SELECT", "" },
-    { "CLIENT SETNAME", "the connections have no name there" },
-    { "ROLE", "it is not known whether this is a replica" },
-    { "INFO server", "it is not known which server this is, and what it "
-                     "pushes is not relied on" },
-    { "INFO memory", "it is not known whether it evicts" }
-};
 
 
 void
@@ -349,7 +288,9 @@ ngx_http_npmtoken_connection_connect_to(ngx_http_npmtoken_connection_t *conn,
     conn->log.connection = c->number;
     conn->begun = ngx_current_msec;
 
-    ngx_http_npmtoken_connection_keepalive(conn);
+    if (sockaddr->sa_family != AF_UNIX) {
+        ngx_http_npmtoken_socket_options(c, conn->endpoint);
+    }
 
     ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_CONNECTING);
 
@@ -361,65 +302,6 @@ ngx_http_npmtoken_connection_connect_to(ngx_http_npmtoken_connection_t *conn,
     }
 
     return NGX_OK;
-}
-
-
-/*
- * What no end of the connection is told of, as where a balancer or NAT forgets
- * it: the kernel asks the other end when the connection is idle, and gives up
- * when what was sent is not acknowledged.  Asking also keeps it remembered.
- */
-
-static void
-ngx_http_npmtoken_connection_keepalive(ngx_http_npmtoken_connection_t *conn)
-{
-#if (NGX_HAVE_KEEPALIVE_TUNABLE)
-    int  seconds;
-#endif
-
-    if (conn->sockaddr.sockaddr.sa_family == AF_UNIX) {
-        return;
-    }
-
-#if (NGX_HAVE_KEEPALIVE_TUNABLE)
-
-    seconds = conn->endpoint->keepalive / 1000;
-
-    if (seconds) {
-        ngx_http_npmtoken_connection_option(conn, TCP_KEEPIDLE,
-                                            "TCP_KEEPIDLE", seconds);
-        ngx_http_npmtoken_connection_option(conn, TCP_KEEPINTVL,
-                                            "TCP_KEEPINTVL",
-                                            ngx_max(seconds / 3, 1));
-        ngx_http_npmtoken_connection_option(conn, TCP_KEEPCNT,
-                                            "TCP_KEEPCNT", 3);
-    }
-
-#endif
-
-#if (defined TCP_USER_TIMEOUT)
-
-    if (conn->endpoint->user_timeout) {
-        ngx_http_npmtoken_connection_option(conn, TCP_USER_TIMEOUT,
-                                            "TCP_USER_TIMEOUT",
-                                            conn->endpoint->user_timeout);
-    }
-
-#endif
-}
-
-
-static void
-ngx_http_npmtoken_connection_option(ngx_http_npmtoken_connection_t *conn,
-    int option, char *name, int value)
-{
-    if (setsockopt(conn->peer.connection->fd, IPPROTO_TCP, option,
-                   (const void *) &value, sizeof(int))
-        == -1)
-    {
-        ngx_log_error(NGX_LOG_WARN, &conn->log, ngx_socket_errno,
-                      "setsockopt(%s, %d) failed, ignored", name, value);
-    }
 }
 
 
@@ -483,7 +365,7 @@ ngx_http_npmtoken_connection_failed(ngx_http_npmtoken_connection_t *conn,
                   "redis connection failed: %s", reason);
 
     ngx_http_npmtoken_connection_close(conn);
-    ngx_http_npmtoken_connection_acquit(conn->endpoint);
+    ngx_http_npmtoken_greeting_acquit(conn->endpoint);
 
     if (state == NGX_HTTP_NPMTOKEN_READY) {
         conn->failures++;
@@ -598,7 +480,7 @@ ngx_http_npmtoken_connection_write_handler(ngx_event_t *wev)
 
     if (conn->state == NGX_HTTP_NPMTOKEN_CONNECTING) {
 
-        if (ngx_http_npmtoken_connection_test(c) != NGX_OK) {
+        if (ngx_http_npmtoken_socket_test(c) != NGX_OK) {
             ngx_http_npmtoken_connection_failed(conn, "cannot connect");
             return;
         }
@@ -610,28 +492,6 @@ ngx_http_npmtoken_connection_write_handler(ngx_event_t *wev)
     }
 
     ngx_http_npmtoken_connection_flush(conn);
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_connection_test(ngx_connection_t *c)
-{
-    int        err;
-    socklen_t  len;
-
-    err = 0;
-    len = sizeof(int);
-
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
-        err = ngx_socket_errno;
-    }
-
-    if (err) {
-        (void) ngx_connection_error(c, err, "connect() failed");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }
 
 
@@ -785,7 +645,7 @@ ngx_http_npmtoken_connection_eof(ngx_http_npmtoken_connection_t *conn)
     }
 
     if (conn->state == NGX_HTTP_NPMTOKEN_GREETING
-        && ngx_http_npmtoken_connection_suspect(conn))
+        && ngx_http_npmtoken_greeting_suspect(conn))
     {
         ngx_http_npmtoken_connection_close(conn);
         ngx_http_npmtoken_connection_open(conn);
@@ -793,73 +653,6 @@ ngx_http_npmtoken_connection_eof(ngx_http_npmtoken_connection_t *conn)
     }
 
     ngx_http_npmtoken_connection_failed(conn, "closed by redis");
-}
-
-
-/*
- * A connection that ended in the greeting may have been ended by what was
- * said last, or by an outage.  Those are told apart by trying: the first of
- * the optional commands that were not answered is left out, then the next one.
- * If it works without, that was the cause; if not, none of them was.
- */
-
-static ngx_uint_t
-ngx_http_npmtoken_connection_suspect(ngx_http_npmtoken_connection_t *conn)
-{
-    ngx_uint_t                     step;
-    ngx_http_npmtoken_endpoint_t  *endpoint;
-
-    endpoint = conn->endpoint;
-
-    /* the reply to AUTH may have been on its way */
-    step = ngx_max(conn->greeting, NGX_HTTP_NPMTOKEN_SETNAME);
-    step = ngx_http_npmtoken_connection_step(conn, step);
-
-    if (step >= NGX_HTTP_NPMTOKEN_PING) {
-        return 0;
-    }
-
-    ngx_log_error(NGX_LOG_INFO, &conn->log, 0,
-                  "redis closed the connection, perhaps at \"%s\"",
-                  ngx_http_npmtoken_steps[step].command);
-
-    endpoint->left_out |= (ngx_uint_t) 1 << step;
-    endpoint->suspected |= (ngx_uint_t) 1 << step;
-
-    return 1;
-}
-
-
-static void
-ngx_http_npmtoken_connection_acquit(ngx_http_npmtoken_endpoint_t *endpoint)
-{
-    endpoint->left_out &= ~endpoint->suspected;
-    endpoint->suspected = 0;
-}
-
-
-static void
-ngx_http_npmtoken_connection_convict(ngx_http_npmtoken_connection_t *conn)
-{
-    ngx_uint_t                     step, bit;
-    ngx_http_npmtoken_endpoint_t  *endpoint;
-
-    endpoint = conn->endpoint;
-
-    for (step = 0; step < NGX_HTTP_NPMTOKEN_PING; step++) {
-        bit = (ngx_uint_t) 1 << step;
-
-        if (endpoint->suspected & ~endpoint->told & bit) {
-            ngx_log_error(NGX_LOG_WARN, &conn->log, 0,
-                          "redis closed the connection at \"%s\", which is "
-                          "left out from now on: %s",
-                          ngx_http_npmtoken_steps[step].command,
-                          ngx_http_npmtoken_steps[step].without);
-        }
-    }
-
-    endpoint->told |= endpoint->suspected;
-    endpoint->suspected = 0;
 }
 
 
@@ -940,10 +733,21 @@ ngx_http_npmtoken_connection_replied(ngx_http_npmtoken_connection_t *conn,
 }
 
 
+ngx_uint_t
+ngx_http_npmtoken_connection_leads_to(ngx_http_npmtoken_connection_t *conn,
+    u_char *server)
+{
+    return conn->server[0]
+           && ngx_memcmp(conn->server, server, NGX_HTTP_NPMTOKEN_SERVER_LEN)
+              == 0;
+}
+
+
 static ngx_int_t
 ngx_http_npmtoken_connection_greet(ngx_http_npmtoken_connection_t *conn)
 {
-    ngx_uint_t  step;
+    ngx_uint_t                    n;
+    ngx_http_npmtoken_greeting_t  greeting;
 
     conn->log.action = "greeting redis";
 
@@ -956,157 +760,9 @@ ngx_http_npmtoken_connection_greet(ngx_http_npmtoken_connection_t *conn)
 
     ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_GREETING);
 
-    conn->asked = ngx_http_npmtoken_connection_asks(conn);
+    n = ngx_http_npmtoken_greeting_begin(conn, &greeting);
 
-    step = ngx_http_npmtoken_connection_step(conn, NGX_HTTP_NPMTOKEN_AUTH);
-
-    conn->greeting = step;
-
-    while (step != NGX_HTTP_NPMTOKEN_GREETED) {
-
-        if (ngx_http_npmtoken_connection_say(conn, step) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        step = ngx_http_npmtoken_connection_step(conn, step + 1);
-    }
-
-    return NGX_OK;
-}
-
-
-/* the steps of this greeting, one bit each */
-
-static ngx_uint_t
-ngx_http_npmtoken_connection_asks(ngx_http_npmtoken_connection_t *conn)
-{
-    ngx_uint_t                     again, asks;
-    ngx_http_npmtoken_endpoint_t  *endpoint;
-
-    endpoint = conn->endpoint;
-
-    /* what works without a command may do so since an outage has just ended */
-
-    again = endpoint->left_out & ~endpoint->suspected & ~endpoint->retried;
-
-    endpoint->left_out &= ~again;
-    endpoint->retried |= again;
-
-    asks = (1 << NGX_HTTP_NPMTOKEN_SETNAME) | (1 << NGX_HTTP_NPMTOKEN_ROLE);
-
-    if (conn->ask_server) {
-        asks |= 1 << NGX_HTTP_NPMTOKEN_SERVER;
-    }
-
-    if (conn->ask_memory) {
-        asks |= 1 << NGX_HTTP_NPMTOKEN_MEMORY;
-    }
-
-    asks &= ~endpoint->left_out;
-
-    /* a balancer without a server takes connections as well */
-
-    if (asks == 0) {
-        asks |= 1 << NGX_HTTP_NPMTOKEN_PING;
-    }
-
-    if (endpoint->password.len) {
-        asks |= 1 << NGX_HTTP_NPMTOKEN_AUTH;
-    }
-
-    /* the least rights an ACL can give a reader forbid SELECT */
-
-    if (endpoint->db) {
-        asks |= 1 << NGX_HTTP_NPMTOKEN_SELECT;
-    }
-
-    return asks;
-}
-
-
-/* this step or the next one of the greeting */
-
-static ngx_uint_t
-ngx_http_npmtoken_connection_step(ngx_http_npmtoken_connection_t *conn,
-    ngx_uint_t step)
-{
-    while (step < NGX_HTTP_NPMTOKEN_GREETED
-           && !(conn->asked & ((ngx_uint_t) 1 << step)))
-    {
-        step++;
-    }
-
-    return step;
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_connection_say(ngx_http_npmtoken_connection_t *conn,
-    ngx_uint_t step)
-{
-    u_char                         buf[NGX_INT_T_LEN];
-    ngx_str_t                      argv[3];
-    ngx_uint_t                     n;
-    ngx_http_npmtoken_command_t    command;
-    ngx_http_npmtoken_endpoint_t  *endpoint;
-
-    endpoint = conn->endpoint;
-    n = 0;
-
-    switch (step) {
-
-    case NGX_HTTP_NPMTOKEN_AUTH:
-        ngx_str_set(&argv[n], "AUTH");
-        n++;
-
-        if (endpoint->user.len) {
-            argv[n++] = endpoint->user;
-        }
-
-        argv[n++] = endpoint->password;
-        break;
-
-    case NGX_HTTP_NPMTOKEN_SELECT:
-        ngx_str_set(&argv[0], "SELECT");
-        argv[1].data = buf;
-        argv[1].len = ngx_sprintf(buf, "%ui", endpoint->db) - buf;
-        n = 2;
-        break;
-
-    case NGX_HTTP_NPMTOKEN_SETNAME:
-        ngx_str_set(&argv[0], "CLIENT");
-        ngx_str_set(&argv[1], "SETNAME");
-        argv[2] = conn->label;
-        n = 3;
-        break;
-
-    case NGX_HTTP_NPMTOKEN_ROLE:
-        ngx_str_set(&argv[0], "ROLE");
-        n = 1;
-        break;
-
-    case NGX_HTTP_NPMTOKEN_SERVER:
-        ngx_str_set(&argv[0], "INFO");
-        ngx_str_set(&argv[1], "server");
-        n = 2;
-        break;
-
-    case NGX_HTTP_NPMTOKEN_MEMORY:
-        ngx_str_set(&argv[0], "INFO");
-        ngx_str_set(&argv[1], "memory");
-        n = 2;
-        break;
-
-    default: /* NGX_HTTP_NPMTOKEN_PING */
-        ngx_str_set(&argv[0], "PING");
-        n = 1;
-        break;
-    }
-
-    command.argc = n;
-    command.argv = argv;
-
-    return ngx_http_npmtoken_connection_send(conn, &command, 1);
+    return ngx_http_npmtoken_connection_send(conn, greeting.commands, n);
 }
 
 
@@ -1114,277 +770,27 @@ static ngx_int_t
 ngx_http_npmtoken_connection_greeted(ngx_http_npmtoken_connection_t *conn,
     redisReply *reply)
 {
-    ngx_int_t           rc;
-    ngx_atomic_uint_t   number;
-
-    number = conn->peer.connection->number;
-
-    rc = (reply->type == REDIS_REPLY_ERROR)
-         ? ngx_http_npmtoken_connection_refused(conn, reply)
-         : ngx_http_npmtoken_connection_told(conn, reply);
-
-    if (rc != NGX_OK || !ngx_http_npmtoken_connection_is(conn, number)) {
-        return rc;
-    }
-
-    /* whatever was answered may be suspected anew some day */
-    conn->endpoint->retried &= ~((ngx_uint_t) 1 << conn->greeting);
-
-    conn->pending--;
-    conn->greeting = ngx_http_npmtoken_connection_step(conn,
-                                                       conn->greeting + 1);
-
-    if (conn->greeting == NGX_HTTP_NPMTOKEN_GREETED) {
-        ngx_http_npmtoken_connection_ready(conn);
-    }
-
-    return NGX_OK;
-}
-
-
-/* who may not name itself or ask for the role may still look up */
-
-static ngx_int_t
-ngx_http_npmtoken_connection_refused(ngx_http_npmtoken_connection_t *conn,
-    redisReply *reply)
-{
-    ngx_str_t   code, words;
-    ngx_uint_t  optional;
-
-    ngx_http_npmtoken_codec_error(reply, &code);
-    ngx_http_npmtoken_codec_words(reply, &words);
-
-    optional = conn->greeting >= NGX_HTTP_NPMTOKEN_SETNAME
-               && (ngx_strncmp(code.data, "NOPERM", 6) == 0
-                   || ngx_strncmp(code.data, "ERR", 3) == 0);
-
-    /* no reply to a command, and the connection ends with it */
-
-    if (words.len >= sizeof("max number of clients") - 1
-        && ngx_strncmp(words.data, "max number of clients",
-                       sizeof("max number of clients") - 1)
-           == 0)
+    switch (ngx_http_npmtoken_greeting_reply(conn, reply,
+                                  ngx_http_npmtoken_connection_level(conn)))
     {
-        optional = 0;
 
-    } else if (conn->greeting == NGX_HTTP_NPMTOKEN_AUTH) {
+    case NGX_OK:
+        conn->pending--;
+        return NGX_OK;
 
-        /* what is said of a password may have it */
-        ngx_str_set(&words, "to AUTH");
-    }
+    case NGX_DONE:
+        conn->pending--;
+        ngx_http_npmtoken_connection_ready(conn);
+        return NGX_OK;
 
-    if (!optional) {
-        ngx_log_error(ngx_http_npmtoken_connection_level(conn), &conn->log, 0,
-                      "redis answered \"%V\" (%V)%s",
-                      &code, &words, ngx_http_npmtoken_codec_advice(&code));
+    case NGX_DECLINED:
+        ngx_http_npmtoken_connection_failed(conn, "this is a replica, and "
+                                            "the token API needs its master");
+        return NGX_ERROR;
+
+    default: /* NGX_ERROR */
         return NGX_ERROR;
     }
-
-    if (conn->greeting == NGX_HTTP_NPMTOKEN_SERVER) {
-        conn->refusal.data = conn->refused;
-        conn->refusal.len = ngx_snprintf(conn->refused, sizeof(conn->refused),
-                                         "\"%V\" to INFO (%V)", &code, &words)
-                            - conn->refused;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_connection_told(ngx_http_npmtoken_connection_t *conn,
-    redisReply *reply)
-{
-    switch (conn->greeting) {
-
-    case NGX_HTTP_NPMTOKEN_ROLE:
-        conn->role = ngx_http_npmtoken_connection_role(reply);
-
-        if (conn->role != NGX_HTTP_NPMTOKEN_REPLICA) {
-            return NGX_OK;
-        }
-
-        if (conn->ask_master) {
-            ngx_http_npmtoken_connection_failed(conn, "this is a replica, and "
-                                                "the token API needs its "
-                                                "master");
-            return NGX_ERROR;
-        }
-
-        ngx_log_error(NGX_LOG_WARN, &conn->log, 0,
-                      "this redis is a replica: a revocation is enforced "
-                      "when it has got there");
-        return NGX_OK;
-
-    case NGX_HTTP_NPMTOKEN_SERVER:
-        ngx_http_npmtoken_connection_told_server(conn, reply);
-        return NGX_OK;
-
-    case NGX_HTTP_NPMTOKEN_MEMORY:
-        ngx_http_npmtoken_connection_told_memory(conn, reply);
-        return NGX_OK;
-
-    default:
-        return NGX_OK;
-    }
-}
-
-
-ngx_http_npmtoken_role_e
-ngx_http_npmtoken_connection_role(redisReply *reply)
-{
-    char  *role;
-
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0
-        || reply->element[0]->type != REDIS_REPLY_STRING)
-    {
-        return NGX_HTTP_NPMTOKEN_ROLE_UNKNOWN;
-    }
-
-    role = reply->element[0]->str;
-
-    if (ngx_strcmp(role, "master") == 0) {
-        return NGX_HTTP_NPMTOKEN_MASTER;
-    }
-
-    return ngx_strcmp(role, "slave") == 0 ? NGX_HTTP_NPMTOKEN_REPLICA
-                                          : NGX_HTTP_NPMTOKEN_ROLE_UNKNOWN;
-}
-
-
-static void
-ngx_http_npmtoken_connection_told_server(ngx_http_npmtoken_connection_t *conn,
-    redisReply *reply)
-{
-    size_t     i;
-    u_char     ch;
-    ngx_str_t  value;
-
-    if (ngx_http_npmtoken_codec_info(reply, "run_id", &value) == NGX_OK
-        && value.len == NGX_HTTP_NPMTOKEN_SERVER_LEN)
-    {
-        for (i = 0; i < value.len; i++) {
-            ch = value.data[i];
-
-            if ((ch < '0' || ch > '9') && (ch < 'a' || ch > 'f')) {
-                break;
-            }
-        }
-
-        if (i == value.len) {
-            ngx_memcpy(conn->server, value.data, value.len);
-        }
-    }
-
-    if (ngx_http_npmtoken_codec_info(reply, "redis_mode", &value) == NGX_OK
-        && value.len == sizeof("cluster") - 1
-        && ngx_strncmp(value.data, "cluster", value.len) == 0
-        && !ngx_http_npmtoken_connection_hash_tag(&conn->endpoint->records)
-        && ngx_http_npmtoken_connection_first(conn, NGX_HTTP_NPMTOKEN_SERVER))
-    {
-        ngx_log_error(NGX_LOG_ERR, &conn->log, 0,
-                      "this redis is a Redis Cluster, where tokens can be "
-                      "neither made nor revoked unless the prefix has a hash "
-                      "tag: prefix \"{npmtoken}:\";");
-    }
-}
-
-
-ngx_uint_t
-ngx_http_npmtoken_connection_server_step(void)
-{
-    return (ngx_uint_t) 1 << NGX_HTTP_NPMTOKEN_SERVER;
-}
-
-
-ngx_uint_t
-ngx_http_npmtoken_connection_leads_to(ngx_http_npmtoken_connection_t *conn,
-    u_char *server)
-{
-    return conn->server[0]
-           && ngx_memcmp(conn->server, server, NGX_HTTP_NPMTOKEN_SERVER_LEN)
-              == 0;
-}
-
-
-/* what stands between the first brace and the next one, if anything does */
-
-static ngx_uint_t
-ngx_http_npmtoken_connection_hash_tag(ngx_str_t *name)
-{
-    u_char  *open, *end, *last;
-
-    last = name->data + name->len;
-    open = ngx_strlchr(name->data, last, '{');
-
-    if (open == NULL) {
-        return 0;
-    }
-
-    end = ngx_strlchr(open, last, '}');
-
-    return end && end > open + 1;
-}
-
-
-static void
-ngx_http_npmtoken_connection_told_memory(ngx_http_npmtoken_connection_t *conn,
-    redisReply *reply)
-{
-    char       *lost;
-    ngx_str_t   policy, max;
-
-    if (ngx_http_npmtoken_codec_info(reply, "maxmemory_policy", &policy)
-        != NGX_OK
-        || ngx_http_npmtoken_codec_info(reply, "maxmemory", &max) != NGX_OK)
-    {
-        return;
-    }
-
-    /* without a limit nothing is evicted, whatever the policy */
-
-    if (max.len == 1 && max.data[0] == '0') {
-        return;
-    }
-
-    if (policy.len > 8 && ngx_strncmp(policy.data, "allkeys-", 8) == 0) {
-        lost = "accounts, and with them their second factors, and tokens";
-
-    } else if (policy.len > 9
-               && ngx_strncmp(policy.data, "volatile-", 9) == 0)
-    {
-        lost = "what has a TTL, such as tokens that expire by it,";
-
-    } else {
-        return;
-    }
-
-    if (ngx_http_npmtoken_connection_first(conn, NGX_HTTP_NPMTOKEN_MEMORY)) {
-        ngx_log_error(NGX_LOG_WARN, &conn->log, 0,
-                      "this redis evicts when it is full (maxmemory-policy "
-                      "is not \"noeviction\"): %s may be lost", lost);
-    }
-}
-
-
-/* what a node is to be told once, one of its workers tells */
-
-static ngx_uint_t
-ngx_http_npmtoken_connection_first(ngx_http_npmtoken_connection_t *conn,
-    ngx_uint_t step)
-{
-    ngx_uint_t  bit;
-
-    /* bits above those of steps: this is not about leaving one out */
-    bit = (ngx_uint_t) 1 << (NGX_HTTP_NPMTOKEN_GREETED + step);
-
-    if (conn->endpoint->told & bit) {
-        return 0;
-    }
-
-    conn->endpoint->told |= bit;
-
-    return 1;
 }
 
 
@@ -1452,7 +858,7 @@ void
 ngx_http_npmtoken_connection_works(ngx_http_npmtoken_connection_t *conn)
 {
     if (conn->endpoint->suspected) {
-        ngx_http_npmtoken_connection_convict(conn);
+        ngx_http_npmtoken_greeting_convict(conn);
     }
 
     if (conn->failures) {

@@ -157,13 +157,6 @@ ngx_uint_t ngx_http_npmtoken_connection_doubtful(
 void ngx_http_npmtoken_connection_renew(ngx_http_npmtoken_connection_t *conn,
     ngx_msec_t patience);
 
-/* What ROLE was answered. */
-ngx_http_npmtoken_role_e ngx_http_npmtoken_connection_role(
-    redisReply *reply);
-
-/* The bit in "left_out" of asking a server who it is. */
-ngx_uint_t ngx_http_npmtoken_connection_server_step(void);
-
 /* Whether the connection is known to lead to this server. */
 ngx_uint_t ngx_http_npmtoken_connection_leads_to(
     ngx_http_npmtoken_connection_t *conn, u_char *server);

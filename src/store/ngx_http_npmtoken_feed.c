@@ -14,6 +14,7 @@
 
 
 #include "ngx_http_npmtoken_feed.h"
+#include "ngx_http_npmtoken_greeting.h"
 #include "npmtoken_digest.h"
 
 
@@ -491,7 +492,7 @@ ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed, ngx_str_t *why)
 
     if (!feed->told
         && (feed->refused || (feed->conn.asked
-                              & ngx_http_npmtoken_connection_server_step())))
+                              & ngx_http_npmtoken_greeting_server_step())))
     {
         level = NGX_LOG_WARN;
         feed->told = 1;
@@ -507,7 +508,7 @@ ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed, ngx_str_t *why)
     feed->retry_at = ngx_current_msec + delay;
 
     /* an attempt is one with all that it takes */
-    endpoint->left_out &= ~ngx_http_npmtoken_connection_server_step();
+    endpoint->left_out &= ~ngx_http_npmtoken_greeting_server_step();
 
     ngx_http_npmtoken_connection_close(&feed->conn);
     ngx_http_npmtoken_feed_lost_handler(feed);

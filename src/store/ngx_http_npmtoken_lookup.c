@@ -18,6 +18,7 @@
 
 
 #include "ngx_http_npmtoken_lookup.h"
+#include "ngx_http_npmtoken_greeting.h"
 #include "npmtoken_seldom.h"
 
 
@@ -595,7 +596,7 @@ ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
     /* there is one that answers it */
     lookups->conn.ask_server = 1;
     lookups->conn.endpoint->left_out &=
-                                 ~ngx_http_npmtoken_connection_server_step();
+                                 ~ngx_http_npmtoken_greeting_server_step();
     lookups->epoch = epoch;
 }
 

@@ -1,0 +1,534 @@
+
+/*
+ * Sends nothing and closes nothing: it makes commands and judges replies, for
+ * the connection to act on.
+ */
+
+
+#include "ngx_http_npmtoken_greeting.h"
+
+
+/*
+ * What is said on connecting, in this order.  From SETNAME on it may be
+ * refused; and where the connection is closed at it, as proxies do which do
+ * not know a command, it is left out.
+ */
+
+enum {
+    NGX_HTTP_NPMTOKEN_AUTH = 0,
+    NGX_HTTP_NPMTOKEN_SELECT,
+    NGX_HTTP_NPMTOKEN_SETNAME,
+    NGX_HTTP_NPMTOKEN_ROLE,
+    NGX_HTTP_NPMTOKEN_SERVER,
+    NGX_HTTP_NPMTOKEN_MEMORY,
+    NGX_HTTP_NPMTOKEN_PING,         /* where nothing else is left */
+    NGX_HTTP_NPMTOKEN_GREETED
+};
+
+
+typedef struct {
+    char         *command;
+    char         *without;    /* what follows where it is left out */
+} ngx_http_npmtoken_step_t;
+
+
+static ngx_uint_t ngx_http_npmtoken_greeting_asks(
+    ngx_http_npmtoken_connection_t *conn);
+static ngx_uint_t ngx_http_npmtoken_greeting_step(
+    ngx_http_npmtoken_connection_t *conn, ngx_uint_t step);
+static ngx_uint_t ngx_http_npmtoken_greeting_say(
+    ngx_http_npmtoken_connection_t *conn, ngx_uint_t step, ngx_str_t *argv,
+    u_char *db);
+static ngx_int_t ngx_http_npmtoken_greeting_refused(
+    ngx_http_npmtoken_connection_t *conn, redisReply *reply, ngx_uint_t level);
+static ngx_int_t ngx_http_npmtoken_greeting_told(
+    ngx_http_npmtoken_connection_t *conn, redisReply *reply);
+static void ngx_http_npmtoken_greeting_told_server(
+    ngx_http_npmtoken_connection_t *conn, redisReply *reply);
+static ngx_uint_t ngx_http_npmtoken_greeting_hash_tag(ngx_str_t *name);
+static void ngx_http_npmtoken_greeting_told_memory(
+    ngx_http_npmtoken_connection_t *conn, redisReply *reply);
+static ngx_uint_t ngx_http_npmtoken_greeting_first(
+    ngx_http_npmtoken_connection_t *conn, ngx_uint_t step);
+
+
+static ngx_http_npmtoken_step_t  ngx_http_npmtoken_steps[] = {
+    { "AUTH", "" },
+    { "SELECT", "" },
+    { "CLIENT SETNAME", "the connections have no name there" },
+    { "ROLE", "it is not known whether this is a replica" },
+    { "INFO server", "it is not known which server this is, and what it "
+                     "pushes is not relied on" },
+    { "INFO memory", "it is not known whether it evicts" }
+};
+
+
+ngx_uint_t
+ngx_http_npmtoken_greeting_begin(ngx_http_npmtoken_connection_t *conn,
+    ngx_http_npmtoken_greeting_t *greeting)
+{
+    ngx_uint_t  n, step;
+
+    conn->asked = ngx_http_npmtoken_greeting_asks(conn);
+
+    step = ngx_http_npmtoken_greeting_step(conn, NGX_HTTP_NPMTOKEN_AUTH);
+
+    conn->greeting = step;
+
+    for (n = 0; step != NGX_HTTP_NPMTOKEN_GREETED; n++) {
+        greeting->commands[n].argv = greeting->argv[n];
+        greeting->commands[n].argc =
+            ngx_http_npmtoken_greeting_say(conn, step, greeting->argv[n],
+                                           greeting->db);
+
+        step = ngx_http_npmtoken_greeting_step(conn, step + 1);
+    }
+
+    return n;
+}
+
+
+/* the steps of this greeting, one bit each */
+
+static ngx_uint_t
+ngx_http_npmtoken_greeting_asks(ngx_http_npmtoken_connection_t *conn)
+{
+    ngx_uint_t                     again, asks;
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+
+    endpoint = conn->endpoint;
+
+    /* what works without a command may do so since an outage has just ended */
+
+    again = endpoint->left_out & ~endpoint->suspected & ~endpoint->retried;
+
+    endpoint->left_out &= ~again;
+    endpoint->retried |= again;
+
+    asks = (1 << NGX_HTTP_NPMTOKEN_SETNAME) | (1 << NGX_HTTP_NPMTOKEN_ROLE);
+
+    if (conn->ask_server) {
+        asks |= 1 << NGX_HTTP_NPMTOKEN_SERVER;
+    }
+
+    if (conn->ask_memory) {
+        asks |= 1 << NGX_HTTP_NPMTOKEN_MEMORY;
+    }
+
+    asks &= ~endpoint->left_out;
+
+    /* a balancer without a server takes connections as well */
+
+    if (asks == 0) {
+        asks |= 1 << NGX_HTTP_NPMTOKEN_PING;
+    }
+
+    if (endpoint->password.len) {
+        asks |= 1 << NGX_HTTP_NPMTOKEN_AUTH;
+    }
+
+    /* the least rights an ACL can give a reader forbid SELECT */
+
+    if (endpoint->db) {
+        asks |= 1 << NGX_HTTP_NPMTOKEN_SELECT;
+    }
+
+    return asks;
+}
+
+
+/* this step or the next one of the greeting */
+
+static ngx_uint_t
+ngx_http_npmtoken_greeting_step(ngx_http_npmtoken_connection_t *conn,
+    ngx_uint_t step)
+{
+    while (step < NGX_HTTP_NPMTOKEN_GREETED
+           && !(conn->asked & ((ngx_uint_t) 1 << step)))
+    {
+        step++;
+    }
+
+    return step;
+}
+
+
+/* the words of a command, and how many */
+
+static ngx_uint_t
+ngx_http_npmtoken_greeting_say(ngx_http_npmtoken_connection_t *conn,
+    ngx_uint_t step, ngx_str_t *argv, u_char *db)
+{
+    ngx_uint_t                     n;
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+
+    endpoint = conn->endpoint;
+    n = 0;
+
+    switch (step) {
+
+    case NGX_HTTP_NPMTOKEN_AUTH:
+        ngx_str_set(&argv[n], "AUTH");
+        n++;
+
+        if (endpoint->user.len) {
+            argv[n++] = endpoint->user;
+        }
+
+        argv[n++] = endpoint->password;
+        return n;
+
+    case NGX_HTTP_NPMTOKEN_SELECT:
+        ngx_str_set(&argv[0], "SELECT");
+        argv[1].data = db;
+        argv[1].len = ngx_sprintf(db, "%ui", endpoint->db) - db;
+        return 2;
+
+    case NGX_HTTP_NPMTOKEN_SETNAME:
+        ngx_str_set(&argv[0], "CLIENT");
+        ngx_str_set(&argv[1], "SETNAME");
+        argv[2] = conn->label;
+        return 3;
+
+    case NGX_HTTP_NPMTOKEN_ROLE:
+        ngx_str_set(&argv[0], "ROLE");
+        return 1;
+
+    case NGX_HTTP_NPMTOKEN_SERVER:
+        ngx_str_set(&argv[0], "INFO");
+        ngx_str_set(&argv[1], "server");
+        return 2;
+
+    case NGX_HTTP_NPMTOKEN_MEMORY:
+        ngx_str_set(&argv[0], "INFO");
+        ngx_str_set(&argv[1], "memory");
+        return 2;
+
+    default: /* NGX_HTTP_NPMTOKEN_PING */
+        ngx_str_set(&argv[0], "PING");
+        return 1;
+    }
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_greeting_reply(ngx_http_npmtoken_connection_t *conn,
+    redisReply *reply, ngx_uint_t level)
+{
+    ngx_int_t  rc;
+
+    rc = (reply->type == REDIS_REPLY_ERROR)
+         ? ngx_http_npmtoken_greeting_refused(conn, reply, level)
+         : ngx_http_npmtoken_greeting_told(conn, reply);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* whatever was answered may be suspected anew some day */
+    conn->endpoint->retried &= ~((ngx_uint_t) 1 << conn->greeting);
+
+    conn->greeting = ngx_http_npmtoken_greeting_step(conn, conn->greeting + 1);
+
+    return (conn->greeting == NGX_HTTP_NPMTOKEN_GREETED) ? NGX_DONE : NGX_OK;
+}
+
+
+/* who may not name itself or ask for the role may still look up */
+
+static ngx_int_t
+ngx_http_npmtoken_greeting_refused(ngx_http_npmtoken_connection_t *conn,
+    redisReply *reply, ngx_uint_t level)
+{
+    ngx_str_t   code, words;
+    ngx_uint_t  optional;
+
+    ngx_http_npmtoken_codec_error(reply, &code);
+    ngx_http_npmtoken_codec_words(reply, &words);
+
+    optional = conn->greeting >= NGX_HTTP_NPMTOKEN_SETNAME
+               && (ngx_strncmp(code.data, "NOPERM", 6) == 0
+                   || ngx_strncmp(code.data, "ERR", 3) == 0);
+
+    /* no reply to a command, and the connection ends with it */
+
+    if (words.len >= sizeof("max number of clients") - 1
+        && ngx_strncmp(words.data, "max number of clients",
+                       sizeof("max number of clients") - 1)
+           == 0)
+    {
+        optional = 0;
+
+    } else if (conn->greeting == NGX_HTTP_NPMTOKEN_AUTH) {
+
+        /* what is said of a password may have it */
+        ngx_str_set(&words, "to AUTH");
+    }
+
+    if (!optional) {
+        ngx_log_error(level, &conn->log, 0,
+                      "redis answered \"%V\" (%V)%s",
+                      &code, &words, ngx_http_npmtoken_codec_advice(&code));
+        return NGX_ERROR;
+    }
+
+    if (conn->greeting == NGX_HTTP_NPMTOKEN_SERVER) {
+        conn->refusal.data = conn->refused;
+        conn->refusal.len = ngx_snprintf(conn->refused, sizeof(conn->refused),
+                                         "\"%V\" to INFO (%V)", &code, &words)
+                            - conn->refused;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_greeting_told(ngx_http_npmtoken_connection_t *conn,
+    redisReply *reply)
+{
+    switch (conn->greeting) {
+
+    case NGX_HTTP_NPMTOKEN_ROLE:
+        conn->role = ngx_http_npmtoken_greeting_role(reply);
+
+        if (conn->role != NGX_HTTP_NPMTOKEN_REPLICA) {
+            return NGX_OK;
+        }
+
+        if (conn->ask_master) {
+            return NGX_DECLINED;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, &conn->log, 0,
+                      "this redis is a replica: a revocation is enforced "
+                      "when it has got there");
+        return NGX_OK;
+
+    case NGX_HTTP_NPMTOKEN_SERVER:
+        ngx_http_npmtoken_greeting_told_server(conn, reply);
+        return NGX_OK;
+
+    case NGX_HTTP_NPMTOKEN_MEMORY:
+        ngx_http_npmtoken_greeting_told_memory(conn, reply);
+        return NGX_OK;
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+ngx_http_npmtoken_role_e
+ngx_http_npmtoken_greeting_role(redisReply *reply)
+{
+    char  *role;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0
+        || reply->element[0]->type != REDIS_REPLY_STRING)
+    {
+        return NGX_HTTP_NPMTOKEN_ROLE_UNKNOWN;
+    }
+
+    role = reply->element[0]->str;
+
+    if (ngx_strcmp(role, "master") == 0) {
+        return NGX_HTTP_NPMTOKEN_MASTER;
+    }
+
+    return ngx_strcmp(role, "slave") == 0 ? NGX_HTTP_NPMTOKEN_REPLICA
+                                          : NGX_HTTP_NPMTOKEN_ROLE_UNKNOWN;
+}
+
+
+static void
+ngx_http_npmtoken_greeting_told_server(ngx_http_npmtoken_connection_t *conn,
+    redisReply *reply)
+{
+    size_t     i;
+    u_char     ch;
+    ngx_str_t  value;
+
+    if (ngx_http_npmtoken_codec_info(reply, "run_id", &value) == NGX_OK
+        && value.len == NGX_HTTP_NPMTOKEN_SERVER_LEN)
+    {
+        for (i = 0; i < value.len; i++) {
+            ch = value.data[i];
+
+            if ((ch < '0' || ch > '9') && (ch < 'a' || ch > 'f')) {
+                break;
+            }
+        }
+
+        if (i == value.len) {
+            ngx_memcpy(conn->server, value.data, value.len);
+        }
+    }
+
+    if (ngx_http_npmtoken_codec_info(reply, "redis_mode", &value) == NGX_OK
+        && value.len == sizeof("cluster") - 1
+        && ngx_strncmp(value.data, "cluster", value.len) == 0
+        && !ngx_http_npmtoken_greeting_hash_tag(&conn->endpoint->records)
+        && ngx_http_npmtoken_greeting_first(conn, NGX_HTTP_NPMTOKEN_SERVER))
+    {
+        ngx_log_error(NGX_LOG_ERR, &conn->log, 0,
+                      "this redis is a Redis Cluster, where tokens can be "
+                      "neither made nor revoked unless the prefix has a hash "
+                      "tag: prefix \"{npmtoken}:\";");
+    }
+}
+
+
+/* what stands between the first brace and the next one, if anything does */
+
+static ngx_uint_t
+ngx_http_npmtoken_greeting_hash_tag(ngx_str_t *name)
+{
+    u_char  *open, *end, *last;
+
+    last = name->data + name->len;
+    open = ngx_strlchr(name->data, last, '{');
+
+    if (open == NULL) {
+        return 0;
+    }
+
+    end = ngx_strlchr(open, last, '}');
+
+    return end && end > open + 1;
+}
+
+
+static void
+ngx_http_npmtoken_greeting_told_memory(ngx_http_npmtoken_connection_t *conn,
+    redisReply *reply)
+{
+    char       *lost;
+    ngx_str_t   policy, max;
+
+    if (ngx_http_npmtoken_codec_info(reply, "maxmemory_policy", &policy)
+        != NGX_OK
+        || ngx_http_npmtoken_codec_info(reply, "maxmemory", &max) != NGX_OK)
+    {
+        return;
+    }
+
+    /* without a limit nothing is evicted, whatever the policy */
+
+    if (max.len == 1 && max.data[0] == '0') {
+        return;
+    }
+
+    if (policy.len > 8 && ngx_strncmp(policy.data, "allkeys-", 8) == 0) {
+        lost = "accounts, and with them their second factors, and tokens";
+
+    } else if (policy.len > 9
+               && ngx_strncmp(policy.data, "volatile-", 9) == 0)
+    {
+        lost = "what has a TTL, such as tokens that expire by it,";
+
+    } else {
+        return;
+    }
+
+    if (ngx_http_npmtoken_greeting_first(conn, NGX_HTTP_NPMTOKEN_MEMORY)) {
+        ngx_log_error(NGX_LOG_WARN, &conn->log, 0,
+                      "this redis evicts when it is full (maxmemory-policy "
+                      "is not \"noeviction\"): %s may be lost", lost);
+    }
+}
+
+
+/* what a node is to be told once, one of its workers tells */
+
+static ngx_uint_t
+ngx_http_npmtoken_greeting_first(ngx_http_npmtoken_connection_t *conn,
+    ngx_uint_t step)
+{
+    ngx_uint_t  bit;
+
+    /* bits above those of steps: this is not about leaving one out */
+    bit = (ngx_uint_t) 1 << (NGX_HTTP_NPMTOKEN_GREETED + step);
+
+    if (conn->endpoint->told & bit) {
+        return 0;
+    }
+
+    conn->endpoint->told |= bit;
+
+    return 1;
+}
+
+
+/*
+ * A connection that ended in the greeting may have been ended by what was
+ * said last, or by an outage.  Those are told apart by trying: the first of
+ * the optional commands that were not answered is left out, then the next one.
+ * If it works without, that was the cause; if not, none of them was.
+ */
+
+ngx_uint_t
+ngx_http_npmtoken_greeting_suspect(ngx_http_npmtoken_connection_t *conn)
+{
+    ngx_uint_t                     step;
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+
+    endpoint = conn->endpoint;
+
+    /* the reply to AUTH may have been on its way */
+    step = ngx_max(conn->greeting, NGX_HTTP_NPMTOKEN_SETNAME);
+    step = ngx_http_npmtoken_greeting_step(conn, step);
+
+    if (step >= NGX_HTTP_NPMTOKEN_PING) {
+        return 0;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, &conn->log, 0,
+                  "redis closed the connection, perhaps at \"%s\"",
+                  ngx_http_npmtoken_steps[step].command);
+
+    endpoint->left_out |= (ngx_uint_t) 1 << step;
+    endpoint->suspected |= (ngx_uint_t) 1 << step;
+
+    return 1;
+}
+
+
+void
+ngx_http_npmtoken_greeting_acquit(ngx_http_npmtoken_endpoint_t *endpoint)
+{
+    endpoint->left_out &= ~endpoint->suspected;
+    endpoint->suspected = 0;
+}
+
+
+void
+ngx_http_npmtoken_greeting_convict(ngx_http_npmtoken_connection_t *conn)
+{
+    ngx_uint_t                     step, bit;
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+
+    endpoint = conn->endpoint;
+
+    for (step = 0; step < NGX_HTTP_NPMTOKEN_PING; step++) {
+        bit = (ngx_uint_t) 1 << step;
+
+        if (endpoint->suspected & ~endpoint->told & bit) {
+            ngx_log_error(NGX_LOG_WARN, &conn->log, 0,
+                          "redis closed the connection at \"%s\", which is "
+                          "left out from now on: %s",
+                          ngx_http_npmtoken_steps[step].command,
+                          ngx_http_npmtoken_steps[step].without);
+        }
+    }
+
+    endpoint->told |= endpoint->suspected;
+    endpoint->suspected = 0;
+}
+
+
+ngx_uint_t
+ngx_http_npmtoken_greeting_server_step(void)
+{
+    return (ngx_uint_t) 1 << NGX_HTTP_NPMTOKEN_SERVER;
+}
