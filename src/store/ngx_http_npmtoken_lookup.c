@@ -9,17 +9,13 @@
  * waited have gone: its replies are still to be taken from the pipeline.
  * The timer is the only thing that ends a wait if Redis is silent, so it is
  * not cancelable: a worker that exits gracefully waits for it.
- *
- * Look-ups are counted, not who waits for them: those are memory of requests,
- * which nginx bounds.  A client makes as many look-ups as it invents tokens,
- * so those for tokens of which the cache has no record are counted apart, and
- * by address; an address is known here only while it has some.
  */
 
 
 #include "ngx_http_npmtoken_lookup.h"
+#include "ngx_http_npmtoken_asker.h"
 #include "ngx_http_npmtoken_greeting.h"
-#include "npmtoken_seldom.h"
+#include "ngx_http_npmtoken_reply.h"
 
 
 #define ngx_http_npmtoken_proof(conf)                                         \
@@ -32,31 +28,6 @@
  * a still larger one the connection is closed.
  */
 #define NGX_HTTP_NPMTOKEN_SKIP_MAX   (4 * 1024 * 1024)
-
-/* bad records that were logged are remembered for so many seconds */
-#define NGX_HTTP_NPMTOKEN_BAD_PAUSE  600
-
-/* how many of them; a key has one place */
-#define NGX_HTTP_NPMTOKEN_BAD_KEYS   256
-
-
-/* a bad record that was logged */
-
-typedef struct {
-    time_t                         next;       /* not before */
-    uint32_t                       what;       /* was wrong */
-    u_char                         key[NPMTOKEN_SHORT_KEY_LEN];
-} ngx_http_npmtoken_bad_t;
-
-
-/* an address that has look-ups for tokens of which there is no record */
-
-typedef struct {
-    ngx_str_node_t                 sn;         /* by network */
-    ngx_uint_t                     lookups;
-    u_char                         network[NPMTOKEN_NETWORK_LEN];
-} ngx_http_npmtoken_asker_t;
-
 
 struct ngx_http_npmtoken_lookup_s {
     ngx_str_node_t                 sn;         /* by key */
@@ -95,17 +66,9 @@ struct ngx_http_npmtoken_lookups_s {
     ngx_rbtree_t                      tree;
     ngx_rbtree_node_t                 sentinel;
     ngx_queue_t                       queue;
-    ngx_uint_t                        known;    /* look-ups by what the cache
-                                                   has of their tokens: a
-                                                   record, */
-    ngx_uint_t                        unknown;  /* or none */
-    ngx_rbtree_t                      askers;
-    ngx_rbtree_node_t                 askers_sentinel;
-    npmtoken_seldom_t                 queue_full;
-    npmtoken_seldom_t                 share_full;
-    npmtoken_seldom_t                 refused;  /* by Redis */
+    ngx_http_npmtoken_askers_t        askers;
+    ngx_http_npmtoken_reply_log_t     logged;
     ngx_event_t                       timer;    /* of the head */
-    ngx_http_npmtoken_bad_t           bad[NGX_HTTP_NPMTOKEN_BAD_KEYS];
     unsigned                          told:1;   /* of several servers */
 };
 
@@ -114,21 +77,9 @@ static ngx_http_npmtoken_lookup_t *ngx_http_npmtoken_lookup_join(
     ngx_http_npmtoken_lookups_t *lookups, u_char *key, uint32_t hash);
 static ngx_int_t ngx_http_npmtoken_lookup_hopeless(
     ngx_http_npmtoken_lookups_t *lookups);
-static ngx_int_t ngx_http_npmtoken_lookup_room(
-    ngx_http_npmtoken_lookups_t *lookups, u_char *network);
-static ngx_http_npmtoken_asker_t *ngx_http_npmtoken_lookup_asker(
-    ngx_http_npmtoken_lookups_t *lookups, u_char *network);
-static void ngx_http_npmtoken_lookup_queue_full(
-    ngx_http_npmtoken_lookups_t *lookups, ngx_uint_t n);
-static void ngx_http_npmtoken_lookup_share_full(
-    ngx_http_npmtoken_lookups_t *lookups, u_char *network);
 static ngx_http_npmtoken_lookup_t *ngx_http_npmtoken_lookup_create(
     ngx_http_npmtoken_lookups_t *lookups, u_char *tag, u_char *key,
     uint32_t hash, u_char *network);
-static ngx_int_t ngx_http_npmtoken_lookup_count(
-    ngx_http_npmtoken_lookup_t *lookup, u_char *network);
-static void ngx_http_npmtoken_lookup_uncount(
-    ngx_http_npmtoken_lookup_t *lookup);
 static void ngx_http_npmtoken_lookup_follow(
     ngx_http_npmtoken_lookups_t *lookups);
 static void ngx_http_npmtoken_lookup_stamp(
@@ -147,18 +98,6 @@ static ngx_int_t ngx_http_npmtoken_lookup_reply_handler(void *data,
 static void ngx_http_npmtoken_lookup_lost_handler(void *data);
 static void ngx_http_npmtoken_lookup_reset(
     ngx_http_npmtoken_lookup_t *lookup);
-static ngx_int_t ngx_http_npmtoken_lookup_hash_reply(
-    ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
-static ngx_int_t ngx_http_npmtoken_lookup_parse(
-    ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
-static void ngx_http_npmtoken_lookup_log_bad(
-    ngx_http_npmtoken_lookup_t *lookup, ngx_str_t *field);
-static void ngx_http_npmtoken_lookup_log_error(
-    ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
-static ngx_uint_t ngx_http_npmtoken_lookup_was_logged(
-    ngx_http_npmtoken_lookup_t *lookup, ngx_str_t *what);
-static ngx_int_t ngx_http_npmtoken_lookup_bad_record(
-    ngx_http_npmtoken_lookup_t *lookup, ngx_str_t *what);
 static ngx_int_t ngx_http_npmtoken_lookup_ttl_reply(
     ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_lookup_cache(
@@ -199,8 +138,10 @@ ngx_http_npmtoken_lookup_start(ngx_http_npmtoken_lookup_conf_t *conf)
                     ngx_str_rbtree_insert_value);
     ngx_queue_init(&lookups->queue);
 
-    ngx_rbtree_init(&lookups->askers, &lookups->askers_sentinel,
-                    ngx_str_rbtree_insert_value);
+    ngx_http_npmtoken_asker_init(&lookups->askers, &conf->store, conf->queue,
+                                 conf->share);
+
+    lookups->logged.store = &conf->store;
 
     lookups->timer.handler = ngx_http_npmtoken_lookup_timer_handler;
     lookups->timer.data = lookups;
@@ -265,7 +206,7 @@ ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups, u_char *tag,
     if (lookup == NULL) {
 
         if (ngx_http_npmtoken_lookup_hopeless(lookups)
-            || !ngx_http_npmtoken_lookup_room(lookups, network))
+            || !ngx_http_npmtoken_asker_room(&lookups->askers, network))
         {
             return NGX_ERROR;
         }
@@ -345,94 +286,6 @@ ngx_http_npmtoken_lookup_hopeless(ngx_http_npmtoken_lookups_t *lookups)
 }
 
 
-/* whether one more may be made */
-
-static ngx_int_t
-ngx_http_npmtoken_lookup_room(ngx_http_npmtoken_lookups_t *lookups,
-    u_char *network)
-{
-    ngx_uint_t                  n;
-    ngx_http_npmtoken_asker_t  *asker;
-
-    n = network ? lookups->unknown : lookups->known;
-
-    if (n >= lookups->conf->queue) {
-        ngx_http_npmtoken_lookup_queue_full(lookups, n);
-        return 0;
-    }
-
-    if (network == NULL) {
-        return 1;
-    }
-
-    asker = ngx_http_npmtoken_lookup_asker(lookups, network);
-
-    if (asker && asker->lookups >= lookups->conf->share) {
-        ngx_http_npmtoken_lookup_share_full(lookups, network);
-        return 0;
-    }
-
-    return 1;
-}
-
-
-static ngx_http_npmtoken_asker_t *
-ngx_http_npmtoken_lookup_asker(ngx_http_npmtoken_lookups_t *lookups,
-    u_char *network)
-{
-    ngx_str_t  name;
-
-    name.data = network;
-    name.len = NPMTOKEN_NETWORK_LEN;
-
-    return (ngx_http_npmtoken_asker_t *)
-               ngx_str_rbtree_lookup(&lookups->askers, &name,
-                               ngx_crc32_short(network, NPMTOKEN_NETWORK_LEN));
-}
-
-
-static void
-ngx_http_npmtoken_lookup_queue_full(ngx_http_npmtoken_lookups_t *lookups,
-    ngx_uint_t n)
-{
-    ngx_uint_t  omitted;
-
-    if (!npmtoken_seldom(&lookups->queue_full, 0, ngx_time(), &omitted)) {
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": \"lookup_queue\" is full, %ui "
-                  "look-ups are under way: another one is refused, and %ui "
-                  "have been since this was last logged",
-                  &lookups->conf->store, n, omitted);
-}
-
-
-static void
-ngx_http_npmtoken_lookup_share_full(ngx_http_npmtoken_lookups_t *lookups,
-    u_char *network)
-{
-    size_t      len;
-    u_char      text[NGX_INET6_ADDRSTRLEN];
-    ngx_uint_t  omitted;
-
-    if (!npmtoken_seldom(&lookups->share_full, 0, ngx_time(), &omitted)) {
-        return;
-    }
-
-    len = ngx_inet6_ntop(network, text, NGX_INET6_ADDRSTRLEN);
-
-    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": \"lookup_share\" of the address "
-                  "%*s is full, %ui look-ups for tokens that are not in the "
-                  "cache are under way: another one is refused, and %ui, of "
-                  "any address, have been since this was last logged",
-                  &lookups->conf->store, len, text, lookups->conf->share,
-                  omitted);
-}
-
-
 static ngx_http_npmtoken_lookup_t *
 ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
     u_char *tag, u_char *key, uint32_t hash, u_char *network)
@@ -459,7 +312,10 @@ ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
     lookup->sn.str.len = NPMTOKEN_KEY_LEN;
     lookup->sn.node.key = hash;
 
-    if (ngx_http_npmtoken_lookup_count(lookup, network) != NGX_OK) {
+    if (ngx_http_npmtoken_asker_count(&lookups->askers, network,
+                                      &lookup->asker)
+        != NGX_OK)
+    {
         ngx_free(lookup);
         return NULL;
     }
@@ -481,70 +337,6 @@ ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
     ngx_http_npmtoken_lookup_set_timer(lookups);
 
     return lookup;
-}
-
-
-/* a look-up that is counted is there until it is freed */
-
-static ngx_int_t
-ngx_http_npmtoken_lookup_count(ngx_http_npmtoken_lookup_t *lookup,
-    u_char *network)
-{
-    ngx_http_npmtoken_asker_t    *asker;
-    ngx_http_npmtoken_lookups_t  *lookups;
-
-    lookups = lookup->lookups;
-
-    if (network == NULL) {
-        lookups->known++;
-        return NGX_OK;
-    }
-
-    asker = ngx_http_npmtoken_lookup_asker(lookups, network);
-
-    if (asker == NULL) {
-        asker = ngx_calloc(sizeof(ngx_http_npmtoken_asker_t), ngx_cycle->log);
-        if (asker == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_memcpy(asker->network, network, NPMTOKEN_NETWORK_LEN);
-
-        asker->sn.str.data = asker->network;
-        asker->sn.str.len = NPMTOKEN_NETWORK_LEN;
-        asker->sn.node.key = ngx_crc32_short(network, NPMTOKEN_NETWORK_LEN);
-
-        ngx_rbtree_insert(&lookups->askers, &asker->sn.node);
-    }
-
-    asker->lookups++;
-    lookup->asker = asker;
-    lookups->unknown++;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_npmtoken_lookup_uncount(ngx_http_npmtoken_lookup_t *lookup)
-{
-    ngx_http_npmtoken_asker_t    *asker;
-    ngx_http_npmtoken_lookups_t  *lookups;
-
-    lookups = lookup->lookups;
-    asker = lookup->asker;
-
-    if (asker == NULL) {
-        lookups->known--;
-        return;
-    }
-
-    lookups->unknown--;
-
-    if (--asker->lookups == 0) {
-        ngx_rbtree_delete(&lookups->askers, &asker->sn.node);
-        ngx_free(asker);
-    }
 }
 
 
@@ -877,7 +669,9 @@ ngx_http_npmtoken_lookup_reply_handler(void *data, redisReply *reply)
     if (!lookup->replied) {
         lookup->replied = 1;
 
-        lookup->rc = ngx_http_npmtoken_lookup_hash_reply(lookup, reply);
+        lookup->rc = ngx_http_npmtoken_reply_record(&lookups->logged,
+                                                    lookup->key, reply,
+                                                    &lookup->record);
 
         if (lookup->rc == NGX_ABORT) {
             return NGX_ERROR;
@@ -911,240 +705,6 @@ ngx_http_npmtoken_lookup_reply_handler(void *data, redisReply *reply)
 }
 
 
-/* what the waiters will be told; NGX_ABORT if this is no reply to HGETALL */
-
-static ngx_int_t
-ngx_http_npmtoken_lookup_hash_reply(ngx_http_npmtoken_lookup_t *lookup,
-    redisReply *reply)
-{
-    ngx_str_t  code;
-
-    if (reply == NULL) {
-        ngx_str_set(&code, "the size");
-        return ngx_http_npmtoken_lookup_bad_record(lookup, &code);
-    }
-
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements % 2 == 0) {
-        return reply->elements ? ngx_http_npmtoken_lookup_parse(lookup, reply)
-                               : NGX_DECLINED;
-    }
-
-    if (reply->type != REDIS_REPLY_ERROR) {
-        return NGX_ABORT;
-    }
-
-    ngx_http_npmtoken_codec_error(reply, &code);
-
-    if (ngx_strncmp(code.data, "WRONGTYPE", sizeof("WRONGTYPE") - 1) == 0) {
-        ngx_str_set(&code, "the type");
-        return ngx_http_npmtoken_lookup_bad_record(lookup, &code);
-    }
-
-    ngx_http_npmtoken_lookup_log_error(lookup, reply);
-
-    return NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_lookup_parse(ngx_http_npmtoken_lookup_t *lookup,
-    redisReply *reply)
-{
-    ngx_int_t          rc;
-    ngx_str_t         *str;
-    ngx_uint_t         i, nfields;
-    redisReply        *element;
-    npmtoken_field_t  *fields, *bad;
-
-    nfields = reply->elements / 2;
-
-    fields = ngx_alloc(nfields * sizeof(npmtoken_field_t), ngx_cycle->log);
-    if (fields == NULL) {
-        return NGX_ERROR;
-    }
-
-    rc = NGX_ABORT;
-
-    for (i = 0; i < reply->elements; i++) {
-        element = reply->element[i];
-
-        if (element->type != REDIS_REPLY_STRING) {
-            goto done;
-        }
-
-        str = (i % 2) ? &fields[i / 2].value : &fields[i / 2].name;
-        str->data = (u_char *) element->str;
-        str->len = element->len;
-    }
-
-    rc = NGX_ERROR;
-
-    lookup->record = ngx_alloc(npmtoken_record_size(fields, nfields),
-                               ngx_cycle->log);
-    if (lookup->record == NULL) {
-        goto done;
-    }
-
-    bad = npmtoken_record_parse(lookup->record, fields, nfields);
-
-    if (bad) {
-        ngx_http_npmtoken_lookup_log_bad(lookup, &bad->name);
-
-    } else {
-        (void) ngx_http_npmtoken_lookup_was_logged(lookup, NULL);
-    }
-
-    rc = NGX_OK;
-
-done:
-
-    ngx_free(fields);
-
-    return rc;
-}
-
-
-/* the name of a field may be anything, the log takes what a name looks like */
-
-static void
-ngx_http_npmtoken_lookup_log_bad(ngx_http_npmtoken_lookup_t *lookup,
-    ngx_str_t *field)
-{
-    size_t     i;
-    u_char     ch;
-    ngx_str_t  name, key;
-
-    name = *field;
-    name.len = ngx_min(name.len, 64);
-
-    for (i = 0; i < name.len; i++) {
-        ch = name.data[i];
-
-        if ((ch < '0' || ch > '9') && ch != '_' && ch != '-'
-            && ((ch | 0x20) < 'a' || (ch | 0x20) > 'z'))
-        {
-            ngx_str_set(&name, "(unprintable)");
-            break;
-        }
-    }
-
-    if (ngx_http_npmtoken_lookup_was_logged(lookup, field)) {
-        return;
-    }
-
-    key.data = lookup->key;
-    key.len = NPMTOKEN_SHORT_KEY_LEN;
-
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": bad record of key %V, field \"%V\"",
-                  &lookup->lookups->conf->store, &key, &name);
-}
-
-
-/*
- * Whether that this of the record is bad has been logged lately; if not, it
- * will be now.  A record is asked for as often as its bearer likes.  "what" is
- * NULL where all is well: whatever is bad later is news.
- */
-
-static ngx_uint_t
-ngx_http_npmtoken_lookup_was_logged(ngx_http_npmtoken_lookup_t *lookup,
-    ngx_str_t *what)
-{
-    uint32_t                  hash;
-    ngx_http_npmtoken_bad_t  *bad;
-
-    hash = ngx_crc32_short(lookup->key, NPMTOKEN_SHORT_KEY_LEN);
-    bad = &lookup->lookups->bad[hash % NGX_HTTP_NPMTOKEN_BAD_KEYS];
-
-    hash = what ? ngx_crc32_long(what->data, what->len) : 0;
-
-    if (ngx_memcmp(bad->key, lookup->key, NPMTOKEN_SHORT_KEY_LEN) == 0) {
-
-        if (what == NULL) {
-            bad->next = 0;
-
-        } else if (ngx_time() < bad->next && hash == bad->what) {
-            return 1;
-        }
-    }
-
-    if (what) {
-        bad->next = ngx_time() + NGX_HTTP_NPMTOKEN_BAD_PAUSE;
-        bad->what = hash;
-        ngx_memcpy(bad->key, lookup->key, NPMTOKEN_SHORT_KEY_LEN);
-    }
-
-    return 0;
-}
-
-
-/* a record of which nothing is known but that it cannot be used */
-
-static ngx_int_t
-ngx_http_npmtoken_lookup_bad_record(ngx_http_npmtoken_lookup_t *lookup,
-    ngx_str_t *what)
-{
-    ngx_str_t  key;
-
-    lookup->record = ngx_calloc(npmtoken_record_size(NULL, 0),
-                                ngx_cycle->log);
-    if (lookup->record == NULL) {
-        return NGX_ERROR;
-    }
-
-    (void) npmtoken_record_parse(lookup->record, NULL, 0);
-
-    lookup->record->bad = 1;
-
-    if (ngx_http_npmtoken_lookup_was_logged(lookup, what)) {
-        return NGX_OK;
-    }
-
-    key.data = lookup->key;
-    key.len = NPMTOKEN_SHORT_KEY_LEN;
-
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": bad record of key %V, by %V",
-                  &lookup->lookups->conf->store, &key, what);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_npmtoken_lookup_log_error(ngx_http_npmtoken_lookup_t *lookup,
-    redisReply *reply)
-{
-    uint32_t    what;
-    ngx_str_t   code, words;
-    ngx_uint_t  omitted;
-
-    ngx_http_npmtoken_codec_error(reply, &code);
-
-    what = ngx_crc32_short(code.data, code.len);
-
-    if (!npmtoken_seldom(&lookup->lookups->refused, what, ngx_time(),
-                         &omitted))
-    {
-        return;
-    }
-
-    if (omitted) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "npmtoken_store \"%V\": redis has answered so %ui more "
-                      "times", &lookup->lookups->conf->store, omitted);
-    }
-
-    ngx_http_npmtoken_codec_words(reply, &words);
-
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": redis answered \"%V\" (%V)%s",
-                  &lookup->lookups->conf->store, &code, &words,
-                  ngx_http_npmtoken_codec_advice(&code));
-}
-
-
 static ngx_int_t
 ngx_http_npmtoken_lookup_ttl_reply(ngx_http_npmtoken_lookup_t *lookup,
     redisReply *reply)
@@ -1156,7 +716,7 @@ ngx_http_npmtoken_lookup_ttl_reply(ngx_http_npmtoken_lookup_t *lookup,
     if (reply->type == REDIS_REPLY_ERROR) {
 
         if (lookup->rc != NGX_ERROR) {
-            ngx_http_npmtoken_lookup_log_error(lookup, reply);
+            ngx_http_npmtoken_reply_error(&lookup->lookups->logged, reply);
         }
 
         return NGX_ERROR;
@@ -1384,7 +944,7 @@ ngx_http_npmtoken_lookup_forget(ngx_http_npmtoken_waiter_t *waiter)
 static void
 ngx_http_npmtoken_lookup_free(ngx_http_npmtoken_lookup_t *lookup)
 {
-    ngx_http_npmtoken_lookup_uncount(lookup);
+    ngx_http_npmtoken_asker_uncount(&lookup->lookups->askers, lookup->asker);
     ngx_http_npmtoken_lookup_reset(lookup);
     ngx_free(lookup);
 }

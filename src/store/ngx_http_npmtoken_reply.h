@@ -1,0 +1,57 @@
+
+/*
+ * What Redis has said to HGETALL: a record, or why there is none.
+ */
+
+
+#ifndef _NGX_HTTP_NPMTOKEN_REPLY_H_INCLUDED_
+#define _NGX_HTTP_NPMTOKEN_REPLY_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "npmtoken_digest.h"
+#include "npmtoken_record.h"
+#include "npmtoken_seldom.h"
+#include "ngx_http_npmtoken_codec.h"
+
+
+/* bad records that were logged are remembered; a key has one place */
+#define NGX_HTTP_NPMTOKEN_BAD_KEYS   256
+
+
+/* a bad record that was logged */
+
+typedef struct {
+    time_t                         next;       /* not before */
+    uint32_t                       what;       /* was wrong */
+    u_char                         key[NPMTOKEN_SHORT_KEY_LEN];
+} ngx_http_npmtoken_bad_t;
+
+
+/* what was logged lately; all zero at first, but the store's name */
+
+typedef struct {
+    ngx_str_t                     *store;
+    npmtoken_seldom_t              refused;    /* by Redis */
+    ngx_http_npmtoken_bad_t        bad[NGX_HTTP_NPMTOKEN_BAD_KEYS];
+} ngx_http_npmtoken_reply_log_t;
+
+
+/*
+ * The record of a key of NPMTOKEN_KEY_LEN digits.  "reply" is NULL where it
+ * was too large.
+ * NGX_OK: the record, for the caller to free; it is "bad" where it cannot be
+ * used, which is logged now and then.  NGX_DECLINED: there is none.
+ * NGX_ERROR: Redis refuses, which is logged, or no memory.  NGX_ABORT: this is
+ * no reply to HGETALL.
+ */
+ngx_int_t ngx_http_npmtoken_reply_record(ngx_http_npmtoken_reply_log_t *log,
+    u_char *key, redisReply *reply, npmtoken_record_t **record);
+
+/* Logs an error that Redis has answered, now and then. */
+void ngx_http_npmtoken_reply_error(ngx_http_npmtoken_reply_log_t *log,
+    redisReply *reply);
+
+
+#endif /* _NGX_HTTP_NPMTOKEN_REPLY_H_INCLUDED_ */
