@@ -170,8 +170,4 @@ struct ngx_http_npmtoken_api_ctx_s {
 extern ngx_module_t  ngx_http_npmtoken_api_module;
 
 
-/* The request waits: what the client does meanwhile is seen later. */
-void ngx_http_npmtoken_api_park(ngx_http_npmtoken_api_ctx_t *ctx);
-
-
 #endif /* _NGX_HTTP_NPMTOKEN_API_H_INCLUDED_ */

@@ -15,6 +15,14 @@ static ngx_str_t  ngx_http_npmtoken_api_one = ngx_string("1");
 
 
 void
+ngx_http_npmtoken_api_answer_park(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ctx->request->read_event_handler = ngx_http_block_reading;
+    ctx->request->write_event_handler = ngx_http_request_empty_handler;
+}
+
+
+void
 ngx_http_npmtoken_api_answer(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t status, json_t *json)
 {

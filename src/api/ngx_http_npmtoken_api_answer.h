@@ -1,7 +1,7 @@
 
 /*
- * Answers of the token API.  Each function ends the request: nothing of ctx
- * may be used after it.
+ * Answers of the token API.  Each function but the first and the last ends the
+ * request: nothing of ctx may be used after it.
  */
 
 
@@ -11,6 +11,9 @@
 
 #include "ngx_http_npmtoken_api.h"
 
+
+/* The request waits: what the client does meanwhile is seen later. */
+void ngx_http_npmtoken_api_answer_park(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /* "json" is given away; NULL: no memory, which is answered too */
 void ngx_http_npmtoken_api_answer(ngx_http_npmtoken_api_ctx_t *ctx,

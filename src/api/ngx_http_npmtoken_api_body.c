@@ -105,7 +105,7 @@ ngx_http_npmtoken_api_body_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_npmtoken_api_module);
 
-    ngx_http_npmtoken_api_park(ctx);
+    ngx_http_npmtoken_api_answer_park(ctx);
 
     if (r->request_body == NULL
         || r->request_body->bufs == NULL

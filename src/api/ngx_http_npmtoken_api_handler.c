@@ -3,7 +3,6 @@
 #include "ngx_http_npmtoken_api_attempts.h"
 #include "ngx_http_npmtoken_api_auth.h"
 #include "ngx_http_npmtoken_api_body.h"
-#include "ngx_http_npmtoken_api_calls.h"
 #include "ngx_http_npmtoken_api_handler.h"
 #include "ngx_http_npmtoken_api_route.h"
 
@@ -15,37 +14,22 @@ static ngx_uint_t ngx_http_npmtoken_api_was_guarded(ngx_http_request_t *r,
 static ngx_http_npmtoken_api_ctx_t *ngx_http_npmtoken_api_ctx(
     ngx_http_request_t *r, ngx_http_npmtoken_api_conf_t *conf);
 static void ngx_http_npmtoken_api_cleanup(void *data);
-static void ngx_http_npmtoken_api_start(ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_start(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt step);
 static ngx_int_t ngx_http_npmtoken_api_known(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_guard(ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_go_on(ngx_http_npmtoken_api_ctx_t *ctx);
 
 
-/* in the order of ngx_http_npmtoken_api_call_e */
-
-static ngx_http_npmtoken_api_step_pt  ngx_http_npmtoken_api_calls[] = {
-    NULL,
-    ngx_http_npmtoken_api_web_login,
-    ngx_http_npmtoken_api_login,
-    ngx_http_npmtoken_api_logout,
-    ngx_http_npmtoken_api_whoami,
-    ngx_http_npmtoken_api_profile_get,
-    ngx_http_npmtoken_api_profile_set,
-    ngx_http_npmtoken_api_list,
-    ngx_http_npmtoken_api_create,
-    ngx_http_npmtoken_api_revoke
-};
-
-
 ngx_int_t
 ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
 {
-    ngx_str_t                      subject;
-    ngx_http_npmtoken_ctx_t       *judged;
-    ngx_http_npmtoken_api_ctx_t   *ctx;
-    ngx_http_npmtoken_api_call_e   call;
-    ngx_http_npmtoken_api_conf_t  *conf;
+    ngx_str_t                       subject;
+    ngx_http_npmtoken_ctx_t        *judged;
+    ngx_http_npmtoken_api_ctx_t    *ctx;
+    ngx_http_npmtoken_api_conf_t   *conf;
+    ngx_http_npmtoken_api_route_t  *route;
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_api_module);
 
@@ -76,10 +60,10 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
 
     ngx_str_null(&subject);
 
-    call = ngx_http_npmtoken_api_route(r, &subject);
+    route = ngx_http_npmtoken_api_route(r, &subject);
 
-    if (ngx_http_npmtoken_api_passes(judged, call, r)
-        || (call == NGX_HTTP_NPMTOKEN_API_OTHER
+    if (ngx_http_npmtoken_api_passes(judged, route->call, r)
+        || (route->call == NGX_HTTP_NPMTOKEN_API_OTHER
             && ngx_http_npmtoken_api_was_guarded(r, conf)))
     {
         return NGX_DECLINED;
@@ -91,10 +75,10 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
     }
 
     ctx->judged = judged;
-    ctx->call = call;
+    ctx->call = route->call;
     ctx->subject = subject;
 
-    ngx_http_npmtoken_api_start(ctx);
+    ngx_http_npmtoken_api_start(ctx, route->step);
 
     return NGX_DONE;
 }
@@ -129,7 +113,8 @@ ngx_http_npmtoken_api_handler_denied(ngx_http_request_t *r)
 
     ngx_str_null(&name);
 
-    if (ngx_http_npmtoken_api_route(r, &name) != NGX_HTTP_NPMTOKEN_API_LOGIN
+    if (ngx_http_npmtoken_api_route(r, &name)->call
+        != NGX_HTTP_NPMTOKEN_API_LOGIN
         || npmtoken_account_name(&name) == NGX_OK)
     {
         return 0;
@@ -252,9 +237,10 @@ ngx_http_npmtoken_api_cleanup(void *data)
 
 
 static void
-ngx_http_npmtoken_api_start(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_start(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt step)
 {
-    ngx_http_npmtoken_api_park(ctx);
+    ngx_http_npmtoken_api_answer_park(ctx);
 
     switch (ctx->call) {
 
@@ -288,7 +274,7 @@ ngx_http_npmtoken_api_start(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    ngx_http_npmtoken_api_calls[ctx->call](ctx);
+    step(ctx);
 }
 
 
@@ -367,12 +353,4 @@ ngx_http_npmtoken_api_go_on(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     ngx_http_core_run_phases(r);
-}
-
-
-void
-ngx_http_npmtoken_api_park(ngx_http_npmtoken_api_ctx_t *ctx)
-{
-    ctx->request->read_event_handler = ngx_http_block_reading;
-    ctx->request->write_event_handler = ngx_http_request_empty_handler;
 }

@@ -1,73 +1,78 @@
 
 #include "ngx_http_npmtoken_api_route.h"
-
-
-/* a path of a call: {} is the subject, {rev} a segment of no interest */
-
-typedef struct {
-    ngx_uint_t                     method;
-    ngx_str_t                      path;      /* behind the base */
-    ngx_str_t                      suffix;    /* behind the subject */
-    ngx_uint_t                     subject;
-    ngx_http_npmtoken_api_call_e   call;
-} ngx_http_npmtoken_api_path_t;
+#include "ngx_http_npmtoken_api_calls.h"
 
 
 static ngx_int_t ngx_http_npmtoken_api_route_match(
-    ngx_http_npmtoken_api_path_t *path, ngx_str_t *rest, ngx_str_t *subject);
+    ngx_http_npmtoken_api_route_t *route, ngx_str_t *rest, ngx_str_t *subject);
 static ngx_int_t ngx_http_npmtoken_api_route_decode(ngx_http_request_t *r,
     ngx_str_t *raw, ngx_str_t *subject);
 static ngx_int_t ngx_http_npmtoken_api_route_hex(u_char ch);
 
 
-/* the calls, as npm 5 to 12 make them */
+/* the one table of the calls, as npm 5 to 12 make them */
 
-static ngx_http_npmtoken_api_path_t  ngx_http_npmtoken_api_paths[] = {
+static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_routes[] = {
 
     { NGX_HTTP_POST, ngx_string("-/v1/login"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_WEB_LOGIN },
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_WEB_LOGIN,
+      ngx_http_npmtoken_api_web_login },
 
     { NGX_HTTP_PUT, ngx_string("-/user/org.couchdb.user:"),
-      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_LOGIN },
+      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_LOGIN,
+      ngx_http_npmtoken_api_login },
 
     /* after a 409, which we do not answer, but the registry before us may
        have */
 
     { NGX_HTTP_PUT, ngx_string("-/user/org.couchdb.user:"),
-      ngx_string("/-rev/"), 1, NGX_HTTP_NPMTOKEN_API_LOGIN },
+      ngx_string("/-rev/"), 1, NGX_HTTP_NPMTOKEN_API_LOGIN,
+      ngx_http_npmtoken_api_login },
 
     { NGX_HTTP_DELETE, ngx_string("-/user/token/"),
-      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_LOGOUT },
+      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_LOGOUT,
+      ngx_http_npmtoken_api_logout },
 
     { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/whoami"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_WHOAMI },
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_WHOAMI,
+      ngx_http_npmtoken_api_whoami },
 
     { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/npm/v1/user"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_PROFILE_GET },
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_PROFILE_GET,
+      ngx_http_npmtoken_api_profile_get },
 
     { NGX_HTTP_POST, ngx_string("-/npm/v1/user"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_PROFILE_SET },
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_PROFILE_SET,
+      ngx_http_npmtoken_api_profile_set },
 
     { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/npm/v1/tokens"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_LIST },
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_LIST,
+      ngx_http_npmtoken_api_list },
 
     { NGX_HTTP_POST, ngx_string("-/npm/v1/tokens"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_CREATE },
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_CREATE,
+      ngx_http_npmtoken_api_create },
 
     { NGX_HTTP_DELETE, ngx_string("-/npm/v1/tokens/token/"),
-      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_REVOKE },
+      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_REVOKE,
+      ngx_http_npmtoken_api_revoke },
 
-    { 0, ngx_null_string, ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_OTHER }
+    { 0, ngx_null_string, ngx_null_string, 0, 0, NULL }
 };
 
 
-ngx_http_npmtoken_api_call_e
+static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_route_other = {
+    0, ngx_null_string, ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_OTHER, NULL
+};
+
+
+ngx_http_npmtoken_api_route_t *
 ngx_http_npmtoken_api_route(ngx_http_request_t *r, ngx_str_t *subject)
 {
-    u_char                        *p;
-    ngx_str_t                      rest, raw;
-    ngx_http_npmtoken_loc_conf_t  *nlcf;
-    ngx_http_npmtoken_api_path_t  *path;
+    u_char                         *p;
+    ngx_str_t                       rest, raw;
+    ngx_http_npmtoken_loc_conf_t   *nlcf;
+    ngx_http_npmtoken_api_route_t  *route;
 
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
 
@@ -79,16 +84,16 @@ ngx_http_npmtoken_api_route(ngx_http_request_t *r, ngx_str_t *subject)
     }
 
     if (npmtoken_base_match(&nlcf->base, &rest) != NGX_OK) {
-        return NGX_HTTP_NPMTOKEN_API_OTHER;
+        return &ngx_http_npmtoken_api_route_other;
     }
 
     rest.data += nlcf->base.target.len;
     rest.len -= nlcf->base.target.len;
 
-    for (path = ngx_http_npmtoken_api_paths; path->method; path++) {
+    for (route = ngx_http_npmtoken_api_routes; route->method; route++) {
 
-        if (!(path->method & r->method)
-            || ngx_http_npmtoken_api_route_match(path, &rest, &raw) != NGX_OK)
+        if (!(route->method & r->method)
+            || ngx_http_npmtoken_api_route_match(route, &rest, &raw) != NGX_OK)
         {
             continue;
         }
@@ -99,42 +104,42 @@ ngx_http_npmtoken_api_route(ngx_http_request_t *r, ngx_str_t *subject)
             ngx_str_null(subject);
         }
 
-        return path->call;
+        return route;
     }
 
-    return NGX_HTTP_NPMTOKEN_API_OTHER;
+    return &ngx_http_npmtoken_api_route_other;
 }
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_route_match(ngx_http_npmtoken_api_path_t *path,
+ngx_http_npmtoken_api_route_match(ngx_http_npmtoken_api_route_t *route,
     ngx_str_t *rest, ngx_str_t *subject)
 {
     u_char  *p, *last;
 
-    if (rest->len < path->path.len
-        || ngx_memcmp(rest->data, path->path.data, path->path.len) != 0)
+    if (rest->len < route->path.len
+        || ngx_memcmp(rest->data, route->path.data, route->path.len) != 0)
     {
         return NGX_DECLINED;
     }
 
-    p = rest->data + path->path.len;
+    p = rest->data + route->path.len;
     last = rest->data + rest->len;
 
     subject->data = p;
     subject->len = last - p;
 
-    if (!path->subject) {
+    if (!route->subject) {
         return p == last ? NGX_OK : NGX_DECLINED;
     }
 
     p = ngx_strlchr(p, last, '/');
 
-    if (path->suffix.len == 0) {
+    if (route->suffix.len == 0) {
 
         /* a token may have "/" in it, and some clients do not encode that */
 
-        if (p && path->call != NGX_HTTP_NPMTOKEN_API_LOGOUT) {
+        if (p && route->call != NGX_HTTP_NPMTOKEN_API_LOGOUT) {
             return NGX_DECLINED;
         }
 
@@ -143,9 +148,9 @@ ngx_http_npmtoken_api_route_match(ngx_http_npmtoken_api_path_t *path,
 
     if (p == NULL
         || p == subject->data
-        || (size_t) (last - p) <= path->suffix.len
-        || ngx_memcmp(p, path->suffix.data, path->suffix.len) != 0
-        || ngx_strlchr(p + path->suffix.len, last, '/'))
+        || (size_t) (last - p) <= route->suffix.len
+        || ngx_memcmp(p, route->suffix.data, route->suffix.len) != 0
+        || ngx_strlchr(p + route->suffix.len, last, '/'))
     {
         return NGX_DECLINED;
     }
