@@ -134,6 +134,28 @@ ngx_http_npmtoken_api_error_quote(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
+/* npm takes a 400 to a login for "there is no such user" */
+
+ngx_int_t
+ngx_http_npmtoken_api_answer_bad(ngx_http_npmtoken_api_ctx_t *ctx,
+    const char *sentence, ngx_str_t *quoted)
+{
+    ngx_uint_t  status;
+
+    status = (ctx->call == NGX_HTTP_NPMTOKEN_API_LOGIN)
+             ? 422 : NGX_HTTP_BAD_REQUEST;
+
+    if (quoted) {
+        ngx_http_npmtoken_api_error_quote(ctx, status, sentence, quoted);
+
+    } else {
+        ngx_http_npmtoken_api_error(ctx, status, sentence);
+    }
+
+    return NGX_ERROR;
+}
+
+
 void
 ngx_http_npmtoken_api_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *sentence)

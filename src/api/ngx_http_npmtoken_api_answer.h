@@ -30,6 +30,13 @@ void ngx_http_npmtoken_api_error(ngx_http_npmtoken_api_ctx_t *ctx,
 void ngx_http_npmtoken_api_error_quote(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t status, const char *text, ngx_str_t *quoted);
 
+/*
+ * The body of a request asks for what cannot be: 422 to a login, else 400.
+ * "quoted" may be NULL.  Returns NGX_ERROR.
+ */
+ngx_int_t ngx_http_npmtoken_api_answer_bad(ngx_http_npmtoken_api_ctx_t *ctx,
+    const char *sentence, ngx_str_t *quoted);
+
 /* 401 with "WWW-Authenticate: otp": npm then prompts */
 void ngx_http_npmtoken_api_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *sentence);

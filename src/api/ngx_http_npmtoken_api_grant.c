@@ -28,87 +28,73 @@ typedef struct {
 } ngx_http_npmtoken_api_member_t;
 
 
-static ngx_int_t ngx_http_npmtoken_api_member(
+static ngx_int_t ngx_http_npmtoken_api_grant_member(
     ngx_http_npmtoken_api_ctx_t *ctx, const char *name, json_t *value);
-static ngx_int_t ngx_http_npmtoken_api_bad(ngx_http_npmtoken_api_ctx_t *ctx,
-    const char *sentence);
-static ngx_int_t ngx_http_npmtoken_api_nothing(
+static ngx_int_t ngx_http_npmtoken_api_grant_nothing(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
-static ngx_int_t ngx_http_npmtoken_api_read_name(
+static ngx_int_t ngx_http_npmtoken_api_grant_name(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
-static ngx_int_t ngx_http_npmtoken_api_read_description(
+static ngx_int_t ngx_http_npmtoken_api_grant_description(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
-static ngx_int_t ngx_http_npmtoken_api_text(ngx_http_npmtoken_api_ctx_t *ctx,
-    json_t *value, size_t max, ngx_str_t *text);
-static ngx_int_t ngx_http_npmtoken_api_read_readonly(
+static ngx_int_t ngx_http_npmtoken_api_grant_text(
+    ngx_http_npmtoken_api_ctx_t *ctx, json_t *value, size_t max,
+    ngx_str_t *text);
+static ngx_int_t ngx_http_npmtoken_api_grant_readonly(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
-static ngx_int_t ngx_http_npmtoken_api_read_cidrs(
+static ngx_int_t ngx_http_npmtoken_api_grant_bypass(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
-static ngx_int_t ngx_http_npmtoken_api_read_packages(
+static ngx_int_t ngx_http_npmtoken_api_grant_packages_all(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
-static ngx_int_t ngx_http_npmtoken_api_read_packages_all(
+static ngx_int_t ngx_http_npmtoken_api_grant_permission(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
-static ngx_int_t ngx_http_npmtoken_api_read_scopes(
+static ngx_int_t ngx_http_npmtoken_api_grant_orgs(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
-static ngx_int_t ngx_http_npmtoken_api_read_orgs(
+static ngx_int_t ngx_http_npmtoken_api_grant_expires(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
-static ngx_int_t ngx_http_npmtoken_api_read_permission(
+static ngx_int_t ngx_http_npmtoken_api_grant_packages(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
-static ngx_int_t ngx_http_npmtoken_api_read_expires(
+static ngx_int_t ngx_http_npmtoken_api_grant_scopes(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
-static ngx_int_t ngx_http_npmtoken_api_read_bypass(
+static ngx_int_t ngx_http_npmtoken_api_grant_cidrs(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
-static ngx_int_t ngx_http_npmtoken_api_read_list(
+static ngx_int_t ngx_http_npmtoken_api_grant_cidr(ngx_str_t *entry,
+    u_char *buf);
+static ngx_uint_t ngx_http_npmtoken_api_grant_is_one(ngx_str_t *entry);
+static ngx_int_t ngx_http_npmtoken_api_grant_names(
+    ngx_http_npmtoken_api_ctx_t *ctx, json_t *value, ngx_array_t *list);
+static ngx_int_t ngx_http_npmtoken_api_grant_list(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value, ngx_uint_t max,
     ngx_array_t *list);
-static ngx_int_t ngx_http_npmtoken_api_read_names(
-    ngx_http_npmtoken_api_ctx_t *ctx, json_t *value, ngx_array_t *list);
-static ngx_uint_t ngx_http_npmtoken_api_is_one(ngx_str_t *entry);
-static ngx_int_t ngx_http_npmtoken_api_cidr(ngx_str_t *entry, u_char *buf);
-static ngx_str_t *ngx_http_npmtoken_api_field(npmtoken_field_t *fields,
-    ngx_uint_t nfields, char *name);
-static ngx_int_t ngx_http_npmtoken_api_narrow_cidrs(
+static ngx_int_t ngx_http_npmtoken_api_grant_narrow_cidrs(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *outer);
-static ngx_int_t ngx_http_npmtoken_api_split(ngx_str_t *list, ngx_pool_t *pool,
-    ngx_array_t *entries);
-static ngx_int_t ngx_http_npmtoken_api_add(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_array_t *args, char *name, ngx_str_t *value);
-static ngx_int_t ngx_http_npmtoken_api_add_list(
-    ngx_http_npmtoken_api_ctx_t *ctx, ngx_array_t *args, char *name,
-    ngx_array_t *list);
-static ngx_int_t ngx_http_npmtoken_api_add_all(
-    ngx_http_npmtoken_api_ctx_t *ctx, ngx_array_t *args);
-static ngx_int_t ngx_http_npmtoken_api_test(ngx_http_npmtoken_api_ctx_t *ctx);
-static json_t *ngx_http_npmtoken_api_json_list(ngx_str_t *list);
-static ngx_int_t ngx_http_npmtoken_api_json_more(json_t *json,
-    npmtoken_field_t *fields, ngx_uint_t nfields);
-static json_t *ngx_http_npmtoken_api_json_time(ngx_str_t *seconds);
+static ngx_int_t ngx_http_npmtoken_api_grant_split(ngx_str_t *list,
+    ngx_pool_t *pool, ngx_array_t *entries);
 
 
 /* the members that npm sends to make a token */
 
 static ngx_http_npmtoken_api_member_t  ngx_http_npmtoken_api_members[] = {
 
-    { "password", 0, ngx_http_npmtoken_api_nothing },
+    { "password", 0, ngx_http_npmtoken_api_grant_nothing },
 
     /* npm 5 to 11.6.2 */
 
-    { "readonly", 0, ngx_http_npmtoken_api_read_readonly },
-    { "cidr_whitelist", 0, ngx_http_npmtoken_api_read_cidrs },
+    { "readonly", 0, ngx_http_npmtoken_api_grant_readonly },
+    { "cidr_whitelist", 0, ngx_http_npmtoken_api_grant_cidrs },
 
     /* later ones: granular tokens */
 
-    { "name", 1, ngx_http_npmtoken_api_read_name },
-    { "description", 1, ngx_http_npmtoken_api_read_description },
-    { "expires", 1, ngx_http_npmtoken_api_read_expires },
-    { "packages", 1, ngx_http_npmtoken_api_read_packages },
-    { "packages_all", 1, ngx_http_npmtoken_api_read_packages_all },
-    { "scopes", 1, ngx_http_npmtoken_api_read_scopes },
-    { "orgs", 1, ngx_http_npmtoken_api_read_orgs },
+    { "name", 1, ngx_http_npmtoken_api_grant_name },
+    { "description", 1, ngx_http_npmtoken_api_grant_description },
+    { "expires", 1, ngx_http_npmtoken_api_grant_expires },
+    { "packages", 1, ngx_http_npmtoken_api_grant_packages },
+    { "packages_all", 1, ngx_http_npmtoken_api_grant_packages_all },
+    { "scopes", 1, ngx_http_npmtoken_api_grant_scopes },
+    { "orgs", 1, ngx_http_npmtoken_api_grant_orgs },
     { "packages_and_scopes_permission", 1,
-      ngx_http_npmtoken_api_read_permission },
-    { "orgs_permission", 1, ngx_http_npmtoken_api_read_orgs },
-    { "bypass_2fa", 1, ngx_http_npmtoken_api_read_bypass },
+      ngx_http_npmtoken_api_grant_permission },
+    { "orgs_permission", 1, ngx_http_npmtoken_api_grant_orgs },
+    { "bypass_2fa", 1, ngx_http_npmtoken_api_grant_bypass },
 
     { NULL, 0, NULL }
 };
@@ -138,15 +124,15 @@ ngx_http_npmtoken_api_grant_read(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     json_object_foreach(ctx->body, name, value) {
-        if (ngx_http_npmtoken_api_member(ctx, name, value) != NGX_OK) {
+        if (ngx_http_npmtoken_api_grant_member(ctx, name, value) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
     if (grant->all && (grant->packages.nelts || grant->scopes.nelts)) {
-        return ngx_http_npmtoken_api_bad(ctx,
+        return ngx_http_npmtoken_api_answer_bad(ctx,
                      "A token is for all packages, or for some. Leave out "
-                     "--packages-all, or --packages and --scopes.");
+                     "--packages-all, or --packages and --scopes.", NULL);
     }
 
     if (grant->granular && !grant->stated && ctx->conf->unstated) {
@@ -158,7 +144,7 @@ ngx_http_npmtoken_api_grant_read(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_member(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_member(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *name, json_t *value)
 {
     ngx_str_t                        quoted;
@@ -171,7 +157,7 @@ ngx_http_npmtoken_api_member(ngx_http_npmtoken_api_ctx_t *ctx,
         }
 
         if (ctx->call == NGX_HTTP_NPMTOKEN_API_LOGIN
-            && member->read == ngx_http_npmtoken_api_read_name)
+            && member->read == ngx_http_npmtoken_api_grant_name)
         {
             /* there it is the account's */
             return NGX_OK;
@@ -207,71 +193,60 @@ ngx_http_npmtoken_api_member(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* npm takes a 400 to a login for "there is no such user" */
-
 static ngx_int_t
-ngx_http_npmtoken_api_bad(ngx_http_npmtoken_api_ctx_t *ctx,
-    const char *sentence)
-{
-    ngx_http_npmtoken_api_error(ctx,
-                                ctx->call == NGX_HTTP_NPMTOKEN_API_LOGIN
-                                ? 422 : NGX_HTTP_BAD_REQUEST, sentence);
-    return NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_api_nothing(ngx_http_npmtoken_api_ctx_t *ctx, json_t *value)
+ngx_http_npmtoken_api_grant_nothing(ngx_http_npmtoken_api_ctx_t *ctx,
+    json_t *value)
 {
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_read_name(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_name(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value)
 {
-    return ngx_http_npmtoken_api_text(ctx, value,
-                                      NGX_HTTP_NPMTOKEN_API_MAX_LABEL,
-                                      &ctx->grant.name);
+    return ngx_http_npmtoken_api_grant_text(ctx, value,
+                                            NGX_HTTP_NPMTOKEN_API_MAX_LABEL,
+                                            &ctx->grant.name);
 }
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_read_description(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_description(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value)
 {
-    return ngx_http_npmtoken_api_text(ctx, value,
-                                      NGX_HTTP_NPMTOKEN_API_MAX_DESCRIPTION,
-                                      &ctx->grant.description);
+    return ngx_http_npmtoken_api_grant_text(ctx, value,
+                                         NGX_HTTP_NPMTOKEN_API_MAX_DESCRIPTION,
+                                         &ctx->grant.description);
 }
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_text(ngx_http_npmtoken_api_ctx_t *ctx, json_t *value,
-    size_t max, ngx_str_t *text)
+ngx_http_npmtoken_api_grant_text(ngx_http_npmtoken_api_ctx_t *ctx,
+    json_t *value, size_t max, ngx_str_t *text)
 {
     size_t  i;
 
     if (!json_is_string(value)) {
-        return ngx_http_npmtoken_api_bad(ctx,
-                     "The name and the description of a token are texts.");
+        return ngx_http_npmtoken_api_answer_bad(ctx,
+                     "The name and the description of a token are texts.",
+                     NULL);
     }
 
     text->data = (u_char *) json_string_value(value);
     text->len = json_string_length(value);
 
     if (text->len > max) {
-        return ngx_http_npmtoken_api_bad(ctx,
+        return ngx_http_npmtoken_api_answer_bad(ctx,
                      "The name of a token has at most 100 bytes, its "
-                     "description 1024.");
+                     "description 1024.", NULL);
     }
 
     for (i = 0; i < text->len; i++) {
         if (text->data[i] < ' ' || text->data[i] == 0x7f) {
-            return ngx_http_npmtoken_api_bad(ctx,
+            return ngx_http_npmtoken_api_answer_bad(ctx,
                      "The name and the description of a token are one line "
-                     "of text without control characters.");
+                     "of text without control characters.", NULL);
         }
     }
 
@@ -280,11 +255,13 @@ ngx_http_npmtoken_api_text(ngx_http_npmtoken_api_ctx_t *ctx, json_t *value,
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_read_readonly(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_readonly(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value)
 {
     if (!json_is_boolean(value)) {
-        return ngx_http_npmtoken_api_bad(ctx, "readonly is true or false.");
+        return ngx_http_npmtoken_api_answer_bad(ctx,
+                                                "readonly is true or false.",
+                                                NULL);
     }
 
     if (json_is_true(value)) {
@@ -296,11 +273,13 @@ ngx_http_npmtoken_api_read_readonly(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_read_bypass(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_bypass(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value)
 {
     if (!json_is_boolean(value)) {
-        return ngx_http_npmtoken_api_bad(ctx, "bypass_2fa is true or false.");
+        return ngx_http_npmtoken_api_answer_bad(ctx,
+                                                "bypass_2fa is true or false.",
+                                                NULL);
     }
 
     ctx->grant.bypass_2fa = json_is_true(value) ? 1 : 0;
@@ -310,12 +289,13 @@ ngx_http_npmtoken_api_read_bypass(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_read_packages_all(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_packages_all(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value)
 {
     if (!json_is_boolean(value)) {
-        return ngx_http_npmtoken_api_bad(ctx,
-                                         "packages_all is true or false.");
+        return ngx_http_npmtoken_api_answer_bad(ctx,
+                                         "packages_all is true or false.",
+                                         NULL);
     }
 
     ctx->grant.all = json_is_true(value) ? 1 : 0;
@@ -325,7 +305,7 @@ ngx_http_npmtoken_api_read_packages_all(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_read_permission(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_permission(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value)
 {
     const char  *permission;
@@ -343,30 +323,30 @@ ngx_http_npmtoken_api_read_permission(ngx_http_npmtoken_api_ctx_t *ctx,
         return NGX_OK;
     }
 
-    return ngx_http_npmtoken_api_bad(ctx,
+    return ngx_http_npmtoken_api_answer_bad(ctx,
                      "This registry knows the permissions read-only and "
-                     "read-write; others it cannot keep.");
+                     "read-write; others it cannot keep.", NULL);
 }
 
 
 /* a token that may do something to an organisation is one without limits */
 
 static ngx_int_t
-ngx_http_npmtoken_api_read_orgs(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_orgs(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value)
 {
     if (json_is_array(value) && json_array_size(value) == 0) {
         return NGX_OK;
     }
 
-    return ngx_http_npmtoken_api_bad(ctx,
+    return ngx_http_npmtoken_api_answer_bad(ctx,
                      "This registry cannot limit a token to organisations. "
-                     "Leave out --orgs and --orgs-permission.");
+                     "Leave out --orgs and --orgs-permission.", NULL);
 }
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_read_expires(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_expires(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value)
 {
     json_int_t  days;
@@ -374,8 +354,8 @@ ngx_http_npmtoken_api_read_expires(ngx_http_npmtoken_api_ctx_t *ctx,
     days = json_is_integer(value) ? json_integer_value(value) : 0;
 
     if (days < 1 || days > NGX_HTTP_NPMTOKEN_API_MAX_DAYS) {
-        return ngx_http_npmtoken_api_bad(ctx,
-                     "expires is a number of days, from 1 to 36500.");
+        return ngx_http_npmtoken_api_answer_bad(ctx,
+                     "expires is a number of days, from 1 to 36500.", NULL);
     }
 
     ctx->grant.expires_at = time(NULL) + days * NGX_HTTP_NPMTOKEN_API_DAY;
@@ -385,22 +365,22 @@ ngx_http_npmtoken_api_read_expires(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_read_packages(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_packages(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value)
 {
-    return ngx_http_npmtoken_api_read_names(ctx, value, &ctx->grant.packages);
+    return ngx_http_npmtoken_api_grant_names(ctx, value, &ctx->grant.packages);
 }
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_read_scopes(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_scopes(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value)
 {
     u_char      *p;
     ngx_str_t   *scope;
     ngx_uint_t   i;
 
-    if (ngx_http_npmtoken_api_read_names(ctx, value, &ctx->grant.scopes)
+    if (ngx_http_npmtoken_api_grant_names(ctx, value, &ctx->grant.scopes)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -433,15 +413,15 @@ ngx_http_npmtoken_api_read_scopes(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_read_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value)
 {
     u_char       buf[NPMTOKEN_CIDR_PACKED_MAX];
     ngx_str_t   *cidr;
     ngx_uint_t   i;
 
-    if (ngx_http_npmtoken_api_read_list(ctx, value, ctx->conf->max_cidrs,
-                                        &ctx->grant.cidrs)
+    if (ngx_http_npmtoken_api_grant_list(ctx, value, ctx->conf->max_cidrs,
+                                         &ctx->grant.cidrs)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -451,15 +431,12 @@ ngx_http_npmtoken_api_read_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
 
     for (i = 0; i < ctx->grant.cidrs.nelts; i++) {
 
-        if (ngx_http_npmtoken_api_cidr(&cidr[i], buf) > 0) {
+        if (ngx_http_npmtoken_api_grant_cidr(&cidr[i], buf) > 0) {
             continue;
         }
 
-        ngx_http_npmtoken_api_error_quote(ctx,
-                     ctx->call == NGX_HTTP_NPMTOKEN_API_LOGIN
-                     ? 422 : NGX_HTTP_BAD_REQUEST,
+        return ngx_http_npmtoken_api_answer_bad(ctx,
                      "CIDR whitelist contains invalid CIDR entry", &cidr[i]);
-        return NGX_ERROR;
     }
 
     return NGX_OK;
@@ -467,9 +444,9 @@ ngx_http_npmtoken_api_read_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_cidr(ngx_str_t *entry, u_char *buf)
+ngx_http_npmtoken_api_grant_cidr(ngx_str_t *entry, u_char *buf)
 {
-    if (!ngx_http_npmtoken_api_is_one(entry)) {
+    if (!ngx_http_npmtoken_api_grant_is_one(entry)) {
         return NGX_ERROR;
     }
 
@@ -480,7 +457,7 @@ ngx_http_npmtoken_api_cidr(ngx_str_t *entry, u_char *buf)
 /* in a record, commas part entries, and blanks may stand around them */
 
 static ngx_uint_t
-ngx_http_npmtoken_api_is_one(ngx_str_t *entry)
+ngx_http_npmtoken_api_grant_is_one(ngx_str_t *entry)
 {
     size_t  i;
 
@@ -495,14 +472,14 @@ ngx_http_npmtoken_api_is_one(ngx_str_t *entry)
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_read_names(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_names(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value, ngx_array_t *list)
 {
     ngx_str_t   *name;
     ngx_uint_t   i;
 
-    if (ngx_http_npmtoken_api_read_list(ctx, value,
-                                        NGX_HTTP_NPMTOKEN_API_MAX_LIST, list)
+    if (ngx_http_npmtoken_api_grant_list(ctx, value,
+                                         NGX_HTTP_NPMTOKEN_API_MAX_LIST, list)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -511,18 +488,18 @@ ngx_http_npmtoken_api_read_names(ngx_http_npmtoken_api_ctx_t *ctx,
     /* limited to nothing, or not limited? npm leaves an empty one out */
 
     if (list->nelts == 0) {
-        return ngx_http_npmtoken_api_bad(ctx,
+        return ngx_http_npmtoken_api_answer_bad(ctx,
                      "An empty list of packages or scopes is no limit: leave "
-                     "it out, or name some.");
+                     "it out, or name some.", NULL);
     }
 
     name = list->elts;
 
     for (i = 0; i < list->nelts; i++) {
-        if (!ngx_http_npmtoken_api_is_one(&name[i])) {
-            return ngx_http_npmtoken_api_bad(ctx,
+        if (!ngx_http_npmtoken_api_grant_is_one(&name[i])) {
+            return ngx_http_npmtoken_api_answer_bad(ctx,
                      "A list of packages or scopes has one name in each "
-                     "entry.");
+                     "entry.", NULL);
         }
     }
 
@@ -531,7 +508,7 @@ ngx_http_npmtoken_api_read_names(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_read_list(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_list(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value, ngx_uint_t max, ngx_array_t *list)
 {
     size_t      i;
@@ -539,21 +516,21 @@ ngx_http_npmtoken_api_read_list(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t  *text;
 
     if (!json_is_array(value)) {
-        return ngx_http_npmtoken_api_bad(ctx,
-                     "CIDRs, packages and scopes are lists of texts.");
+        return ngx_http_npmtoken_api_answer_bad(ctx,
+                     "CIDRs, packages and scopes are lists of texts.", NULL);
     }
 
     if (json_array_size(value) > max) {
-        return ngx_http_npmtoken_api_bad(ctx,
+        return ngx_http_npmtoken_api_answer_bad(ctx,
                      "This is a longer list of CIDRs, packages or scopes "
-                     "than a token may have here.");
+                     "than a token may have here.", NULL);
     }
 
     json_array_foreach(value, i, entry) {
 
         if (!json_is_string(entry)) {
-            return ngx_http_npmtoken_api_bad(ctx,
-                     "CIDRs, packages and scopes are lists of texts.");
+            return ngx_http_npmtoken_api_answer_bad(ctx,
+                     "CIDRs, packages and scopes are lists of texts.", NULL);
         }
 
         text = ngx_array_push(list);
@@ -581,11 +558,13 @@ ngx_http_npmtoken_api_grant_narrow(ngx_http_npmtoken_api_ctx_t *ctx)
     int64_t     end;
     ngx_str_t  *cidrs;
 
-    cidrs = ngx_http_npmtoken_api_field(ctx->bearer_fields,
-                                        ctx->nbearer_fields,
-                                        "cidr_whitelist");
+    cidrs = ngx_http_npmtoken_api_text_field(ctx->bearer_fields,
+                                             ctx->nbearer_fields,
+                                             "cidr_whitelist");
 
-    if (cidrs && ngx_http_npmtoken_api_narrow_cidrs(ctx, cidrs) != NGX_OK) {
+    if (cidrs && ngx_http_npmtoken_api_grant_narrow_cidrs(ctx, cidrs)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -607,26 +586,8 @@ ngx_http_npmtoken_api_grant_narrow(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-static ngx_str_t *
-ngx_http_npmtoken_api_field(npmtoken_field_t *fields, ngx_uint_t nfields,
-    char *name)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < nfields; i++) {
-        if (fields[i].name.len == ngx_strlen(name)
-            && ngx_memcmp(fields[i].name.data, name, fields[i].name.len) == 0)
-        {
-            return &fields[i].value;
-        }
-    }
-
-    return NULL;
-}
-
-
 static ngx_int_t
-ngx_http_npmtoken_api_narrow_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_grant_narrow_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *outer)
 {
     u_char      *ranges, buf[NPMTOKEN_CIDR_PACKED_MAX];
@@ -636,8 +597,8 @@ ngx_http_npmtoken_api_narrow_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (ctx->grant.cidrs.nelts == 0) {
 
-        if (ngx_http_npmtoken_api_split(outer, ctx->request->pool,
-                                        &ctx->grant.cidrs)
+        if (ngx_http_npmtoken_api_grant_split(outer, ctx->request->pool,
+                                              &ctx->grant.cidrs)
             == NGX_OK)
         {
             return NGX_OK;
@@ -658,7 +619,7 @@ ngx_http_npmtoken_api_narrow_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
     cidr = ctx->grant.cidrs.elts;
 
     for (i = 0; i < ctx->grant.cidrs.nelts; i++) {
-        n = ngx_http_npmtoken_api_cidr(&cidr[i], buf);
+        n = ngx_http_npmtoken_api_grant_cidr(&cidr[i], buf);
 
         if (len < 0
             || npmtoken_cidr_within(buf, n, ranges, len) != NGX_OK)
@@ -677,7 +638,7 @@ ngx_http_npmtoken_api_narrow_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
 /* NGX_OK or NGX_ERROR (no memory) */
 
 static ngx_int_t
-ngx_http_npmtoken_api_split(ngx_str_t *list, ngx_pool_t *pool,
+ngx_http_npmtoken_api_grant_split(ngx_str_t *list, ngx_pool_t *pool,
     ngx_array_t *entries)
 {
     ngx_int_t   rc;
@@ -696,349 +657,4 @@ ngx_http_npmtoken_api_split(ngx_str_t *list, ngx_pool_t *pool,
     } while (rc == NGX_OK);
 
     return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_npmtoken_api_grant_record(ngx_http_npmtoken_api_ctx_t *ctx)
-{
-    ngx_pool_t   *pool;
-    ngx_array_t  *args;
-
-    pool = ctx->request->pool;
-    args = &ctx->record;
-
-    ctx->token.len = NPMTOKEN_TOKEN_LEN;
-    ctx->token.data = ngx_pnalloc(pool, NPMTOKEN_TOKEN_LEN);
-
-    if (ctx->token.data == NULL
-        || ngx_array_init(args, pool, 16, sizeof(npmtoken_field_t)) != NGX_OK)
-    {
-        ngx_http_npmtoken_api_failed(ctx);
-        return NGX_ERROR;
-    }
-
-    npmtoken_token_make(ctx->token.data);
-
-    if (npmtoken_digest_key(&ctx->token, ctx->key) != NGX_OK
-        || ngx_http_npmtoken_api_now(pool, &ctx->created) != NGX_OK
-        || ngx_http_npmtoken_api_add_all(ctx, args) != NGX_OK)
-    {
-        ngx_http_npmtoken_api_failed(ctx);
-        return NGX_ERROR;
-    }
-
-    return ngx_http_npmtoken_api_test(ctx);
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_api_add_all(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_array_t *args)
-{
-    ngx_str_t                       shown, expires;
-    ngx_http_npmtoken_api_grant_t  *grant;
-
-    static ngx_str_t  yes = ngx_string("true");
-    static ngx_str_t  no = ngx_string("false");
-
-    grant = &ctx->grant;
-
-    shown.data = ctx->token.data;
-    shown.len = NPMTOKEN_TOKEN_SHOWN;
-
-    if (ngx_http_npmtoken_api_add(ctx, args, "user", &ctx->user) != NGX_OK
-        || ngx_http_npmtoken_api_add(ctx, args, "readonly",
-                                     grant->readonly ? &yes : &no) != NGX_OK
-        || ngx_http_npmtoken_api_add(ctx, args, "created", &ctx->created)
-           != NGX_OK
-        || ngx_http_npmtoken_api_add(ctx, args, "updated", &ctx->created)
-           != NGX_OK
-        || ngx_http_npmtoken_api_add(ctx, args, "name", &grant->name)
-           != NGX_OK
-        || ngx_http_npmtoken_api_add(ctx, args, "token", &shown) != NGX_OK
-        || ngx_http_npmtoken_api_add_list(ctx, args, "cidr_whitelist",
-                                          &grant->cidrs) != NGX_OK
-        || ngx_http_npmtoken_api_add_list(ctx, args, "packages",
-                                          &grant->packages) != NGX_OK
-        || ngx_http_npmtoken_api_add_list(ctx, args, "scopes",
-                                          &grant->scopes) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (grant->description.len
-        && ngx_http_npmtoken_api_add(ctx, args, "description",
-                                     &grant->description) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (grant->bypass_2fa
-        && ngx_http_npmtoken_api_add(ctx, args, "bypass_2fa", &yes) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (grant->expires_at == NPMTOKEN_NEVER) {
-        return NGX_OK;
-    }
-
-    expires.data = ngx_pnalloc(ctx->request->pool, NGX_INT64_LEN);
-    if (expires.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    expires.len = ngx_sprintf(expires.data, "%L", grant->expires_at)
-                  - expires.data;
-
-    return ngx_http_npmtoken_api_add(ctx, args, "expires_at", &expires);
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_api_add(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_array_t *args, char *name, ngx_str_t *value)
-{
-    npmtoken_field_t  *field;
-
-    field = ngx_array_push(args);
-    if (field == NULL) {
-        return NGX_ERROR;
-    }
-
-    field->name.data = (u_char *) name;
-    field->name.len = ngx_strlen(name);
-    field->value = *value;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_api_add_list(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_array_t *args, char *name, ngx_array_t *list)
-{
-    size_t       len;
-    u_char      *p;
-    ngx_str_t    value, *entry;
-    ngx_uint_t   i;
-
-    if (list->nelts == 0) {
-        return NGX_OK;
-    }
-
-    entry = list->elts;
-    len = 0;
-
-    for (i = 0; i < list->nelts; i++) {
-        len += entry[i].len + 1;
-    }
-
-    value.data = ngx_pnalloc(ctx->request->pool, len);
-    if (value.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = value.data;
-
-    for (i = 0; i < list->nelts; i++) {
-        p = ngx_cpymem(p, entry[i].data, entry[i].len);
-        *p++ = ',';
-    }
-
-    value.len = len - 1;
-
-    return ngx_http_npmtoken_api_add(ctx, args, name, &value);
-}
-
-
-/* what those who enforce it will make of it: the same code decides here */
-
-static ngx_int_t
-ngx_http_npmtoken_api_test(ngx_http_npmtoken_api_ctx_t *ctx)
-{
-    ngx_uint_t          n;
-    npmtoken_field_t   *fields, *bad;
-    npmtoken_record_t  *record;
-
-    fields = ctx->record.elts;
-    n = ctx->record.nelts;
-
-    if (npmtoken_record_fits(fields, n) != NGX_OK) {
-        return ngx_http_npmtoken_api_bad(ctx,
-                     "A token with so much in it would be good nowhere. "
-                     "Give it shorter lists of CIDRs, packages or scopes.");
-    }
-
-    record = ngx_palloc(ctx->request->pool, npmtoken_record_size(fields, n));
-    if (record == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
-        return NGX_ERROR;
-    }
-
-    bad = npmtoken_record_parse(record, fields, n);
-
-    if (bad == NULL) {
-        return NGX_OK;
-    }
-
-    ngx_http_npmtoken_api_error_quote(ctx,
-                     ctx->call == NGX_HTTP_NPMTOKEN_API_LOGIN
-                     ? 422 : NGX_HTTP_BAD_REQUEST,
-                     "A token cannot be made with these", &bad->name);
-    return NGX_ERROR;
-}
-
-
-json_t *
-ngx_http_npmtoken_api_grant_json(ngx_str_t *key, ngx_str_t *token,
-    npmtoken_field_t *fields, ngx_uint_t nfields)
-{
-    json_t     *json, *cidrs;
-    ngx_str_t  *name, *readonly, *created, *updated, none, unnamed;
-
-    ngx_str_null(&none);
-    ngx_str_set(&unnamed, "unnamed");
-
-    name = ngx_http_npmtoken_api_field(fields, nfields, "name");
-    readonly = ngx_http_npmtoken_api_field(fields, nfields, "readonly");
-    created = ngx_http_npmtoken_api_field(fields, nfields, "created");
-    updated = ngx_http_npmtoken_api_field(fields, nfields, "updated");
-
-    name = (name && name->len) ? name : &unnamed;
-    created = created ? created : &none;
-    updated = updated ? updated : created;
-
-    cidrs = ngx_http_npmtoken_api_json_list(
-              ngx_http_npmtoken_api_field(fields, nfields, "cidr_whitelist"));
-
-    json = json_pack("{so so so so sb so so}",
-                     "token", ngx_http_npmtoken_api_json_text(token),
-                     "key", ngx_http_npmtoken_api_json_text(key),
-                     "name", ngx_http_npmtoken_api_json_text(name),
-                     "cidr_whitelist", cidrs,
-                     "readonly", readonly && readonly->len
-                     && (readonly->data[0] == 't' || readonly->data[0] == '1'),
-                     "created", ngx_http_npmtoken_api_json_text(created),
-                     "updated", ngx_http_npmtoken_api_json_text(updated));
-
-    if (json && ngx_http_npmtoken_api_json_more(json, fields, nfields)
-                != NGX_OK)
-    {
-        json_decref(json);
-        return NULL;
-    }
-
-    return json;
-}
-
-
-/* null where there is none: npm prints what is there */
-
-static json_t *
-ngx_http_npmtoken_api_json_list(ngx_str_t *list)
-{
-    json_t     *json;
-    ngx_int_t   rc;
-    ngx_str_t   rest, entry;
-
-    if (list == NULL) {
-        return json_null();
-    }
-
-    json = json_array();
-    rest = *list;
-
-    do {
-        rc = npmtoken_list_next(&rest, &entry);
-
-        if (json_array_append_new(json,
-                                  ngx_http_npmtoken_api_json_text(&entry))
-            != 0)
-        {
-            json_decref(json);
-            return NULL;
-        }
-
-    } while (rc == NGX_OK);
-
-    return json;
-}
-
-
-/* what only a granular token has */
-
-static ngx_int_t
-ngx_http_npmtoken_api_json_more(json_t *json, npmtoken_field_t *fields,
-    ngx_uint_t nfields)
-{
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-
-    static char  *lists[] = { "packages", "scopes" };
-
-    for (i = 0; i < 2; i++) {
-        value = ngx_http_npmtoken_api_field(fields, nfields, lists[i]);
-
-        if (value
-            && json_object_set_new(json, lists[i],
-                                   ngx_http_npmtoken_api_json_list(value))
-               != 0)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    value = ngx_http_npmtoken_api_field(fields, nfields, "description");
-
-    if (value
-        && json_object_set_new(json, "description",
-                               ngx_http_npmtoken_api_json_text(value))
-           != 0)
-    {
-        return NGX_ERROR;
-    }
-
-    value = ngx_http_npmtoken_api_field(fields, nfields, "bypass_2fa");
-
-    if (value
-        && json_object_set_new(json, "bypass_2fa",
-                               json_boolean(value->len && value->data[0] != 'f'
-                                            && value->data[0] != '0'))
-           != 0)
-    {
-        return NGX_ERROR;
-    }
-
-    value = ngx_http_npmtoken_api_field(fields, nfields, "expires_at");
-
-    if (value
-        && json_object_set_new(json, "expires",
-                               ngx_http_npmtoken_api_json_time(value)) != 0)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static json_t *
-ngx_http_npmtoken_api_json_time(ngx_str_t *seconds)
-{
-    u_char    buf[NGX_HTTP_NPMTOKEN_API_TIME_LEN];
-    time_t    sec;
-    ngx_tm_t  tm;
-
-    sec = ngx_atotm(seconds->data, seconds->len);
-
-    if (sec == (time_t) NGX_ERROR) {
-        return json_null();
-    }
-
-    ngx_gmtime(sec, &tm);
-
-    return json_stringn((char *) buf,
-                        ngx_http_npmtoken_api_iso(buf, &tm, 0) - buf);
 }

@@ -1,7 +1,7 @@
 
 /*
- * What a token is to be: read from a body, in npm's both dialects; made
- * narrower than the token that asks for it; written as fields of a record.
+ * What a token is to be: read from a body, in npm's both dialects, and made no
+ * wider than the token that asks for it.
  */
 
 
@@ -26,21 +26,6 @@ ngx_int_t ngx_http_npmtoken_api_grant_read(ngx_http_npmtoken_api_ctx_t *ctx);
  */
 ngx_int_t ngx_http_npmtoken_api_grant_narrow(
     ngx_http_npmtoken_api_ctx_t *ctx);
-
-/*
- * Makes a token of ctx->grant: ctx->token, ctx->key, ctx->created, and in
- * ctx->record the fields of its record.  They have been seen to make a record
- * that is not bad, and one that enforcers read.  Returns as above.
- */
-ngx_int_t ngx_http_npmtoken_api_grant_record(
-    ngx_http_npmtoken_api_ctx_t *ctx);
-
-/*
- * npm's token object of a record; "token" is what is shown of it.  NULL: no
- * memory.
- */
-json_t *ngx_http_npmtoken_api_grant_json(ngx_str_t *key, ngx_str_t *token,
-    npmtoken_field_t *fields, ngx_uint_t nfields);
 
 
 #endif /* _NGX_HTTP_NPMTOKEN_API_GRANT_H_INCLUDED_ */

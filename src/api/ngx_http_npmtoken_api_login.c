@@ -13,6 +13,7 @@
 #include "ngx_http_npmtoken_api_crypt.h"
 #include "ngx_http_npmtoken_api_db.h"
 #include "ngx_http_npmtoken_api_grant.h"
+#include "ngx_http_npmtoken_api_record.h"
 #include "ngx_http_npmtoken_api_text.h"
 #include "ngx_http_npmtoken_api_walk.h"
 
@@ -262,7 +263,7 @@ ngx_http_npmtoken_api_signup_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_api_grant_record(ctx) != NGX_OK
+    if (ngx_http_npmtoken_api_record_make(ctx) != NGX_OK
         || ngx_http_npmtoken_api_act_begin(ctx, &change) != NGX_OK)
     {
         return;

@@ -259,3 +259,21 @@ ngx_http_npmtoken_api_now(ngx_pool_t *pool, ngx_str_t *text)
 
     return NGX_OK;
 }
+
+
+ngx_str_t *
+ngx_http_npmtoken_api_text_field(npmtoken_field_t *fields, ngx_uint_t nfields,
+    char *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < nfields; i++) {
+        if (fields[i].name.len == ngx_strlen(name)
+            && ngx_memcmp(fields[i].name.data, name, fields[i].name.len) == 0)
+        {
+            return &fields[i].value;
+        }
+    }
+
+    return NULL;
+}

@@ -43,6 +43,10 @@ ngx_str_t ngx_http_npmtoken_api_text_address(ngx_http_request_t *r);
 npmtoken_field_t *ngx_http_npmtoken_api_fields(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply, ngx_uint_t *nfields);
 
+/* The value of a field; NULL: there is no such field. */
+ngx_str_t *ngx_http_npmtoken_api_text_field(npmtoken_field_t *fields,
+    ngx_uint_t nfields, char *name);
+
 /* Copies a string of a reply into the request's pool: NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_http_npmtoken_api_copy(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply, ngx_str_t *text);

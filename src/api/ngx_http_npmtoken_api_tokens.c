@@ -11,6 +11,7 @@
 #include "ngx_http_npmtoken_api_calls.h"
 #include "ngx_http_npmtoken_api_db.h"
 #include "ngx_http_npmtoken_api_grant.h"
+#include "ngx_http_npmtoken_api_record.h"
 #include "ngx_http_npmtoken_api_text.h"
 
 
@@ -298,7 +299,7 @@ ngx_http_npmtoken_api_listed(ngx_http_npmtoken_api_ctx_t *ctx, redisReply *key,
 
     shown = ngx_http_npmtoken_api_shown(fields, n);
 
-    return ngx_http_npmtoken_api_grant_json(&name, &shown, fields, n);
+    return ngx_http_npmtoken_api_record_json(&name, &shown, fields, n);
 }
 
 
@@ -423,7 +424,7 @@ ngx_http_npmtoken_api_store_token(ngx_http_npmtoken_api_ctx_t *ctx,
 
     ctx->granted = next;
 
-    if (ngx_http_npmtoken_api_grant_record(ctx) != NGX_OK
+    if (ngx_http_npmtoken_api_record_make(ctx) != NGX_OK
         || ngx_http_npmtoken_api_act_begin(ctx, &change) != NGX_OK)
     {
         return;
@@ -517,9 +518,9 @@ ngx_http_npmtoken_api_created(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    json = ngx_http_npmtoken_api_grant_json(&key, &ctx->token,
-                                            ctx->record.elts,
-                                            ctx->record.nelts);
+    json = ngx_http_npmtoken_api_record_json(&key, &ctx->token,
+                                             ctx->record.elts,
+                                             ctx->record.nelts);
 
     ngx_http_npmtoken_api_answer(ctx, NGX_HTTP_OK, json);
 }
