@@ -13,15 +13,17 @@
 
 
 /* _login */
-void ngx_http_npmtoken_api_web_login(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_login_web(ngx_http_npmtoken_api_ctx_t *ctx);
 void ngx_http_npmtoken_api_login(ngx_http_npmtoken_api_ctx_t *ctx);
-void ngx_http_npmtoken_api_logout(ngx_http_npmtoken_api_ctx_t *ctx);
-void ngx_http_npmtoken_api_whoami(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_login_logout(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_login_whoami(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* _list */
+void ngx_http_npmtoken_api_list(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /* _tokens */
-void ngx_http_npmtoken_api_list(ngx_http_npmtoken_api_ctx_t *ctx);
-void ngx_http_npmtoken_api_create(ngx_http_npmtoken_api_ctx_t *ctx);
-void ngx_http_npmtoken_api_revoke(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_tokens_create(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_tokens_revoke(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /* _profile */
 void ngx_http_npmtoken_api_profile_get(ngx_http_npmtoken_api_ctx_t *ctx);
@@ -31,14 +33,14 @@ void ngx_http_npmtoken_api_profile_set(ngx_http_npmtoken_api_ctx_t *ctx);
  * _tokens: stores the token of ctx->grant and, when that is done, calls
  * "next"; answers where it is not.
  */
-void ngx_http_npmtoken_api_store_token(ngx_http_npmtoken_api_ctx_t *ctx,
+void ngx_http_npmtoken_api_tokens_store(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
 /*
  * _tokens: revokes the token with this key of ctx->user.  "next" gets the
  * reply of npmtoken_script_revoke.
  */
-void ngx_http_npmtoken_api_revoke_key(ngx_http_npmtoken_api_ctx_t *ctx,
+void ngx_http_npmtoken_api_tokens_revoke_key(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *key, ngx_http_npmtoken_api_reply_pt next);
 
 /* _tokens: the same of the token that was just made, ctx->key. */

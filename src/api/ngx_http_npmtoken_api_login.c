@@ -21,50 +21,64 @@
 static void ngx_http_npmtoken_api_login_body(ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_api_login_name(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_signup(ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_login_signup(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_login_signup_counted(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_login_signup_taken(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_uint_t ngx_http_npmtoken_api_login_reserved(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_login_signup_walked(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
-static void ngx_http_npmtoken_api_login_signup_counted(
+static ngx_int_t ngx_http_npmtoken_api_login_signup_refused(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static ngx_int_t ngx_http_npmtoken_api_signup_refused(
-    ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_signup_hashed(
+static void ngx_http_npmtoken_api_login_signup_hashed(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
-static void ngx_http_npmtoken_api_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
-    redisReply *reply);
-static void ngx_http_npmtoken_api_signup_withdrawn(
+static void ngx_http_npmtoken_api_login_signed_up(
+    ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
+static void ngx_http_npmtoken_api_login_signup_withdrawn(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 static void ngx_http_npmtoken_api_login_granted(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_login_walked(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
-static void ngx_http_npmtoken_api_logged_in(ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_login_logged_in(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_login_logout_known(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_login_logout_account(
+static void ngx_http_npmtoken_api_login_logout_loaded(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_login_logout_granted(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_logged_out(ngx_http_npmtoken_api_ctx_t *ctx,
-    redisReply *reply);
-static void ngx_http_npmtoken_api_logout_done(
+static void ngx_http_npmtoken_api_login_logged_out(
+    ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
+static void ngx_http_npmtoken_api_login_logout_done(
     ngx_http_npmtoken_api_ctx_t *ctx);
 
 
-/* npm falls back to the login with a password only if this fails */
+/*
+ * login in the browser: answer
+ *
+ * npm falls back to the login with a password only if this fails.
+ */
 
 void
-ngx_http_npmtoken_api_web_login(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_login_web(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_error(ctx, NGX_HTTP_NOT_FOUND,
                                 "There is no login by the browser here: npm "
                                 "asks for name and password.");
 }
 
+
+/*
+ * login: body, password, code, is the name kept in another spelling, write,
+ * answer
+ *
+ * adduser: body, account, count, is the name free, hash, write, answer; or as
+ * login where the name is taken
+ */
 
 void
 ngx_http_npmtoken_api_login(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -102,7 +116,7 @@ ngx_http_npmtoken_api_login_body(ngx_http_npmtoken_api_ctx_t *ctx)
         && ctx->conf->signup
         && ctx->conf->login == NGX_HTTP_NPMTOKEN_API_ACCOUNTS)
     {
-        ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_signup);
+        ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_login_signup);
         return;
     }
 
@@ -146,7 +160,7 @@ ngx_http_npmtoken_api_login_name(ngx_http_npmtoken_api_ctx_t *ctx)
 /* where the name is taken it is a login, and the password stays */
 
 static void
-ngx_http_npmtoken_api_signup(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_login_signup(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (ctx->exists || ngx_http_npmtoken_api_login_reserved(ctx)) {
         ngx_http_npmtoken_api_login_signup_taken(ctx);
@@ -161,7 +175,7 @@ ngx_http_npmtoken_api_signup(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_login_signup_counted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    if (ngx_http_npmtoken_api_signup_refused(ctx) != NGX_OK) {
+    if (ngx_http_npmtoken_api_login_signup_refused(ctx) != NGX_OK) {
         return;
     }
 
@@ -213,7 +227,7 @@ ngx_http_npmtoken_api_login_signup_walked(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (rc != NGX_OK
         || ngx_http_npmtoken_api_crypt_signup(ctx, &ctx->password,
-                                           ngx_http_npmtoken_api_signup_hashed)
+                                     ngx_http_npmtoken_api_login_signup_hashed)
            != NGX_AGAIN)
     {
         ngx_http_npmtoken_api_unavailable(ctx);
@@ -222,7 +236,7 @@ ngx_http_npmtoken_api_login_signup_walked(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_signup_refused(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_login_signup_refused(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (npmtoken_account_email(&ctx->email) != NGX_OK) {
         ngx_http_npmtoken_api_error(ctx, 422,
@@ -242,7 +256,7 @@ ngx_http_npmtoken_api_signup_refused(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 static void
-ngx_http_npmtoken_api_signup_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_login_signup_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_int_t rc)
 {
     ngx_uint_t         n;
@@ -285,12 +299,12 @@ ngx_http_npmtoken_api_signup_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
     change.nrecord = ctx->record.nelts;
 
     ngx_http_npmtoken_api_act(ctx, &change, npmtoken_script_signup_args,
-                              ngx_http_npmtoken_api_signed_up);
+                              ngx_http_npmtoken_api_login_signed_up);
 }
 
 
 static void
-ngx_http_npmtoken_api_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_login_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
     if (reply == NULL) {
@@ -311,16 +325,16 @@ ngx_http_npmtoken_api_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
         /* the account may stay, but nobody has seen its token */
 
         ngx_http_npmtoken_api_tokens_withdraw(ctx,
-                                      ngx_http_npmtoken_api_signup_withdrawn);
+                                 ngx_http_npmtoken_api_login_signup_withdrawn);
         return;
     }
 
-    ngx_http_npmtoken_api_logged_in(ctx);
+    ngx_http_npmtoken_api_login_logged_in(ctx);
 }
 
 
 static void
-ngx_http_npmtoken_api_signup_withdrawn(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_login_signup_withdrawn(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
     ngx_http_npmtoken_api_unreplicated(ctx);
@@ -341,7 +355,8 @@ ngx_http_npmtoken_api_login_granted(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    ngx_http_npmtoken_api_store_token(ctx, ngx_http_npmtoken_api_logged_in);
+    ngx_http_npmtoken_api_tokens_store(ctx,
+                                       ngx_http_npmtoken_api_login_logged_in);
 }
 
 
@@ -359,14 +374,15 @@ ngx_http_npmtoken_api_login_walked(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    ngx_http_npmtoken_api_store_token(ctx, ngx_http_npmtoken_api_logged_in);
+    ngx_http_npmtoken_api_tokens_store(ctx,
+                                       ngx_http_npmtoken_api_login_logged_in);
 }
 
 
 /* as npm's registry answers, to the letter */
 
 static void
-ngx_http_npmtoken_api_logged_in(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_login_logged_in(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     json_t  *json;
 
@@ -380,15 +396,20 @@ ngx_http_npmtoken_api_logged_in(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* whatever state the token is in; what is gone is logged out */
+/*
+ * logout: write, answer; of another token: token that asks, account, code,
+ * write, answer
+ *
+ * Whatever state the token is in; what is gone is logged out.
+ */
 
 void
-ngx_http_npmtoken_api_logout(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_login_logout(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     u_char  *own;
 
     if (ctx->judged->record == NULL) {
-        ngx_http_npmtoken_api_logout_done(ctx);
+        ngx_http_npmtoken_api_login_logout_done(ctx);
         return;
     }
 
@@ -418,12 +439,12 @@ static void
 ngx_http_npmtoken_api_login_logout_known(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_load(ctx,
-                               ngx_http_npmtoken_api_login_logout_account);
+                               ngx_http_npmtoken_api_login_logout_loaded);
 }
 
 
 static void
-ngx_http_npmtoken_api_login_logout_account(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_login_logout_loaded(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (ctx->account.tfa == NPMTOKEN_TFA_AUTH_AND_WRITES
         && !ctx->bearer->bypass_2fa)
@@ -448,13 +469,13 @@ ngx_http_npmtoken_api_login_logout_granted(ngx_http_npmtoken_api_ctx_t *ctx)
     key.data = digest;
     key.len = NPMTOKEN_KEY_LEN;
 
-    ngx_http_npmtoken_api_revoke_key(ctx, &key,
-                                     ngx_http_npmtoken_api_logged_out);
+    ngx_http_npmtoken_api_tokens_revoke_key(ctx, &key,
+                                       ngx_http_npmtoken_api_login_logged_out);
 }
 
 
 static void
-ngx_http_npmtoken_api_logged_out(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_login_logged_out(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
     if (reply == NULL) {
@@ -485,19 +506,21 @@ ngx_http_npmtoken_api_logged_out(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    ngx_http_npmtoken_api_logout_done(ctx);
+    ngx_http_npmtoken_api_login_logout_done(ctx);
 }
 
 
 static void
-ngx_http_npmtoken_api_logout_done(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_login_logout_done(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_answer(ctx, NGX_HTTP_OK, json_pack("{sb}", "ok", 1));
 }
 
 
+/* whoami: answer */
+
 void
-ngx_http_npmtoken_api_whoami(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_login_whoami(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_answer(ctx, NGX_HTTP_OK,
                                  json_pack("{ss%}", "username",

@@ -16,7 +16,7 @@ static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_routes[] = {
 
     { NGX_HTTP_POST, ngx_string("-/v1/login"),
       ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_WEB_LOGIN,
-      ngx_http_npmtoken_api_web_login },
+      ngx_http_npmtoken_api_login_web },
 
     { NGX_HTTP_PUT, ngx_string("-/user/org.couchdb.user:"),
       ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_LOGIN,
@@ -31,11 +31,11 @@ static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_routes[] = {
 
     { NGX_HTTP_DELETE, ngx_string("-/user/token/"),
       ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_LOGOUT,
-      ngx_http_npmtoken_api_logout },
+      ngx_http_npmtoken_api_login_logout },
 
     { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/whoami"),
       ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_WHOAMI,
-      ngx_http_npmtoken_api_whoami },
+      ngx_http_npmtoken_api_login_whoami },
 
     { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/npm/v1/user"),
       ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_PROFILE_GET,
@@ -51,11 +51,11 @@ static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_routes[] = {
 
     { NGX_HTTP_POST, ngx_string("-/npm/v1/tokens"),
       ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_CREATE,
-      ngx_http_npmtoken_api_create },
+      ngx_http_npmtoken_api_tokens_create },
 
     { NGX_HTTP_DELETE, ngx_string("-/npm/v1/tokens/token/"),
       ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_REVOKE,
-      ngx_http_npmtoken_api_revoke },
+      ngx_http_npmtoken_api_tokens_revoke },
 
     { 0, ngx_null_string, ngx_null_string, 0, 0, NULL }
 };

@@ -62,6 +62,33 @@ ngx_http_npmtoken_api_text_spelt(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
+ngx_int_t
+ngx_http_npmtoken_api_text_tokens_args(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *script, ngx_str_t *argv)
+{
+    ngx_str_t  none;
+
+    ngx_str_null(&none);
+
+    ngx_str_set(&argv[0], "EVAL");
+    argv[1] = *script;
+    ngx_str_set(&argv[2], "1");
+    argv[3] = ngx_http_npmtoken_api_text_account_key(ctx, "tokens-of:");
+    argv[4] = ngx_http_npmtoken_api_redis_key(ctx, "token:", &none);
+
+    if (argv[3].data == NULL || argv[4].data == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* the folded name ends the key */
+
+    argv[5].len = ctx->user.len;
+    argv[5].data = argv[3].data + argv[3].len - argv[5].len;
+
+    return NGX_OK;
+}
+
+
 ngx_str_t
 ngx_http_npmtoken_api_text_address(ngx_http_request_t *r)
 {

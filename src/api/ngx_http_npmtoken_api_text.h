@@ -30,6 +30,13 @@ ngx_str_t ngx_http_npmtoken_api_text_account_key(
 ngx_uint_t ngx_http_npmtoken_api_text_spelt(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
+ * The first six words of a command that runs a script about the tokens of an
+ * account: those of ctx->user.  NGX_OK or NGX_ERROR (no memory).
+ */
+ngx_int_t ngx_http_npmtoken_api_text_tokens_args(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *script, ngx_str_t *argv);
+
+/*
  * Whom an address stands for, in the request's pool: an IPv4 address (within
  * IPv6, too), the /64 of any other IPv6 one, "unix:".  The data is NULL if
  * there is no memory.

@@ -1,0 +1,309 @@
+
+/*
+ * npm token list.
+ */
+
+
+#include "ngx_http_npmtoken_api_answer.h"
+#include "ngx_http_npmtoken_api_calls.h"
+#include "ngx_http_npmtoken_api_db.h"
+#include "ngx_http_npmtoken_api_record.h"
+#include "ngx_http_npmtoken_api_text.h"
+
+
+#define NGX_HTTP_NPMTOKEN_API_PER_PAGE      10
+#define NGX_HTTP_NPMTOKEN_API_MAX_PER_PAGE  9999
+
+/* bytes of keys and fields of a page, unless one token has more */
+#define NGX_HTTP_NPMTOKEN_API_PAGE_BYTES    (256 * 1024)
+
+
+static ngx_int_t ngx_http_npmtoken_api_list_args(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static ngx_int_t ngx_http_npmtoken_api_list_arg(ngx_http_request_t *r,
+    char *name, ngx_int_t value, ngx_int_t min, ngx_int_t max);
+static void ngx_http_npmtoken_api_list_ask(ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_list_reply(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply);
+static json_t *ngx_http_npmtoken_api_list_page(
+    ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
+static ngx_uint_t ngx_http_npmtoken_api_list_fit(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_uint_t n, ngx_uint_t total,
+    ngx_uint_t *size);
+static json_t *ngx_http_npmtoken_api_list_token(
+    ngx_http_npmtoken_api_ctx_t *ctx, redisReply *key, redisReply *hash);
+static ngx_str_t ngx_http_npmtoken_api_list_shown(npmtoken_field_t *fields,
+    ngx_uint_t nfields);
+static json_t *ngx_http_npmtoken_api_list_urls(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_uint_t n, ngx_uint_t size,
+    ngx_uint_t total);
+static ngx_int_t ngx_http_npmtoken_api_list_url(json_t *urls, char *name,
+    ngx_uint_t per_page, ngx_uint_t page);
+
+
+/* token list: a page of the tokens, answer */
+
+void
+ngx_http_npmtoken_api_list(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    if (ngx_http_npmtoken_api_list_args(ctx) != NGX_OK) {
+        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_BAD_REQUEST,
+                                    "perPage is a number from 1 to 9999, "
+                                    "page one from 0.");
+        return;
+    }
+
+    ngx_http_npmtoken_api_list_ask(ctx);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_list_args(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ctx->per_page = ngx_http_npmtoken_api_list_arg(ctx->request, "perPage",
+                                          NGX_HTTP_NPMTOKEN_API_PER_PAGE, 1,
+                                          NGX_HTTP_NPMTOKEN_API_MAX_PER_PAGE);
+
+    ctx->page = ngx_http_npmtoken_api_list_arg(ctx->request, "page", 0, 0,
+                                               1000000);
+
+    return (ctx->per_page == NGX_ERROR || ctx->page == NGX_ERROR)
+           ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_list_arg(ngx_http_request_t *r, char *name,
+    ngx_int_t value, ngx_int_t min, ngx_int_t max)
+{
+    ngx_str_t  arg;
+
+    if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), &arg) != NGX_OK) {
+        return value;
+    }
+
+    value = ngx_atoi(arg.data, arg.len);
+
+    return (value == NGX_ERROR || value < min || value > max) ? NGX_ERROR
+                                                              : value;
+}
+
+
+static void
+ngx_http_npmtoken_api_list_ask(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    u_char     *p, buf[4 * NGX_INT64_LEN];
+    ngx_str_t   argv[10];
+
+    if (ngx_http_npmtoken_api_text_tokens_args(ctx, &npmtoken_script_list, argv)
+        != NGX_OK)
+    {
+        ngx_http_npmtoken_api_failed(ctx);
+        return;
+    }
+
+    p = buf;
+
+    argv[6].data = p;
+    p = ngx_sprintf(p, "%i", ctx->page * ctx->per_page);
+    argv[6].len = p - argv[6].data;
+
+    argv[7].data = p;
+    p = ngx_sprintf(p, "%i", ctx->per_page);
+    argv[7].len = p - argv[7].data;
+
+    argv[8].data = p;
+    p = ngx_sprintf(p, "%d", NGX_HTTP_NPMTOKEN_API_PAGE_BYTES);
+    argv[8].len = p - argv[8].data;
+
+    argv[9].data = p;
+    p = ngx_sprintf(p, "%d", NPMTOKEN_RECORD_MAX);
+    argv[9].len = p - argv[9].data;
+
+    switch (ngx_http_npmtoken_api_db_read_alone(ctx, 10, argv,
+                                            ngx_http_npmtoken_api_list_reply))
+    {
+    case NGX_AGAIN:
+        return;
+
+    case NGX_BUSY:
+        ngx_http_npmtoken_api_answer_busy(ctx,
+                                          "This account lists its tokens too "
+                                          "many times at once. Try again.");
+        return;
+
+    default: /* NGX_ERROR */
+        ngx_http_npmtoken_api_unavailable(ctx);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_api_list_reply(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply)
+{
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
+        || reply->elements % 2 == 0
+        || reply->element[0]->type != REDIS_REPLY_INTEGER)
+    {
+        ngx_http_npmtoken_api_unavailable(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_answer(ctx, NGX_HTTP_OK,
+                                 ngx_http_npmtoken_api_list_page(ctx, reply));
+}
+
+
+static json_t *
+ngx_http_npmtoken_api_list_page(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply)
+{
+    json_t      *objects;
+    ngx_uint_t   i, n, size, total;
+
+    total = reply->element[0]->integer;
+
+    n = ngx_http_npmtoken_api_list_fit(ctx, reply->elements / 2, total,
+                                       &size);
+
+    objects = json_array();
+
+    for (i = 0; i < n; i++) {
+
+        if (json_array_append_new(objects,
+                ngx_http_npmtoken_api_list_token(ctx, reply->element[2 * i + 1],
+                                                 reply->element[2 * i + 2]))
+            != 0)
+        {
+            json_decref(objects);
+            return NULL;
+        }
+    }
+
+    return json_pack("{so sI so}", "objects", objects,
+                     "total", (json_int_t) total,
+                     "urls",
+                     ngx_http_npmtoken_api_list_urls(ctx, n, size, total));
+}
+
+
+/*
+ * Redis gave "n" tokens of a page.  Where that is less than there was to give,
+ * more would have been too large: then the page ends where one of some other
+ * size begins, since the next one has to be named by "perPage" and "page", too.
+ * Neither gets less than half of what there was room for.  Returns the number
+ * of tokens on this page; "size" is that of the next.
+ */
+
+static ngx_uint_t
+ngx_http_npmtoken_api_list_fit(ngx_http_npmtoken_api_ctx_t *ctx, ngx_uint_t n,
+    ngx_uint_t total, ngx_uint_t *size)
+{
+    ngx_uint_t  first, fit;
+
+    first = ctx->page * ctx->per_page;
+
+    *size = ctx->per_page;
+
+    if (n == 0 || n >= *size || first + n >= total) {
+        return ngx_min(n, *size);
+    }
+
+    for (*size = n; /* void */ ; (*size)--) {
+        fit = n - (first + n) % *size;
+
+        if (2 * fit >= n) {
+            return fit;
+        }
+    }
+}
+
+
+static json_t *
+ngx_http_npmtoken_api_list_token(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *key, redisReply *hash)
+{
+    ngx_str_t          name, shown;
+    ngx_uint_t         n;
+    npmtoken_field_t  *fields;
+
+    fields = ngx_http_npmtoken_api_fields(ctx, hash, &n);
+
+    if (fields == NULL || ngx_http_npmtoken_api_copy(ctx, key, &name) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    shown = ngx_http_npmtoken_api_list_shown(fields, n);
+
+    return ngx_http_npmtoken_api_record_json(&name, &shown, fields, n);
+}
+
+
+/* what the record says is shown of it; never more than a part of it is */
+
+static ngx_str_t
+ngx_http_npmtoken_api_list_shown(npmtoken_field_t *fields, ngx_uint_t nfields)
+{
+    ngx_str_t  shown, *value;
+
+    ngx_str_set(&shown, "");
+
+    value = ngx_http_npmtoken_api_text_field(fields, nfields, "token");
+
+    if (value) {
+        shown = *value;
+    }
+
+    shown.len = ngx_min(shown.len, NPMTOKEN_TOKEN_SHOWN);
+
+    return shown;
+}
+
+
+static json_t *
+ngx_http_npmtoken_api_list_urls(ngx_http_npmtoken_api_ctx_t *ctx, ngx_uint_t n,
+    ngx_uint_t size, ngx_uint_t total)
+{
+    json_t      *urls;
+    ngx_uint_t   end;
+
+    urls = json_object();
+    end = ctx->page * ctx->per_page + n;
+
+    if (n && end < total
+        && ngx_http_npmtoken_api_list_url(urls, "next", size, end / size)
+           != NGX_OK)
+    {
+        json_decref(urls);
+        return NULL;
+    }
+
+    if (ctx->page
+        && ngx_http_npmtoken_api_list_url(urls, "prev", ctx->per_page,
+                                          ctx->page - 1)
+           != NGX_OK)
+    {
+        json_decref(urls);
+        return NULL;
+    }
+
+    return urls;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_list_url(json_t *urls, char *name, ngx_uint_t per_page,
+    ngx_uint_t page)
+{
+    u_char  buf[sizeof("/-/npm/v1/tokens?perPage=&page=") + 2 * NGX_INT64_LEN];
+    u_char  *p;
+
+    p = ngx_sprintf(buf, "/-/npm/v1/tokens?perPage=%ui&page=%ui", per_page,
+                    page);
+
+    return json_object_set_new(urls, name,
+                               json_stringn((char *) buf, p - buf)) == 0
+           ? NGX_OK : NGX_ERROR;
+}
