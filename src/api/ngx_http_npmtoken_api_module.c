@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include "ngx_http_npmtoken_api_db.h"
+#include "ngx_http_npmtoken_api_directive.h"
 #include "ngx_http_npmtoken_api_handler.h"
 #include "npmtoken_version.h"
 
@@ -23,55 +24,17 @@ typedef struct {
 } ngx_http_npmtoken_api_main_conf_t;
 
 
-/* what is read of a location, until it is merged */
-
-typedef struct {
-    ngx_http_npmtoken_api_conf_t       api;        /* first, for handlers */
-    ngx_str_t                          name;       /* of the store; "off" */
-    unsigned                           in_location:1;
-} ngx_http_npmtoken_api_loc_conf_t;
-
-
 static void *ngx_http_npmtoken_api_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_npmtoken_api_create_loc_conf(ngx_conf_t *cf);
-static char *ngx_http_npmtoken_api_merge_loc_conf(ngx_conf_t *cf,
-    void *parent, void *child);
+static char *ngx_http_npmtoken_api_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
 static char *ngx_http_npmtoken_api_use(ngx_conf_t *cf,
     ngx_http_npmtoken_api_loc_conf_t *conf);
-static char *ngx_http_npmtoken_api_set(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_npmtoken_api_enum_set(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_npmtoken_api_number_set(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_npmtoken_api_size_set(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_npmtoken_api_replicas_set(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_npmtoken_api_attempts_set(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_npmtoken_api_reserved_set(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_npmtoken_api_issuer_set(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_npmtoken_api_pool_set(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_npmtoken_api_invalid(ngx_conf_t *cf, ngx_str_t *value,
-    char *expected);
 static ngx_int_t ngx_http_npmtoken_api_check_version(ngx_conf_t *cf);
 static ngx_int_t ngx_http_npmtoken_api_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_npmtoken_api_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_npmtoken_api_init_process(ngx_cycle_t *cycle);
 static void ngx_http_npmtoken_api_exit_process(ngx_cycle_t *cycle);
-
-
-/* the bounds of a number, and what is said of another */
-
-typedef struct {
-    ngx_uint_t                         min;
-    ngx_uint_t                         max;
-    char                              *expected;
-} ngx_http_npmtoken_api_bounds_t;
 
 
 static ngx_conf_enum_t  ngx_http_npmtoken_api_logins[] = {
@@ -162,91 +125,91 @@ static ngx_command_t  ngx_http_npmtoken_api_commands[] = {
 
     { ngx_string("npmtoken_api"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_set,
+      ngx_http_npmtoken_api_directive_store,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("npmtoken_api_login"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_enum_set,
+      ngx_http_npmtoken_api_directive_enum,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_npmtoken_api_conf_t, login),
       &ngx_http_npmtoken_api_logins },
 
     { ngx_string("npmtoken_api_signup"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_enum_set,
+      ngx_http_npmtoken_api_directive_enum,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_npmtoken_api_conf_t, signup),
       &ngx_http_npmtoken_api_flags },
 
     { ngx_string("npmtoken_api_permission"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_enum_set,
+      ngx_http_npmtoken_api_directive_enum,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_npmtoken_api_conf_t, unstated),
       &ngx_http_npmtoken_api_permissions },
 
     { ngx_string("npmtoken_api_replicas"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE12,
-      ngx_http_npmtoken_api_replicas_set,
+      ngx_http_npmtoken_api_directive_replicas,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("npmtoken_api_attempts"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE23,
-      ngx_http_npmtoken_api_attempts_set,
+      ngx_http_npmtoken_api_directive_attempts,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("npmtoken_api_otp_reuse"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_enum_set,
+      ngx_http_npmtoken_api_directive_enum,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_npmtoken_api_conf_t, reuse),
       &ngx_http_npmtoken_api_flags },
 
     { ngx_string("npmtoken_api_max_tokens"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_number_set,
+      ngx_http_npmtoken_api_directive_number,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_npmtoken_api_conf_t, max_tokens),
       &ngx_http_npmtoken_api_tokens },
 
     { ngx_string("npmtoken_api_max_cidrs"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_number_set,
+      ngx_http_npmtoken_api_directive_number,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_npmtoken_api_conf_t, max_cidrs),
       &ngx_http_npmtoken_api_cidrs },
 
     { ngx_string("npmtoken_api_max_body"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_size_set,
+      ngx_http_npmtoken_api_directive_max_body,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("npmtoken_api_reserved"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_1MORE,
-      ngx_http_npmtoken_api_reserved_set,
+      ngx_http_npmtoken_api_directive_reserved,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("npmtoken_api_issuer"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_issuer_set,
+      ngx_http_npmtoken_api_directive_issuer,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("npmtoken_api_thread_pool"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_pool_set,
+      ngx_http_npmtoken_api_directive_pool,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -436,338 +399,6 @@ ngx_http_npmtoken_api_use(ngx_conf_t *cf,
     amcf->used = 1;
 
     return conf->api.db ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_npmtoken_api_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
-
-    ngx_str_t  *value;
-
-    if (alcf->name.data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (value[1].len == 0) {
-        return ngx_http_npmtoken_api_invalid(cf, &value[1],
-                                             "the name of a store or \"off\"");
-    }
-
-    alcf->name = value[1];
-    alcf->in_location = (cf->cmd_type & NGX_HTTP_LOC_CONF) ? 1 : 0;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_npmtoken_api_enum_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char  *p = conf;
-
-    ngx_str_t        *value;
-    ngx_uint_t       *field;
-    ngx_conf_enum_t  *e;
-    u_char            expected[128], *last;
-
-    field = (ngx_uint_t *) (p + cmd->offset);
-
-    if (*field != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    last = expected;
-
-    for (e = cmd->post; e->name.len; e++) {
-        if (value[1].len == e->name.len
-            && ngx_strcmp(value[1].data, e->name.data) == 0)
-        {
-            *field = e->value;
-            return NGX_CONF_OK;
-        }
-
-        last = ngx_slprintf(last, expected + sizeof(expected) - 1,
-                            "%s\"%V\"", last == expected ? "" : " or ",
-                            &e->name);
-    }
-
-    *last = '\0';
-
-    return ngx_http_npmtoken_api_invalid(cf, &value[1], (char *) expected);
-}
-
-
-static char *
-ngx_http_npmtoken_api_number_set(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    char  *p = conf;
-
-    ngx_int_t                        n;
-    ngx_str_t                       *value;
-    ngx_uint_t                      *field;
-    ngx_http_npmtoken_api_bounds_t  *bounds;
-
-    field = (ngx_uint_t *) (p + cmd->offset);
-
-    if (*field != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    bounds = cmd->post;
-
-    n = ngx_atoi(value[1].data, value[1].len);
-
-    if (n == NGX_ERROR
-        || (ngx_uint_t) n < bounds->min || (ngx_uint_t) n > bounds->max)
-    {
-        return ngx_http_npmtoken_api_invalid(cf, &value[1], bounds->expected);
-    }
-
-    *field = n;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_npmtoken_api_size_set(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
-
-    ssize_t     size;
-    ngx_str_t  *value;
-
-    if (alcf->api.max_body != NGX_CONF_UNSET_SIZE) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    size = ngx_parse_size(&value[1]);
-
-    if (size < 1024 || size > 1024 * 1024) {
-        return ngx_http_npmtoken_api_invalid(cf, &value[1],
-                                             "a size from 1k to 1m");
-    }
-
-    alcf->api.max_body = size;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_npmtoken_api_replicas_set(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
-
-    ngx_int_t   n;
-    ngx_str_t  *value;
-
-    if (alcf->api.replicas != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    n = ngx_atoi(value[1].data, value[1].len);
-
-    if (n == NGX_ERROR || n > 100) {
-        return ngx_http_npmtoken_api_invalid(cf, &value[1],
-                                             "a number from 0 to 100");
-    }
-
-    alcf->api.replicas = n;
-
-    if (cf->args->nelts == 2) {
-        return NGX_CONF_OK;
-    }
-
-    alcf->api.replicas_timeout = ngx_parse_time(&value[2], 0);
-
-    if (alcf->api.replicas_timeout == (ngx_msec_t) NGX_ERROR
-        || alcf->api.replicas_timeout == 0
-        || alcf->api.replicas_timeout > 60000)
-    {
-        return ngx_http_npmtoken_api_invalid(cf, &value[2],
-                                             "a time from 1ms to 60s");
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_npmtoken_api_attempts_set(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
-
-    ngx_int_t    n;
-    ngx_str_t   *value;
-    ngx_uint_t   i, *fields[2];
-
-    fields[0] = &alcf->api.account_attempts;
-    fields[1] = &alcf->api.address_attempts;
-
-    if (*fields[0] != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    for (i = 0; i < 2; i++) {
-        n = ngx_atoi(value[i + 1].data, value[i + 1].len);
-
-        if (n == NGX_ERROR || n > 1000000) {
-            return ngx_http_npmtoken_api_invalid(cf, &value[i + 1],
-                           "a number from 0, which is no limit, to 1000000");
-        }
-
-        *fields[i] = n;
-    }
-
-    if (cf->args->nelts == 3) {
-        return NGX_CONF_OK;
-    }
-
-    alcf->api.attempts_time = ngx_parse_time(&value[3], 1);
-
-    if (alcf->api.attempts_time < 1
-        || alcf->api.attempts_time > 7 * 24 * 60 * 60)
-    {
-        return ngx_http_npmtoken_api_invalid(cf, &value[3],
-                                             "a time from 1s to 7d");
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_npmtoken_api_reserved_set(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
-
-    ngx_str_t   *value, *name;
-    ngx_uint_t   i;
-
-    if (alcf->api.reserved != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
-        alcf->api.reserved = NULL;
-        return NGX_CONF_OK;
-    }
-
-    alcf->api.reserved = ngx_array_create(cf->pool, cf->args->nelts - 1,
-                                          sizeof(ngx_str_t));
-    if (alcf->api.reserved == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (npmtoken_account_name(&value[i]) != NGX_OK
-            || ngx_strcmp(value[i].data, "off") == 0)
-        {
-            return ngx_http_npmtoken_api_invalid(cf, &value[i],
-                           "names of 1 to 214 letters, digits and -._~@+, "
-                           "or \"off\" alone");
-        }
-
-        name = ngx_array_push(alcf->api.reserved);
-        *name = value[i];
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_npmtoken_api_issuer_set(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
-
-    size_t      i;
-    ngx_str_t  *value;
-
-    if (alcf->api.issuer.data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    for (i = 0; i < value[1].len; i++) {
-        if (value[1].data[i] < ' ' || value[1].data[i] >= 0x7f
-            || value[1].data[i] == ':')
-        {
-            break;
-        }
-    }
-
-    if (value[1].len == 0 || value[1].len > 64 || i < value[1].len) {
-        return ngx_http_npmtoken_api_invalid(cf, &value[1],
-                           "1 to 64 ASCII characters, none of them a colon");
-    }
-
-    alcf->api.issuer = value[1];
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_npmtoken_api_pool_set(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
-
-    ngx_str_t  *value;
-
-    if (alcf->api.pool != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (value[1].len == 0) {
-        return ngx_http_npmtoken_api_invalid(cf, &value[1],
-                                             "the name of a thread_pool");
-    }
-
-    alcf->api.pool = ngx_thread_pool_add(cf, &value[1]);
-
-    return alcf->api.pool ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_npmtoken_api_invalid(ngx_conf_t *cf, ngx_str_t *value,
-    char *expected)
-{
-    ngx_str_t  *directive;
-
-    directive = cf->args->elts;
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid value \"%V\" in \"%V\" directive, "
-                       "it must be %s", value, directive, expected);
-    return NGX_CONF_ERROR;
 }
 
 
