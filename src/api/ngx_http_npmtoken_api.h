@@ -113,13 +113,14 @@ struct ngx_http_npmtoken_api_ctx_s {
     ngx_str_t                          user;       /* the account, as it is
                                                       spelt once it is known */
     json_t                            *body;       /* freed with the request */
+    ngx_http_npmtoken_api_step_pt      parsed;     /* the step after that */
 
     /* authentication: who asks, with what */
     ngx_str_t                          password;
     ngx_str_t                          email;      /* for the registry */
     ngx_http_npmtoken_api_step_pt      loaded;     /* the step after the
                                                       account is known, */
-    ngx_http_npmtoken_api_step_pt      granted;    /* and after all of it */
+    ngx_http_npmtoken_api_step_pt      admitted;   /* and after all of it */
     npmtoken_account_t                 account;
     ngx_str_t                          user_seen;  /* of it, by what it was
                                                       judged */
@@ -146,6 +147,7 @@ struct ngx_http_npmtoken_api_ctx_s {
     u_char                             key[NPMTOKEN_KEY_LEN];
     ngx_str_t                          created;    /* now, as npm prints it */
     ngx_array_t                        record;     /* of npmtoken_field_t */
+    ngx_http_npmtoken_api_step_pt      stored;     /* the step after it is */
 
     /* a change of the account */
     npmtoken_tfa_e                     mode;

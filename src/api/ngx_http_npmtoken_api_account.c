@@ -19,7 +19,7 @@ static json_t *ngx_http_npmtoken_api_account_tfa_json(
 void
 ngx_http_npmtoken_api_account_answer(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_account_loaded);
+    ngx_http_npmtoken_api_auth_load(ctx, ngx_http_npmtoken_api_account_loaded);
 }
 
 

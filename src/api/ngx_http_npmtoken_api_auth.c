@@ -9,7 +9,7 @@
 #include "ngx_http_npmtoken_api_text.h"
 
 
-static void ngx_http_npmtoken_api_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
+static void ngx_http_npmtoken_api_auth_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply);
 static ngx_str_t ngx_http_npmtoken_api_auth_folded(
     ngx_http_npmtoken_api_ctx_t *ctx);
@@ -19,9 +19,11 @@ static void ngx_http_npmtoken_api_auth_unfolded_read(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 static void ngx_http_npmtoken_api_auth_bad_account(
     ngx_http_npmtoken_api_ctx_t *ctx, char *why, ngx_str_t *name);
-static void ngx_http_npmtoken_api_auth_load(ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_password(ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_password_checked(
+static void ngx_http_npmtoken_api_auth_counted(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_auth_password(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_auth_password_checked(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
 static void ngx_http_npmtoken_api_auth_wrong_password(
     ngx_http_npmtoken_api_ctx_t *ctx);
@@ -31,23 +33,24 @@ static void ngx_http_npmtoken_api_auth_rehash_done(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 static void ngx_http_npmtoken_api_auth_rehashed(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_factor(ngx_http_npmtoken_api_ctx_t *ctx);
-static ngx_str_t *ngx_http_npmtoken_api_otp_header(ngx_http_request_t *r);
-static void ngx_http_npmtoken_api_totp(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_str_t *code);
-static void ngx_http_npmtoken_api_recovery(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_str_t *code);
-static void ngx_http_npmtoken_api_use(ngx_http_npmtoken_api_ctx_t *ctx,
-    char *kind, ngx_str_t *value);
-static void ngx_http_npmtoken_api_used(ngx_http_npmtoken_api_ctx_t *ctx,
-    redisReply *reply);
-static void ngx_http_npmtoken_api_wrong_code(
+static void ngx_http_npmtoken_api_auth_factor(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_grant(ngx_http_npmtoken_api_ctx_t *ctx);
+static ngx_str_t *ngx_http_npmtoken_api_auth_otp_header(ngx_http_request_t *r);
+static void ngx_http_npmtoken_api_auth_totp(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *code);
+static void ngx_http_npmtoken_api_auth_recovery(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *code);
+static void ngx_http_npmtoken_api_auth_use(ngx_http_npmtoken_api_ctx_t *ctx,
+    char *kind, ngx_str_t *value);
+static void ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply);
+static void ngx_http_npmtoken_api_auth_wrong_code(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_auth_admit(ngx_http_npmtoken_api_ctx_t *ctx);
 
 
 void
-ngx_http_npmtoken_api_load(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_auth_load(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next)
 {
     ngx_str_t  argv[2];
@@ -62,7 +65,8 @@ ngx_http_npmtoken_api_load(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_api_read(ctx, 2, argv, ngx_http_npmtoken_api_loaded)
+    if (ngx_http_npmtoken_api_read(ctx, 2, argv,
+                                   ngx_http_npmtoken_api_auth_loaded)
         != NGX_AGAIN)
     {
         ngx_http_npmtoken_api_unavailable(ctx);
@@ -71,7 +75,7 @@ ngx_http_npmtoken_api_load(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 static void
-ngx_http_npmtoken_api_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_auth_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
     ngx_str_t          name;
@@ -217,25 +221,25 @@ ngx_http_npmtoken_api_auth_bad_account(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 void
-ngx_http_npmtoken_api_authenticate(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_http_npmtoken_api_step_pt granted)
+ngx_http_npmtoken_api_auth_begin(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt admitted)
 {
-    ctx->granted = granted;
+    ctx->admitted = admitted;
 
     ngx_http_npmtoken_api_attempts_begin(ctx,
-                                         ngx_http_npmtoken_api_auth_load);
+                                         ngx_http_npmtoken_api_auth_counted);
 }
 
 
 static void
-ngx_http_npmtoken_api_auth_load(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_auth_counted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_password);
+    ngx_http_npmtoken_api_auth_load(ctx, ngx_http_npmtoken_api_auth_password);
 }
 
 
 static void
-ngx_http_npmtoken_api_password(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_auth_password(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
@@ -245,10 +249,10 @@ ngx_http_npmtoken_api_password(ngx_http_npmtoken_api_ctx_t *ctx)
         && ctx->account.password.len == 0)
     {
         rc = ngx_http_npmtoken_api_registry(ctx,
-                                      ngx_http_npmtoken_api_password_checked);
+                                  ngx_http_npmtoken_api_auth_password_checked);
     } else {
         rc = ngx_http_npmtoken_api_verify(ctx,
-                                      ngx_http_npmtoken_api_password_checked);
+                                  ngx_http_npmtoken_api_auth_password_checked);
     }
 
     if (rc == NGX_AGAIN) {
@@ -261,7 +265,7 @@ ngx_http_npmtoken_api_password(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 static void
-ngx_http_npmtoken_api_password_checked(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_auth_password_checked(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_int_t rc)
 {
     if (rc == NGX_ERROR) {
@@ -281,7 +285,7 @@ ngx_http_npmtoken_api_password_checked(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    ngx_http_npmtoken_api_factor(ctx);
+    ngx_http_npmtoken_api_auth_factor(ctx);
 }
 
 
@@ -313,7 +317,7 @@ ngx_http_npmtoken_api_auth_rehash(ngx_http_npmtoken_api_ctx_t *ctx)
                                         ngx_http_npmtoken_api_auth_rehash_done)
         != NGX_AGAIN)
     {
-        ngx_http_npmtoken_api_factor(ctx);
+        ngx_http_npmtoken_api_auth_factor(ctx);
     }
 }
 
@@ -328,13 +332,13 @@ ngx_http_npmtoken_api_auth_rehash_done(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
     if (reply == NULL) {
-        ngx_http_npmtoken_api_factor(ctx);
+        ngx_http_npmtoken_api_auth_factor(ctx);
         return;
     }
 
     ctx->reverified = 1;
 
-    ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_auth_rehashed);
+    ngx_http_npmtoken_api_auth_load(ctx, ngx_http_npmtoken_api_auth_rehashed);
 }
 
 
@@ -353,35 +357,35 @@ ngx_http_npmtoken_api_auth_rehashed(ngx_http_npmtoken_api_ctx_t *ctx)
     if (hash->len == ctx->rehashed.len
         && ngx_memcmp(hash->data, ctx->rehashed.data, hash->len) == 0)
     {
-        ngx_http_npmtoken_api_password_checked(ctx, NGX_OK);
+        ngx_http_npmtoken_api_auth_password_checked(ctx, NGX_OK);
         return;
     }
 
-    ngx_http_npmtoken_api_password(ctx);
+    ngx_http_npmtoken_api_auth_password(ctx);
 }
 
 
 void
-ngx_http_npmtoken_api_second_factor(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_http_npmtoken_api_step_pt granted)
+ngx_http_npmtoken_api_auth_second_factor(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt admitted)
 {
-    ctx->granted = granted;
+    ctx->admitted = admitted;
 
-    ngx_http_npmtoken_api_factor(ctx);
+    ngx_http_npmtoken_api_auth_factor(ctx);
 }
 
 
 static void
-ngx_http_npmtoken_api_factor(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_auth_factor(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_str_t  *code;
 
     if (ctx->account.tfa == NPMTOKEN_TFA_OFF) {
-        ngx_http_npmtoken_api_grant(ctx);
+        ngx_http_npmtoken_api_auth_admit(ctx);
         return;
     }
 
-    code = ngx_http_npmtoken_api_otp_header(ctx->request);
+    code = ngx_http_npmtoken_api_auth_otp_header(ctx->request);
 
     if (code == NULL || code->len == 0) {
 
@@ -396,16 +400,16 @@ ngx_http_npmtoken_api_factor(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     if (npmtoken_otp_is_recovery(code) == NGX_OK) {
-        ngx_http_npmtoken_api_recovery(ctx, code);
+        ngx_http_npmtoken_api_auth_recovery(ctx, code);
 
     } else {
-        ngx_http_npmtoken_api_totp(ctx, code);
+        ngx_http_npmtoken_api_auth_totp(ctx, code);
     }
 }
 
 
 static ngx_str_t *
-ngx_http_npmtoken_api_otp_header(ngx_http_request_t *r)
+ngx_http_npmtoken_api_auth_otp_header(ngx_http_request_t *r)
 {
     ngx_str_t         name, *value;
     ngx_uint_t        i;
@@ -445,7 +449,8 @@ ngx_http_npmtoken_api_otp_header(ngx_http_request_t *r)
  */
 
 static void
-ngx_http_npmtoken_api_totp(ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *code)
+ngx_http_npmtoken_api_auth_totp(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *code)
 {
     u_char     buf[NGX_INT64_LEN];
     int64_t    step;
@@ -456,19 +461,19 @@ ngx_http_npmtoken_api_totp(ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *code)
     if (step < 0) {
         ngx_str_set(&value, "");
 
-        ngx_http_npmtoken_api_use(ctx, "wrong", &value);
+        ngx_http_npmtoken_api_auth_use(ctx, "wrong", &value);
         return;
     }
 
     value.data = buf;
     value.len = ngx_sprintf(buf, "%L", step) - buf;
 
-    ngx_http_npmtoken_api_use(ctx, "totp", &value);
+    ngx_http_npmtoken_api_auth_use(ctx, "totp", &value);
 }
 
 
 static void
-ngx_http_npmtoken_api_recovery(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_auth_recovery(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *code)
 {
     u_char     buf[NPMTOKEN_RECOVERY_LEN];
@@ -482,14 +487,14 @@ ngx_http_npmtoken_api_recovery(ngx_http_npmtoken_api_ctx_t *ctx,
     value.data = buf;
     value.len = NPMTOKEN_RECOVERY_LEN;
 
-    ngx_http_npmtoken_api_use(ctx, "recovery", &value);
+    ngx_http_npmtoken_api_auth_use(ctx, "recovery", &value);
 }
 
 
 /* on all nodes only once, and counted over all of them: Redis decides */
 
 static void
-ngx_http_npmtoken_api_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
+ngx_http_npmtoken_api_auth_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
     ngx_str_t *value)
 {
     ngx_str_t  argv[7 + NGX_HTTP_NPMTOKEN_API_CODES_ARGS], *arg, *what, key;
@@ -545,7 +550,7 @@ ngx_http_npmtoken_api_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
     }
 
     if (ngx_http_npmtoken_api_write(ctx, &npmtoken_script_otp, arg - argv,
-                                    argv, ngx_http_npmtoken_api_used)
+                                    argv, ngx_http_npmtoken_api_auth_used)
         != NGX_AGAIN)
     {
         ngx_http_npmtoken_api_attempts_succeeded(ctx);
@@ -555,7 +560,7 @@ ngx_http_npmtoken_api_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
 
 
 static void
-ngx_http_npmtoken_api_used(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
     ngx_int_t  wait;
@@ -572,7 +577,7 @@ ngx_http_npmtoken_api_used(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (ngx_http_npmtoken_api_is(reply, "OK") == NGX_OK) {
-        ngx_http_npmtoken_api_grant(ctx);
+        ngx_http_npmtoken_api_auth_admit(ctx);
         return;
     }
 
@@ -598,12 +603,12 @@ ngx_http_npmtoken_api_used(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     ngx_http_npmtoken_api_attempts_failed(ctx,
-                                          ngx_http_npmtoken_api_wrong_code);
+                                        ngx_http_npmtoken_api_auth_wrong_code);
 }
 
 
 static void
-ngx_http_npmtoken_api_wrong_code(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_auth_wrong_code(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_challenge(ctx,
                          "This one-time password is wrong, too old, or has "
@@ -612,9 +617,9 @@ ngx_http_npmtoken_api_wrong_code(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 static void
-ngx_http_npmtoken_api_grant(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_auth_admit(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_attempts_succeeded(ctx);
 
-    ctx->granted(ctx);
+    ctx->admitted(ctx);
 }

@@ -3,7 +3,7 @@
  * Proof of who one is: password, then one-time password.
  *
  * In this order, since the other one would tell who has an account.  What is
- * wrong is answered here; what is right goes on with ctx->granted.
+ * wrong is answered here; what is right goes on with ctx->admitted.
  */
 
 
@@ -18,7 +18,7 @@
  * Loads the account ctx->user from Redis into ctx->account and ctx->exists,
  * then calls "next".  Answers if Redis is away or the account is bad.
  */
-void ngx_http_npmtoken_api_load(ngx_http_npmtoken_api_ctx_t *ctx,
+void ngx_http_npmtoken_api_auth_load(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
 /* Answers that an older release made the account, under a key with capitals. */
@@ -30,15 +30,15 @@ void ngx_http_npmtoken_api_auth_unfolded_account(
  * by its hash or by the registry; then, if the account has a second factor,
  * the npm-otp header.
  */
-void ngx_http_npmtoken_api_authenticate(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_http_npmtoken_api_step_pt granted);
+void ngx_http_npmtoken_api_auth_begin(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt admitted);
 
 /*
  * The second half alone: the account is loaded.  With ctx->reuse the code may
  * also be the last one that was used, if that was with this token, and so.
  */
-void ngx_http_npmtoken_api_second_factor(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_http_npmtoken_api_step_pt granted);
+void ngx_http_npmtoken_api_auth_second_factor(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt admitted);
 
 
 #endif /* _NGX_HTTP_NPMTOKEN_API_AUTH_H_INCLUDED_ */

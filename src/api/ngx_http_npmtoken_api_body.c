@@ -22,11 +22,11 @@ static void ngx_http_npmtoken_api_body_parse(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *text);
 static void ngx_http_npmtoken_api_body_invalid(
     ngx_http_npmtoken_api_ctx_t *ctx, json_error_t *error);
-static void ngx_http_npmtoken_api_wipe(json_t *json);
+static void ngx_http_npmtoken_api_body_wipe(json_t *json);
 
 
 void
-ngx_http_npmtoken_api_read_body(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_body_read(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next)
 {
     ngx_int_t            rc;
@@ -38,7 +38,7 @@ ngx_http_npmtoken_api_read_body(ngx_http_npmtoken_api_ctx_t *ctx,
 
     r = ctx->request;
 
-    ctx->loaded = next;
+    ctx->parsed = next;
 
     r->request_body_in_single_buf = 1;
     r->request_body_in_persistent_file = 0;
@@ -191,7 +191,7 @@ ngx_http_npmtoken_api_body_parse(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    ctx->loaded(ctx);
+    ctx->parsed(ctx);
 }
 
 
@@ -243,10 +243,10 @@ ngx_http_npmtoken_api_body_password(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 void
-ngx_http_npmtoken_api_free_body(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_body_free(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (ctx->body) {
-        ngx_http_npmtoken_api_wipe(ctx->body);
+        ngx_http_npmtoken_api_body_wipe(ctx->body);
         json_decref(ctx->body);
         ctx->body = NULL;
     }
@@ -254,7 +254,7 @@ ngx_http_npmtoken_api_free_body(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 static void
-ngx_http_npmtoken_api_wipe(json_t *json)
+ngx_http_npmtoken_api_body_wipe(json_t *json)
 {
     json_t      *value;
     const char  *name;
@@ -262,7 +262,7 @@ ngx_http_npmtoken_api_wipe(json_t *json)
     json_object_foreach(json, name, value) {
 
         if (json_is_object(value)) {
-            ngx_http_npmtoken_api_wipe(value);
+            ngx_http_npmtoken_api_body_wipe(value);
 
         } else if (json_is_string(value)) {
             ngx_explicit_memzero((void *) json_string_value(value),

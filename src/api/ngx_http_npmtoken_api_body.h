@@ -16,11 +16,11 @@
  * one is answered here; so is one that would be written to a file on its way,
  * since there may be a password in it.
  */
-void ngx_http_npmtoken_api_read_body(ngx_http_npmtoken_api_ctx_t *ctx,
+void ngx_http_npmtoken_api_body_read(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
 /* Frees ctx->body, and wipes the passwords that are there. */
-void ngx_http_npmtoken_api_free_body(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_body_free(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
  * A password that is a member of "json".  Returns NGX_OK; or NGX_ERROR after

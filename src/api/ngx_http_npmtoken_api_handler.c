@@ -7,19 +7,22 @@
 #include "ngx_http_npmtoken_api_route.h"
 
 
-static ngx_int_t ngx_http_npmtoken_api_passes(ngx_http_npmtoken_ctx_t *judged,
-    ngx_http_npmtoken_api_call_e call, ngx_http_request_t *r);
-static ngx_uint_t ngx_http_npmtoken_api_was_guarded(ngx_http_request_t *r,
-    ngx_http_npmtoken_api_conf_t *conf);
-static ngx_http_npmtoken_api_ctx_t *ngx_http_npmtoken_api_ctx(
+static ngx_int_t ngx_http_npmtoken_api_handler_passes(
+    ngx_http_npmtoken_ctx_t *judged, ngx_http_npmtoken_api_call_e call,
+    ngx_http_request_t *r);
+static ngx_uint_t ngx_http_npmtoken_api_handler_was_guarded(
     ngx_http_request_t *r, ngx_http_npmtoken_api_conf_t *conf);
-static void ngx_http_npmtoken_api_cleanup(void *data);
-static void ngx_http_npmtoken_api_start(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_http_npmtoken_api_step_pt step);
-static ngx_int_t ngx_http_npmtoken_api_known(
+static ngx_http_npmtoken_api_ctx_t *ngx_http_npmtoken_api_handler_ctx(
+    ngx_http_request_t *r, ngx_http_npmtoken_api_conf_t *conf);
+static void ngx_http_npmtoken_api_handler_cleanup(void *data);
+static void ngx_http_npmtoken_api_handler_start(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_http_npmtoken_api_step_pt step);
+static ngx_int_t ngx_http_npmtoken_api_handler_known(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_guard(ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_go_on(ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_handler_guard(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_handler_go_on(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 
 
 ngx_int_t
@@ -62,14 +65,14 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
 
     route = ngx_http_npmtoken_api_route(r, &subject);
 
-    if (ngx_http_npmtoken_api_passes(judged, route->call, r)
+    if (ngx_http_npmtoken_api_handler_passes(judged, route->call, r)
         || (route->call == NGX_HTTP_NPMTOKEN_API_OTHER
-            && ngx_http_npmtoken_api_was_guarded(r, conf)))
+            && ngx_http_npmtoken_api_handler_was_guarded(r, conf)))
     {
         return NGX_DECLINED;
     }
 
-    ctx = ngx_http_npmtoken_api_ctx(r, conf);
+    ctx = ngx_http_npmtoken_api_handler_ctx(r, conf);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -78,7 +81,7 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
     ctx->call = route->call;
     ctx->subject = subject;
 
-    ngx_http_npmtoken_api_start(ctx, route->step);
+    ngx_http_npmtoken_api_handler_start(ctx, route->step);
 
     return NGX_DONE;
 }
@@ -120,7 +123,7 @@ ngx_http_npmtoken_api_handler_denied(ngx_http_request_t *r)
         return 0;
     }
 
-    ctx = ngx_http_npmtoken_api_ctx(r, conf);
+    ctx = ngx_http_npmtoken_api_handler_ctx(r, conf);
     if (ctx == NULL) {
         return 0;
     }
@@ -136,7 +139,7 @@ ngx_http_npmtoken_api_handler_denied(ngx_http_request_t *r)
 /* what is the registry's, or nobody's who has a second factor */
 
 static ngx_int_t
-ngx_http_npmtoken_api_passes(ngx_http_npmtoken_ctx_t *judged,
+ngx_http_npmtoken_api_handler_passes(ngx_http_npmtoken_ctx_t *judged,
     ngx_http_npmtoken_api_call_e call, ngx_http_request_t *r)
 {
     ngx_http_npmtoken_loc_conf_t  *nlcf;
@@ -172,7 +175,7 @@ ngx_http_npmtoken_api_passes(ngx_http_npmtoken_ctx_t *judged,
  */
 
 static ngx_uint_t
-ngx_http_npmtoken_api_was_guarded(ngx_http_request_t *r,
+ngx_http_npmtoken_api_handler_was_guarded(ngx_http_request_t *r,
     ngx_http_npmtoken_api_conf_t *conf)
 {
     ngx_http_cleanup_t           *cln;
@@ -180,7 +183,7 @@ ngx_http_npmtoken_api_was_guarded(ngx_http_request_t *r,
 
     for (cln = r->cleanup; cln; cln = cln->next) {
 
-        if (cln->handler != ngx_http_npmtoken_api_cleanup) {
+        if (cln->handler != ngx_http_npmtoken_api_handler_cleanup) {
             continue;
         }
 
@@ -196,7 +199,7 @@ ngx_http_npmtoken_api_was_guarded(ngx_http_request_t *r,
 
 
 static ngx_http_npmtoken_api_ctx_t *
-ngx_http_npmtoken_api_ctx(ngx_http_request_t *r,
+ngx_http_npmtoken_api_handler_ctx(ngx_http_request_t *r,
     ngx_http_npmtoken_api_conf_t *conf)
 {
     ngx_http_cleanup_t           *cln;
@@ -209,7 +212,7 @@ ngx_http_npmtoken_api_ctx(ngx_http_request_t *r,
         return NULL;
     }
 
-    cln->handler = ngx_http_npmtoken_api_cleanup;
+    cln->handler = ngx_http_npmtoken_api_handler_cleanup;
     cln->data = ctx;
 
     ctx->request = r;
@@ -222,7 +225,7 @@ ngx_http_npmtoken_api_ctx(ngx_http_request_t *r,
 
 
 static void
-ngx_http_npmtoken_api_cleanup(void *data)
+ngx_http_npmtoken_api_handler_cleanup(void *data)
 {
     ngx_http_npmtoken_api_ctx_t  *ctx = data;
 
@@ -232,12 +235,12 @@ ngx_http_npmtoken_api_cleanup(void *data)
     }
 
     ngx_http_npmtoken_api_attempts_gone(ctx);
-    ngx_http_npmtoken_api_free_body(ctx);
+    ngx_http_npmtoken_api_body_free(ctx);
 }
 
 
 static void
-ngx_http_npmtoken_api_start(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_handler_start(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt step)
 {
     ngx_http_npmtoken_api_answer_park(ctx);
@@ -264,13 +267,14 @@ ngx_http_npmtoken_api_start(ngx_http_npmtoken_api_ctx_t *ctx,
         /* fall through */
 
     default:
-        if (ngx_http_npmtoken_api_known(ctx) != NGX_OK) {
+        if (ngx_http_npmtoken_api_handler_known(ctx) != NGX_OK) {
             return;
         }
     }
 
     if (ctx->call == NGX_HTTP_NPMTOKEN_API_OTHER) {
-        ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_guard);
+        ngx_http_npmtoken_api_auth_load(ctx,
+                                        ngx_http_npmtoken_api_handler_guard);
         return;
     }
 
@@ -281,7 +285,7 @@ ngx_http_npmtoken_api_start(ngx_http_npmtoken_api_ctx_t *ctx,
 /* whose token it is; NGX_ERROR: that has been answered */
 
 static ngx_int_t
-ngx_http_npmtoken_api_known(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_handler_known(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     npmtoken_record_t  *record;
 
@@ -310,6 +314,8 @@ ngx_http_npmtoken_api_known(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 /*
+ * a write to the registry: account, code, on to the registry
+ *
  * With "auth-and-writes" each write takes a one-time password.  What comes
  * here has been allowed and is the registry's to do.
  *
@@ -320,21 +326,22 @@ ngx_http_npmtoken_api_known(ngx_http_npmtoken_api_ctx_t *ctx)
  */
 
 static void
-ngx_http_npmtoken_api_guard(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_handler_guard(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (ctx->account.tfa == NPMTOKEN_TFA_AUTH_AND_WRITES) {
         ctx->reuse = ctx->conf->reuse;
 
-        ngx_http_npmtoken_api_second_factor(ctx, ngx_http_npmtoken_api_go_on);
+        ngx_http_npmtoken_api_auth_second_factor(ctx,
+                                          ngx_http_npmtoken_api_handler_go_on);
         return;
     }
 
-    ngx_http_npmtoken_api_go_on(ctx);
+    ngx_http_npmtoken_api_handler_go_on(ctx);
 }
 
 
 static void
-ngx_http_npmtoken_api_go_on(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_handler_go_on(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_request_t  *r;
 

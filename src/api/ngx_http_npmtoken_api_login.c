@@ -39,7 +39,7 @@ static void ngx_http_npmtoken_api_login_signed_up(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 static void ngx_http_npmtoken_api_login_signup_withdrawn(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
-static void ngx_http_npmtoken_api_login_granted(
+static void ngx_http_npmtoken_api_login_admitted(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_login_walked(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
@@ -49,7 +49,7 @@ static void ngx_http_npmtoken_api_login_logout_known(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_login_logout_loaded(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_login_logout_granted(
+static void ngx_http_npmtoken_api_login_logout_admitted(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_login_logged_out(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
@@ -83,7 +83,7 @@ ngx_http_npmtoken_api_login_web(ngx_http_npmtoken_api_ctx_t *ctx)
 void
 ngx_http_npmtoken_api_login(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_read_body(ctx, ngx_http_npmtoken_api_login_body);
+    ngx_http_npmtoken_api_body_read(ctx, ngx_http_npmtoken_api_login_body);
 }
 
 
@@ -116,12 +116,13 @@ ngx_http_npmtoken_api_login_body(ngx_http_npmtoken_api_ctx_t *ctx)
         && ctx->conf->signup
         && ctx->conf->login == NGX_HTTP_NPMTOKEN_API_ACCOUNTS)
     {
-        ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_login_signup);
+        ngx_http_npmtoken_api_auth_load(ctx,
+                                        ngx_http_npmtoken_api_login_signup);
         return;
     }
 
-    ngx_http_npmtoken_api_authenticate(ctx,
-                                       ngx_http_npmtoken_api_login_granted);
+    ngx_http_npmtoken_api_auth_begin(ctx,
+                                     ngx_http_npmtoken_api_login_admitted);
 }
 
 
@@ -187,8 +188,8 @@ ngx_http_npmtoken_api_login_signup_counted(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_login_signup_taken(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_authenticate(ctx,
-                                       ngx_http_npmtoken_api_login_granted);
+    ngx_http_npmtoken_api_auth_begin(ctx,
+                                     ngx_http_npmtoken_api_login_admitted);
 }
 
 
@@ -347,7 +348,7 @@ ngx_http_npmtoken_api_login_signup_withdrawn(ngx_http_npmtoken_api_ctx_t *ctx,
  */
 
 static void
-ngx_http_npmtoken_api_login_granted(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_login_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (!ctx->exists) {
         ngx_http_npmtoken_api_walk(ctx, NGX_HTTP_NPMTOKEN_API_UNFOLDED,
@@ -424,7 +425,7 @@ ngx_http_npmtoken_api_login_logout(ngx_http_npmtoken_api_ctx_t *ctx)
     /* also where its spelling is none that a read-only token may use */
 
     if (ngx_memcmp(own, ctx->key, NPMTOKEN_KEY_LEN) == 0) {
-        ngx_http_npmtoken_api_login_logout_granted(ctx);
+        ngx_http_npmtoken_api_login_logout_admitted(ctx);
         return;
     }
 
@@ -438,8 +439,8 @@ ngx_http_npmtoken_api_login_logout(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_login_logout_known(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_load(ctx,
-                               ngx_http_npmtoken_api_login_logout_loaded);
+    ngx_http_npmtoken_api_auth_load(ctx,
+                                    ngx_http_npmtoken_api_login_logout_loaded);
 }
 
 
@@ -449,17 +450,17 @@ ngx_http_npmtoken_api_login_logout_loaded(ngx_http_npmtoken_api_ctx_t *ctx)
     if (ctx->account.tfa == NPMTOKEN_TFA_AUTH_AND_WRITES
         && !ctx->bearer->bypass_2fa)
     {
-        ngx_http_npmtoken_api_second_factor(ctx,
-                                ngx_http_npmtoken_api_login_logout_granted);
+        ngx_http_npmtoken_api_auth_second_factor(ctx,
+                                ngx_http_npmtoken_api_login_logout_admitted);
         return;
     }
 
-    ngx_http_npmtoken_api_login_logout_granted(ctx);
+    ngx_http_npmtoken_api_login_logout_admitted(ctx);
 }
 
 
 static void
-ngx_http_npmtoken_api_login_logout_granted(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_login_logout_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     u_char     digest[NPMTOKEN_KEY_LEN];
     ngx_str_t  key;

@@ -25,7 +25,7 @@ static void ngx_http_npmtoken_api_profile_loaded(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_profile_password(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *passwords);
-static void ngx_http_npmtoken_api_profile_password_granted(
+static void ngx_http_npmtoken_api_profile_password_admitted(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_profile_password_hashed(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
@@ -33,7 +33,7 @@ static void ngx_http_npmtoken_api_profile_fields(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_api_profile_fields_read(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_profile_fields_granted(
+static void ngx_http_npmtoken_api_profile_fields_admitted(
     ngx_http_npmtoken_api_ctx_t *ctx);
 
 
@@ -58,7 +58,7 @@ ngx_http_npmtoken_api_profile_get(ngx_http_npmtoken_api_ctx_t *ctx)
 void
 ngx_http_npmtoken_api_profile_set(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_read_body(ctx, ngx_http_npmtoken_api_profile_body);
+    ngx_http_npmtoken_api_body_read(ctx, ngx_http_npmtoken_api_profile_body);
 }
 
 
@@ -72,7 +72,7 @@ ngx_http_npmtoken_api_profile_body(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_profile_known(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_profile_loaded);
+    ngx_http_npmtoken_api_auth_load(ctx, ngx_http_npmtoken_api_profile_loaded);
 }
 
 
@@ -130,13 +130,13 @@ ngx_http_npmtoken_api_profile_password(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    ngx_http_npmtoken_api_authenticate(ctx,
-                               ngx_http_npmtoken_api_profile_password_granted);
+    ngx_http_npmtoken_api_auth_begin(ctx,
+                               ngx_http_npmtoken_api_profile_password_admitted);
 }
 
 
 static void
-ngx_http_npmtoken_api_profile_password_granted(
+ngx_http_npmtoken_api_profile_password_admitted(
     ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (ngx_http_npmtoken_api_hash(ctx, &ctx->new_password,
@@ -197,20 +197,20 @@ ngx_http_npmtoken_api_profile_fields(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     if (ctx->password.len) {
-        ngx_http_npmtoken_api_authenticate(ctx,
-                                 ngx_http_npmtoken_api_profile_fields_granted);
+        ngx_http_npmtoken_api_auth_begin(ctx,
+                                 ngx_http_npmtoken_api_profile_fields_admitted);
         return;
     }
 
     if (ctx->account.tfa == NPMTOKEN_TFA_AUTH_AND_WRITES
         && !ctx->bearer->bypass_2fa)
     {
-        ngx_http_npmtoken_api_second_factor(ctx,
-                                 ngx_http_npmtoken_api_profile_fields_granted);
+        ngx_http_npmtoken_api_auth_second_factor(ctx,
+                                 ngx_http_npmtoken_api_profile_fields_admitted);
         return;
     }
 
-    ngx_http_npmtoken_api_profile_fields_granted(ctx);
+    ngx_http_npmtoken_api_profile_fields_admitted(ctx);
 }
 
 
@@ -276,7 +276,7 @@ ngx_http_npmtoken_api_profile_fields_read(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 static void
-ngx_http_npmtoken_api_profile_fields_granted(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_profile_fields_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_int_t                       rc;
     ngx_http_npmtoken_api_change_t  change;

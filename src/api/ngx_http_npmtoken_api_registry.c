@@ -35,33 +35,33 @@ typedef struct {
 } ngx_http_npmtoken_api_proxied_t;
 
 
-static ngx_int_t ngx_http_npmtoken_api_proxied_uri(
+static ngx_int_t ngx_http_npmtoken_api_registry_uri(
     ngx_http_npmtoken_api_proxied_t *login);
-static ngx_uint_t ngx_http_npmtoken_api_proxied_itself(
+static ngx_uint_t ngx_http_npmtoken_api_registry_itself(
     ngx_http_npmtoken_api_proxied_t *login);
-static ngx_int_t ngx_http_npmtoken_api_proxied_body(
+static ngx_int_t ngx_http_npmtoken_api_registry_body(
     ngx_http_npmtoken_api_proxied_t *login);
-static json_t *ngx_http_npmtoken_api_proxied_json(
+static json_t *ngx_http_npmtoken_api_registry_json(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_proxied_wipe(void *data);
-static ngx_int_t ngx_http_npmtoken_api_proxied_headers(
+static void ngx_http_npmtoken_api_registry_wipe(void *data);
+static ngx_int_t ngx_http_npmtoken_api_registry_headers(
     ngx_http_npmtoken_api_proxied_t *login);
-static ngx_int_t ngx_http_npmtoken_api_proxied_keep(
+static ngx_int_t ngx_http_npmtoken_api_registry_keep(
     ngx_http_npmtoken_api_proxied_t *login);
-static ngx_uint_t ngx_http_npmtoken_api_proxied_kept(ngx_table_elt_t *h);
-static ngx_table_elt_t *ngx_http_npmtoken_api_proxied_header(ngx_pool_t *pool,
+static ngx_uint_t ngx_http_npmtoken_api_registry_kept(ngx_table_elt_t *h);
+static ngx_table_elt_t *ngx_http_npmtoken_api_registry_header(ngx_pool_t *pool,
     ngx_list_t *headers, ngx_str_t *name, ngx_str_t *value);
-static ngx_int_t ngx_http_npmtoken_api_proxied_length(
+static ngx_int_t ngx_http_npmtoken_api_registry_length(
     ngx_http_npmtoken_api_proxied_t *login, ngx_str_t *value);
-static void ngx_http_npmtoken_api_proxied_request(
+static void ngx_http_npmtoken_api_registry_request(
     ngx_http_npmtoken_api_proxied_t *login, ngx_http_request_t *sr);
-static void ngx_http_npmtoken_api_proxied_variables(
+static void ngx_http_npmtoken_api_registry_variables(
     ngx_http_npmtoken_api_proxied_t *login, ngx_http_request_t *sr);
-static ngx_int_t ngx_http_npmtoken_api_proxied_done(ngx_http_request_t *sr,
+static ngx_int_t ngx_http_npmtoken_api_registry_done(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
-static void ngx_http_npmtoken_api_proxied_detach(void *data);
-static void ngx_http_npmtoken_api_proxied_resume(ngx_http_request_t *r);
-static ngx_int_t ngx_http_npmtoken_api_proxied_result(
+static void ngx_http_npmtoken_api_registry_detach(void *data);
+static void ngx_http_npmtoken_api_registry_resume(ngx_http_request_t *r);
+static ngx_int_t ngx_http_npmtoken_api_registry_result(
     ngx_http_npmtoken_api_ctx_t *ctx);
 
 
@@ -118,12 +118,12 @@ ngx_http_npmtoken_api_registry(ngx_http_npmtoken_api_ctx_t *ctx,
 
     login->ctx = ctx;
     login->handler = handler;
-    login->post.handler = ngx_http_npmtoken_api_proxied_done;
+    login->post.handler = ngx_http_npmtoken_api_registry_done;
     login->post.data = login;
 
-    if (ngx_http_npmtoken_api_proxied_uri(login) != NGX_OK
-        || ngx_http_npmtoken_api_proxied_body(login) != NGX_OK
-        || ngx_http_npmtoken_api_proxied_headers(login) != NGX_OK)
+    if (ngx_http_npmtoken_api_registry_uri(login) != NGX_OK
+        || ngx_http_npmtoken_api_registry_body(login) != NGX_OK
+        || ngx_http_npmtoken_api_registry_headers(login) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -143,22 +143,22 @@ ngx_http_npmtoken_api_registry(ngx_http_npmtoken_api_ctx_t *ctx,
     /* it is posted, and has not begun */
 
     ctx->job = login;
-    ctx->detach = ngx_http_npmtoken_api_proxied_detach;
+    ctx->detach = ngx_http_npmtoken_api_registry_detach;
     ctx->registry_status = 0;
 
     login->verified = ctx->judged->verified;
     ctx->judged->verified = 0;
 
-    ngx_http_npmtoken_api_proxied_request(login, sr);
+    ngx_http_npmtoken_api_registry_request(login, sr);
 
-    r->write_event_handler = ngx_http_npmtoken_api_proxied_resume;
+    r->write_event_handler = ngx_http_npmtoken_api_registry_resume;
 
     return NGX_AGAIN;
 }
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_proxied_uri(ngx_http_npmtoken_api_proxied_t *login)
+ngx_http_npmtoken_api_registry_uri(ngx_http_npmtoken_api_proxied_t *login)
 {
     u_char                        *p;
     size_t                         escape;
@@ -170,7 +170,7 @@ ngx_http_npmtoken_api_proxied_uri(ngx_http_npmtoken_api_proxied_t *login)
 
     r = login->ctx->request;
 
-    if (ngx_http_npmtoken_api_proxied_itself(login)) {
+    if (ngx_http_npmtoken_api_registry_itself(login)) {
         login->clone = 1;
         return NGX_OK;
     }
@@ -219,7 +219,7 @@ ngx_http_npmtoken_api_proxied_uri(ngx_http_npmtoken_api_proxied_t *login)
  */
 
 static ngx_uint_t
-ngx_http_npmtoken_api_proxied_itself(ngx_http_npmtoken_api_proxied_t *login)
+ngx_http_npmtoken_api_registry_itself(ngx_http_npmtoken_api_proxied_t *login)
 {
     u_char                        *p, *last;
     ngx_http_request_t            *r;
@@ -256,14 +256,14 @@ ngx_http_npmtoken_api_proxied_itself(ngx_http_npmtoken_api_proxied_t *login)
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_proxied_body(ngx_http_npmtoken_api_proxied_t *login)
+ngx_http_npmtoken_api_registry_body(ngx_http_npmtoken_api_proxied_t *login)
 {
     char                *text;
     json_t              *json;
     ngx_buf_t           *b;
     ngx_pool_cleanup_t  *cln;
 
-    json = ngx_http_npmtoken_api_proxied_json(login->ctx);
+    json = ngx_http_npmtoken_api_registry_json(login->ctx);
     if (json == NULL) {
         return NGX_ERROR;
     }
@@ -287,11 +287,11 @@ ngx_http_npmtoken_api_proxied_body(ngx_http_npmtoken_api_proxied_t *login)
 
     cln = ngx_pool_cleanup_add(login->ctx->request->pool, 0);
     if (cln == NULL) {
-        ngx_http_npmtoken_api_proxied_wipe(&login->text);
+        ngx_http_npmtoken_api_registry_wipe(&login->text);
         return NGX_ERROR;
     }
 
-    cln->handler = ngx_http_npmtoken_api_proxied_wipe;
+    cln->handler = ngx_http_npmtoken_api_registry_wipe;
     cln->data = &login->text;
 
     b = &login->buf;
@@ -312,7 +312,7 @@ ngx_http_npmtoken_api_proxied_body(ngx_http_npmtoken_api_proxied_t *login)
 
 
 static json_t *
-ngx_http_npmtoken_api_proxied_json(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_registry_json(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     json_t     *json;
     ngx_str_t   date;
@@ -347,7 +347,7 @@ ngx_http_npmtoken_api_proxied_json(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 static void
-ngx_http_npmtoken_api_proxied_wipe(void *data)
+ngx_http_npmtoken_api_registry_wipe(void *data)
 {
     ngx_str_t *text = data;
 
@@ -358,7 +358,7 @@ ngx_http_npmtoken_api_proxied_wipe(void *data)
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_proxied_headers(ngx_http_npmtoken_api_proxied_t *login)
+ngx_http_npmtoken_api_registry_headers(ngx_http_npmtoken_api_proxied_t *login)
 {
     ngx_str_t               length;
     ngx_pool_t             *pool;
@@ -369,8 +369,8 @@ ngx_http_npmtoken_api_proxied_headers(ngx_http_npmtoken_api_proxied_t *login)
     pool = r->pool;
     in = &login->headers_in;
 
-    if (ngx_http_npmtoken_api_proxied_keep(login) != NGX_OK
-        || ngx_http_npmtoken_api_proxied_length(login, &length) != NGX_OK)
+    if (ngx_http_npmtoken_api_registry_keep(login) != NGX_OK
+        || ngx_http_npmtoken_api_registry_length(login, &length) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -390,19 +390,19 @@ ngx_http_npmtoken_api_proxied_headers(ngx_http_npmtoken_api_proxied_t *login)
 
     in->content_length_n = login->text.len;
 
-    in->content_length = ngx_http_npmtoken_api_proxied_header(pool,
+    in->content_length = ngx_http_npmtoken_api_registry_header(pool,
                            &in->headers,
                            &ngx_http_npmtoken_api_content_length, &length);
 
-    in->content_type = ngx_http_npmtoken_api_proxied_header(pool,
+    in->content_type = ngx_http_npmtoken_api_registry_header(pool,
                            &in->headers, &ngx_http_npmtoken_api_content_type,
                            &ngx_http_npmtoken_api_json);
 
     if (in->content_length == NULL
         || in->content_type == NULL
-        || ngx_http_npmtoken_api_proxied_header(pool, &in->headers,
-                                                &ngx_http_npmtoken_api_accept,
-                                                &ngx_http_npmtoken_api_json)
+        || ngx_http_npmtoken_api_registry_header(pool, &in->headers,
+                                                 &ngx_http_npmtoken_api_accept,
+                                                 &ngx_http_npmtoken_api_json)
            == NULL)
     {
         return NGX_ERROR;
@@ -413,7 +413,7 @@ ngx_http_npmtoken_api_proxied_headers(ngx_http_npmtoken_api_proxied_t *login)
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_proxied_keep(ngx_http_npmtoken_api_proxied_t *login)
+ngx_http_npmtoken_api_registry_keep(ngx_http_npmtoken_api_proxied_t *login)
 {
     ngx_uint_t           i;
     ngx_list_t          *headers;
@@ -435,7 +435,7 @@ ngx_http_npmtoken_api_proxied_keep(ngx_http_npmtoken_api_proxied_t *login)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (!ngx_http_npmtoken_api_proxied_kept(&h[i])) {
+            if (!ngx_http_npmtoken_api_registry_kept(&h[i])) {
                 continue;
             }
 
@@ -453,7 +453,7 @@ ngx_http_npmtoken_api_proxied_keep(ngx_http_npmtoken_api_proxied_t *login)
 
 
 static ngx_uint_t
-ngx_http_npmtoken_api_proxied_kept(ngx_table_elt_t *h)
+ngx_http_npmtoken_api_registry_kept(ngx_table_elt_t *h)
 {
     ngx_str_t  *name;
 
@@ -470,7 +470,7 @@ ngx_http_npmtoken_api_proxied_kept(ngx_table_elt_t *h)
 
 
 static ngx_table_elt_t *
-ngx_http_npmtoken_api_proxied_header(ngx_pool_t *pool, ngx_list_t *headers,
+ngx_http_npmtoken_api_registry_header(ngx_pool_t *pool, ngx_list_t *headers,
     ngx_str_t *name, ngx_str_t *value)
 {
     ngx_table_elt_t  *h;
@@ -497,7 +497,7 @@ ngx_http_npmtoken_api_proxied_header(ngx_pool_t *pool, ngx_list_t *headers,
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_proxied_length(ngx_http_npmtoken_api_proxied_t *login,
+ngx_http_npmtoken_api_registry_length(ngx_http_npmtoken_api_proxied_t *login,
     ngx_str_t *value)
 {
     value->data = ngx_pnalloc(login->ctx->request->pool, NGX_SIZE_T_LEN);
@@ -513,7 +513,7 @@ ngx_http_npmtoken_api_proxied_length(ngx_http_npmtoken_api_proxied_t *login,
 
 
 static void
-ngx_http_npmtoken_api_proxied_request(ngx_http_npmtoken_api_proxied_t *login,
+ngx_http_npmtoken_api_registry_request(ngx_http_npmtoken_api_proxied_t *login,
     ngx_http_request_t *sr)
 {
     ngx_list_t  *headers;
@@ -543,7 +543,7 @@ ngx_http_npmtoken_api_proxied_request(ngx_http_npmtoken_api_proxied_t *login,
 
     sr->header_only = 1;
 
-    ngx_http_npmtoken_api_proxied_variables(login, sr);
+    ngx_http_npmtoken_api_registry_variables(login, sr);
 }
 
 
@@ -555,8 +555,8 @@ ngx_http_npmtoken_api_proxied_request(ngx_http_npmtoken_api_proxied_t *login,
  */
 
 static void
-ngx_http_npmtoken_api_proxied_variables(ngx_http_npmtoken_api_proxied_t *login,
-    ngx_http_request_t *sr)
+ngx_http_npmtoken_api_registry_variables(
+    ngx_http_npmtoken_api_proxied_t *login, ngx_http_request_t *sr)
 {
     ngx_uint_t                  i;
     ngx_http_variable_t        *v;
@@ -594,7 +594,7 @@ ngx_http_npmtoken_api_proxied_variables(ngx_http_npmtoken_api_proxied_t *login,
  */
 
 static ngx_int_t
-ngx_http_npmtoken_api_proxied_done(ngx_http_request_t *sr, void *data,
+ngx_http_npmtoken_api_registry_done(ngx_http_request_t *sr, void *data,
     ngx_int_t rc)
 {
     ngx_http_npmtoken_api_proxied_t *login = data;
@@ -625,7 +625,7 @@ ngx_http_npmtoken_api_proxied_done(ngx_http_request_t *sr, void *data,
 /* all of its memory is the request's, and goes with it */
 
 static void
-ngx_http_npmtoken_api_proxied_detach(void *data)
+ngx_http_npmtoken_api_registry_detach(void *data)
 {
     ngx_http_npmtoken_api_proxied_t *login = data;
 
@@ -636,7 +636,7 @@ ngx_http_npmtoken_api_proxied_detach(void *data)
 /* the subrequest has ended and posted its parent */
 
 static void
-ngx_http_npmtoken_api_proxied_resume(ngx_http_request_t *r)
+ngx_http_npmtoken_api_registry_resume(ngx_http_request_t *r)
 {
     ngx_http_npmtoken_api_ctx_t      *ctx;
     ngx_http_npmtoken_api_proxied_t  *login;
@@ -648,7 +648,7 @@ ngx_http_npmtoken_api_proxied_resume(ngx_http_request_t *r)
         return;
     }
 
-    ngx_http_npmtoken_api_proxied_detach(login);
+    ngx_http_npmtoken_api_registry_detach(login);
 
     ctx->job = NULL;
 
@@ -661,12 +661,12 @@ ngx_http_npmtoken_api_proxied_resume(ngx_http_request_t *r)
         return;
     }
 
-    login->handler(ctx, ngx_http_npmtoken_api_proxied_result(ctx));
+    login->handler(ctx, ngx_http_npmtoken_api_registry_result(ctx));
 }
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_proxied_result(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_registry_result(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_uint_t  status;
 

@@ -60,8 +60,8 @@ ngx_http_npmtoken_api_tfa_set(ngx_http_npmtoken_api_ctx_t *ctx, json_t *tfa)
     if (mode.len == sizeof("disable") - 1
         && ngx_strcmp(mode.data, "disable") == 0)
     {
-        ngx_http_npmtoken_api_authenticate(ctx,
-                                           ngx_http_npmtoken_api_tfa_disable);
+        ngx_http_npmtoken_api_auth_begin(ctx,
+                                         ngx_http_npmtoken_api_tfa_disable);
         return;
     }
 
@@ -74,7 +74,7 @@ ngx_http_npmtoken_api_tfa_set(ngx_http_npmtoken_api_ctx_t *ctx, json_t *tfa)
 
     ctx->mode = parsed;
 
-    ngx_http_npmtoken_api_authenticate(ctx, ngx_http_npmtoken_api_tfa_enable);
+    ngx_http_npmtoken_api_auth_begin(ctx, ngx_http_npmtoken_api_tfa_enable);
 }
 
 

@@ -23,7 +23,7 @@ static void ngx_http_npmtoken_api_tokens_create_body(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_tokens_create_known(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_tokens_create_granted(
+static void ngx_http_npmtoken_api_tokens_create_admitted(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_tokens_stored(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
@@ -37,7 +37,7 @@ static void ngx_http_npmtoken_api_tokens_revoke_known(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_tokens_revoke_loaded(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_tokens_revoke_granted(
+static void ngx_http_npmtoken_api_tokens_revoke_admitted(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_api_tokens_find(
     ngx_http_npmtoken_api_ctx_t *ctx);
@@ -56,7 +56,7 @@ static void ngx_http_npmtoken_api_tokens_revoked(
 void
 ngx_http_npmtoken_api_tokens_create(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_read_body(ctx,
+    ngx_http_npmtoken_api_body_read(ctx,
                                     ngx_http_npmtoken_api_tokens_create_body);
 }
 
@@ -84,13 +84,13 @@ ngx_http_npmtoken_api_tokens_create_known(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    ngx_http_npmtoken_api_authenticate(ctx,
-                                  ngx_http_npmtoken_api_tokens_create_granted);
+    ngx_http_npmtoken_api_auth_begin(ctx,
+                                  ngx_http_npmtoken_api_tokens_create_admitted);
 }
 
 
 static void
-ngx_http_npmtoken_api_tokens_create_granted(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_tokens_create_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_tokens_store(ctx,
                                        ngx_http_npmtoken_api_tokens_created);
@@ -103,7 +103,7 @@ ngx_http_npmtoken_api_tokens_store(ngx_http_npmtoken_api_ctx_t *ctx,
 {
     npmtoken_change_t  change;
 
-    ctx->granted = next;
+    ctx->stored = next;
 
     if (ngx_http_npmtoken_api_record_make(ctx) != NGX_OK
         || ngx_http_npmtoken_api_act_begin(ctx, &change) != NGX_OK)
@@ -173,7 +173,7 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    ctx->granted(ctx);
+    ctx->stored(ctx);
 }
 
 
@@ -243,7 +243,8 @@ ngx_http_npmtoken_api_tokens_revoke(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_tokens_revoke_known(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_load(ctx, ngx_http_npmtoken_api_tokens_revoke_loaded);
+    ngx_http_npmtoken_api_auth_load(ctx,
+                                    ngx_http_npmtoken_api_tokens_revoke_loaded);
 }
 
 
@@ -255,17 +256,17 @@ ngx_http_npmtoken_api_tokens_revoke_loaded(ngx_http_npmtoken_api_ctx_t *ctx)
     {
         ctx->reuse = ctx->conf->reuse;
 
-        ngx_http_npmtoken_api_second_factor(ctx,
-                                  ngx_http_npmtoken_api_tokens_revoke_granted);
+        ngx_http_npmtoken_api_auth_second_factor(ctx,
+                                  ngx_http_npmtoken_api_tokens_revoke_admitted);
         return;
     }
 
-    ngx_http_npmtoken_api_tokens_revoke_granted(ctx);
+    ngx_http_npmtoken_api_tokens_revoke_admitted(ctx);
 }
 
 
 static void
-ngx_http_npmtoken_api_tokens_revoke_granted(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_tokens_revoke_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     switch (ngx_http_npmtoken_api_tokens_find(ctx)) {
 
