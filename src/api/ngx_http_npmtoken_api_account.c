@@ -99,7 +99,7 @@ ngx_http_npmtoken_api_account_change(ngx_http_npmtoken_api_ctx_t *ctx,
         != NGX_OK
         || ngx_array_init(&change->delete, pool, 8, sizeof(ngx_str_t))
            != NGX_OK
-        || ngx_http_npmtoken_api_now(pool, &now) != NGX_OK
+        || ngx_http_npmtoken_api_text_now(pool, &now) != NGX_OK
         || ngx_http_npmtoken_api_account_set(change, "updated", &now)
            != NGX_OK)
     {
@@ -126,7 +126,7 @@ ngx_http_npmtoken_api_account_change(ngx_http_npmtoken_api_ctx_t *ctx,
 
 failed:
 
-    ngx_http_npmtoken_api_failed(ctx);
+    ngx_http_npmtoken_api_answer_failed(ctx);
 
     return NGX_ERROR;
 }
@@ -196,7 +196,7 @@ ngx_http_npmtoken_api_account_done(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
     if (reply == NULL) {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return NGX_ERROR;
     }
 
@@ -206,7 +206,7 @@ ngx_http_npmtoken_api_account_done(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (ctx->unreplicated) {
-        ngx_http_npmtoken_api_unreplicated(ctx);
+        ngx_http_npmtoken_api_answer_unreplicated(ctx);
         return NGX_ERROR;
     }
 

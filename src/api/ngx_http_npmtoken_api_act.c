@@ -45,17 +45,17 @@ ngx_http_npmtoken_api_act_bearer(ngx_http_npmtoken_api_ctx_t *ctx,
     key.len = NPMTOKEN_KEY_LEN;
 
     if (key.data == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
     ngx_str_set(&argv[0], "EVAL");
     argv[1] = npmtoken_script_bearer;
     ngx_str_set(&argv[2], "1");
-    argv[3] = ngx_http_npmtoken_api_redis_key(ctx, "token:", &key);
+    argv[3] = ngx_http_npmtoken_api_text_key(ctx, "token:", &key);
 
     if (argv[3].data == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -65,7 +65,7 @@ ngx_http_npmtoken_api_act_bearer(ngx_http_npmtoken_api_ctx_t *ctx,
                                    ngx_http_npmtoken_api_act_bearer_read)
         != NGX_AGAIN)
     {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
     }
 }
 
@@ -86,11 +86,11 @@ ngx_http_npmtoken_api_act_bearer_read(ngx_http_npmtoken_api_ctx_t *ctx,
         && reply->elements == 2
         && reply->element[0]->type == REDIS_REPLY_INTEGER)
     {
-        fields = ngx_http_npmtoken_api_fields(ctx, reply->element[1], &n);
+        fields = ngx_http_npmtoken_api_text_fields(ctx, reply->element[1], &n);
     }
 
     if (fields == NULL) {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
@@ -102,7 +102,7 @@ ngx_http_npmtoken_api_act_bearer_read(ngx_http_npmtoken_api_ctx_t *ctx,
                                           &ctx->bearer_seen)
            != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -162,13 +162,13 @@ ngx_http_npmtoken_api_act_bearer_denied(ngx_http_npmtoken_api_ctx_t *ctx,
     npmtoken_reason_e reason)
 {
     if (npmtoken_verdict_reason(reason)->status == NGX_HTTP_UNAUTHORIZED) {
-        ngx_http_npmtoken_api_denied(ctx);
+        ngx_http_npmtoken_api_answer_denied(ctx);
         return;
     }
 
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
-                                "This token may not make or change "
-                                "anything here.");
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
+                                       "This token may not make or change "
+                                       "anything here.");
 }
 
 
@@ -219,16 +219,16 @@ ngx_http_npmtoken_api_act_begin(ngx_http_npmtoken_api_ctx_t *ctx,
     change->key.data = ctx->key;
     change->key.len = NPMTOKEN_KEY_LEN;
 
-    change->token = ngx_http_npmtoken_api_redis_key(ctx, "token:",
-                                                    &change->key);
-    change->prefix = ngx_http_npmtoken_api_redis_key(ctx, "token:", &none);
+    change->token = ngx_http_npmtoken_api_text_key(ctx, "token:",
+                                                   &change->key);
+    change->prefix = ngx_http_npmtoken_api_text_key(ctx, "token:", &none);
     change->tokens = ngx_http_npmtoken_api_text_account_key(ctx, "tokens-of:");
     change->user = ngx_http_npmtoken_api_text_account_key(ctx, "user:");
 
     if (change->token.data == NULL || change->prefix.data == NULL
         || change->tokens.data == NULL || change->user.data == NULL)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return NGX_ERROR;
     }
 
@@ -264,7 +264,7 @@ ngx_http_npmtoken_api_act(ngx_http_npmtoken_api_ctx_t *ctx,
                               npmtoken_script_room(change)
                               * sizeof(ngx_str_t));
     if (change->argv == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -277,7 +277,7 @@ ngx_http_npmtoken_api_act(ngx_http_npmtoken_api_ctx_t *ctx,
                                     ngx_http_npmtoken_api_act_done)
         != NGX_AGAIN)
     {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
     }
 }
 
@@ -287,7 +287,7 @@ ngx_http_npmtoken_api_act_done(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
     if (reply && ngx_http_npmtoken_api_is(reply, "DENIED") == NGX_OK) {
-        ngx_http_npmtoken_api_denied(ctx);
+        ngx_http_npmtoken_api_answer_denied(ctx);
         return;
     }
 

@@ -2,9 +2,9 @@
 #include "ngx_http_npmtoken_api_answer.h"
 
 
-static void ngx_http_npmtoken_api_finalize(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_int_t rc);
-static ngx_int_t ngx_http_npmtoken_api_send(ngx_http_request_t *r,
+static void ngx_http_npmtoken_api_answer_finalize(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
+static ngx_int_t ngx_http_npmtoken_api_answer_send(ngx_http_request_t *r,
     ngx_uint_t status, char *text);
 
 
@@ -30,7 +30,8 @@ ngx_http_npmtoken_api_answer(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_int_t   rc;
 
     if (json == NULL) {
-        ngx_http_npmtoken_api_finalize(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        ngx_http_npmtoken_api_answer_finalize(ctx,
+                                              NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
@@ -39,23 +40,24 @@ ngx_http_npmtoken_api_answer(ngx_http_npmtoken_api_ctx_t *ctx,
     json_decref(json);
 
     if (text == NULL) {
-        ngx_http_npmtoken_api_finalize(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        ngx_http_npmtoken_api_answer_finalize(ctx,
+                                              NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
-    rc = ngx_http_npmtoken_api_send(ctx->request, status, text);
+    rc = ngx_http_npmtoken_api_answer_send(ctx->request, status, text);
 
     /* it may have had a token in it */
 
     ngx_explicit_memzero(text, ngx_strlen(text));
     free(text);
 
-    ngx_http_npmtoken_api_finalize(ctx, rc);
+    ngx_http_npmtoken_api_answer_finalize(ctx, rc);
 }
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_send(ngx_http_request_t *r, ngx_uint_t status,
+ngx_http_npmtoken_api_answer_send(ngx_http_request_t *r, ngx_uint_t status,
     char *text)
 {
     u_char                    *p;
@@ -67,8 +69,8 @@ ngx_http_npmtoken_api_send(ngx_http_request_t *r, ngx_uint_t status,
     cv.value.data = ngx_pnalloc(r->pool, cv.value.len + 1);
 
     if (cv.value.data == NULL
-        || ngx_http_npmtoken_api_header(r, "Cache-Control",
-                                        &ngx_http_npmtoken_api_no_store)
+        || ngx_http_npmtoken_api_answer_header(r, "Cache-Control",
+                                               &ngx_http_npmtoken_api_no_store)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -87,7 +89,7 @@ ngx_http_npmtoken_api_send(ngx_http_request_t *r, ngx_uint_t status,
 
 
 void
-ngx_http_npmtoken_api_done(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_answer_no_content(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_int_t            rc;
     ngx_http_request_t  *r;
@@ -97,11 +99,12 @@ ngx_http_npmtoken_api_done(ngx_http_npmtoken_api_ctx_t *ctx)
     r->headers_out.status = NGX_HTTP_NO_CONTENT;
     r->header_only = 1;
 
-    if (ngx_http_npmtoken_api_header(r, "Cache-Control",
-                                     &ngx_http_npmtoken_api_no_store)
+    if (ngx_http_npmtoken_api_answer_header(r, "Cache-Control",
+                                            &ngx_http_npmtoken_api_no_store)
         != NGX_OK)
     {
-        ngx_http_npmtoken_api_finalize(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        ngx_http_npmtoken_api_answer_finalize(ctx,
+                                              NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
@@ -111,12 +114,12 @@ ngx_http_npmtoken_api_done(ngx_http_npmtoken_api_ctx_t *ctx)
         rc = ngx_http_send_header(r);
     }
 
-    ngx_http_npmtoken_api_finalize(ctx, rc);
+    ngx_http_npmtoken_api_answer_finalize(ctx, rc);
 }
 
 
 void
-ngx_http_npmtoken_api_error(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_answer_error(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t status, const char *sentence)
 {
     ngx_http_npmtoken_api_answer(ctx, status,
@@ -125,7 +128,7 @@ ngx_http_npmtoken_api_error(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 void
-ngx_http_npmtoken_api_error_quote(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_answer_error_quote(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t status, const char *text, ngx_str_t *quoted)
 {
     ngx_http_npmtoken_api_answer(ctx, status,
@@ -146,10 +149,10 @@ ngx_http_npmtoken_api_answer_bad(ngx_http_npmtoken_api_ctx_t *ctx,
              ? 422 : NGX_HTTP_BAD_REQUEST;
 
     if (quoted) {
-        ngx_http_npmtoken_api_error_quote(ctx, status, sentence, quoted);
+        ngx_http_npmtoken_api_answer_error_quote(ctx, status, sentence, quoted);
 
     } else {
-        ngx_http_npmtoken_api_error(ctx, status, sentence);
+        ngx_http_npmtoken_api_answer_error(ctx, status, sentence);
     }
 
     return NGX_ERROR;
@@ -157,7 +160,7 @@ ngx_http_npmtoken_api_answer_bad(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 void
-ngx_http_npmtoken_api_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_answer_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *sentence)
 {
     /*
@@ -165,42 +168,43 @@ ngx_http_npmtoken_api_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
      * pnpm 11 does not say its name; all others take both.
      */
 
-    if (ngx_http_npmtoken_api_header(ctx->request, "WWW-Authenticate",
-                                     &ngx_http_npmtoken_api_otp)
+    if (ngx_http_npmtoken_api_answer_header(ctx->request, "WWW-Authenticate",
+                                            &ngx_http_npmtoken_api_otp)
         != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_UNAUTHORIZED, sentence);
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_UNAUTHORIZED, sentence);
 }
 
 
 void
-ngx_http_npmtoken_api_denied(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_answer_denied(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     static ngx_str_t  bearer = ngx_string("Bearer");
     static ngx_str_t  notice = ngx_string("You have to log in for this: "
                                           "npm login.");
 
-    if (ngx_http_npmtoken_api_header(ctx->request, "WWW-Authenticate",
-                                     &bearer)
+    if (ngx_http_npmtoken_api_answer_header(ctx->request, "WWW-Authenticate",
+                                            &bearer)
         != NGX_OK
-        || ngx_http_npmtoken_api_header(ctx->request, "npm-notice", &notice)
+        || ngx_http_npmtoken_api_answer_header(ctx->request, "npm-notice",
+                                               &notice)
            != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_UNAUTHORIZED,
-                                (char *) notice.data);
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_UNAUTHORIZED,
+                                       (char *) notice.data);
 }
 
 
 void
-ngx_http_npmtoken_api_too_many(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_answer_too_many(ngx_http_npmtoken_api_ctx_t *ctx,
     time_t seconds, const char *sentence)
 {
     ngx_str_t  value;
@@ -208,20 +212,21 @@ ngx_http_npmtoken_api_too_many(ngx_http_npmtoken_api_ctx_t *ctx,
     value.data = ngx_pnalloc(ctx->request->pool, NGX_TIME_T_LEN);
 
     if (value.data == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
     value.len = ngx_sprintf(value.data, "%T", seconds) - value.data;
 
-    if (ngx_http_npmtoken_api_header(ctx->request, "Retry-After", &value)
+    if (ngx_http_npmtoken_api_answer_header(ctx->request, "Retry-After", &value)
         != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_TOO_MANY_REQUESTS, sentence);
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_TOO_MANY_REQUESTS,
+                                       sentence);
 }
 
 
@@ -229,90 +234,91 @@ void
 ngx_http_npmtoken_api_answer_busy(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *sentence)
 {
-    if (ngx_http_npmtoken_api_header(ctx->request, "Retry-After",
-                                     &ngx_http_npmtoken_api_one)
+    if (ngx_http_npmtoken_api_answer_header(ctx->request, "Retry-After",
+                                            &ngx_http_npmtoken_api_one)
         != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_TOO_MANY_REQUESTS, sentence);
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_TOO_MANY_REQUESTS,
+                                       sentence);
 }
 
 
 void
 ngx_http_npmtoken_api_answer_wrong(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_UNAUTHORIZED,
-                                "The user name or the password is wrong.");
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_UNAUTHORIZED,
+                                    "The user name or the password is wrong.");
 }
 
 
 void
 ngx_http_npmtoken_api_answer_no_name(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_error(ctx, 422,
-                                "A user name here has letters, digits and "
-                                "-._~@+, and begins with none of - and "
-                                "the dot.");
+    ngx_http_npmtoken_api_answer_error(ctx, 422,
+                                    "A user name here has letters, digits and "
+                                    "-._~@+, and begins with none of - and "
+                                    "the dot.");
 }
 
 
 void
 ngx_http_npmtoken_api_answer_changed(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_CONFLICT,
-                                "This account has been changed meanwhile. "
-                                "Try again.");
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_CONFLICT,
+                                    "This account has been changed meanwhile. "
+                                    "Try again.");
 }
 
 
 void
 ngx_http_npmtoken_api_answer_protected(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
-                                "This token cannot be logged out or revoked "
-                                "by itself: others use it too.");
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
+                                  "This token cannot be logged out or revoked "
+                                  "by itself: others use it too.");
 }
 
 
 void
-ngx_http_npmtoken_api_unavailable(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_answer_unavailable(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    if (ngx_http_npmtoken_api_header(ctx->request, "Retry-After",
-                                     &ngx_http_npmtoken_api_one)
+    if (ngx_http_npmtoken_api_answer_header(ctx->request, "Retry-After",
+                                            &ngx_http_npmtoken_api_one)
         != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                "Accounts and tokens cannot be read or "
-                                "changed now. Try again in a moment.");
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       "Accounts and tokens cannot be read or "
+                                       "changed now. Try again in a moment.");
 }
 
 
 void
-ngx_http_npmtoken_api_unreplicated(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_answer_unreplicated(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                "This is done, but too few copies of the "
-                                "database are known to have it. Look whether "
-                                "it holds, and try again.");
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                 "This is done, but too few copies of the "
+                                 "database are known to have it. Look whether "
+                                 "it holds, and try again.");
 }
 
 
 void
-ngx_http_npmtoken_api_failed(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_answer_failed(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_finalize(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    ngx_http_npmtoken_api_answer_finalize(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
 }
 
 
 ngx_int_t
-ngx_http_npmtoken_api_header(ngx_http_request_t *r, char *name,
+ngx_http_npmtoken_api_answer_header(ngx_http_request_t *r, char *name,
     ngx_str_t *value)
 {
     ngx_table_elt_t  *h;
@@ -336,7 +342,8 @@ ngx_http_npmtoken_api_header(ngx_http_request_t *r, char *name,
 /* the request goes on to end as any other does */
 
 static void
-ngx_http_npmtoken_api_finalize(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc)
+ngx_http_npmtoken_api_answer_finalize(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_int_t rc)
 {
     ngx_http_request_t  *r;
 

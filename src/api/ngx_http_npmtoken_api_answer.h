@@ -20,14 +20,14 @@ void ngx_http_npmtoken_api_answer(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t status, json_t *json);
 
 /* an answer without a body: 204 */
-void ngx_http_npmtoken_api_done(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_answer_no_content(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /* {"error": SENTENCE}; what it quotes of a request is escaped */
-void ngx_http_npmtoken_api_error(ngx_http_npmtoken_api_ctx_t *ctx,
+void ngx_http_npmtoken_api_answer_error(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t status, const char *sentence);
 
 /* the same, of the sentence 'TEXT: QUOTED' */
-void ngx_http_npmtoken_api_error_quote(ngx_http_npmtoken_api_ctx_t *ctx,
+void ngx_http_npmtoken_api_answer_error_quote(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t status, const char *text, ngx_str_t *quoted);
 
 /*
@@ -38,11 +38,11 @@ ngx_int_t ngx_http_npmtoken_api_answer_bad(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *sentence, ngx_str_t *quoted);
 
 /* 401 with "WWW-Authenticate: otp": npm then prompts */
-void ngx_http_npmtoken_api_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
+void ngx_http_npmtoken_api_answer_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *sentence);
 
 /* 429 with Retry-After in seconds */
-void ngx_http_npmtoken_api_too_many(ngx_http_npmtoken_api_ctx_t *ctx,
+void ngx_http_npmtoken_api_answer_too_many(ngx_http_npmtoken_api_ctx_t *ctx,
     time_t seconds, const char *sentence);
 
 /* 429 for what goes by in a moment, with Retry-After and a sentence */
@@ -50,7 +50,7 @@ void ngx_http_npmtoken_api_answer_busy(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *sentence);
 
 /* the token is not good for this, though its location let it through: 401 */
-void ngx_http_npmtoken_api_denied(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_answer_denied(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /* name or password are wrong, whichever it is: 401 without a challenge */
 void ngx_http_npmtoken_api_answer_wrong(ngx_http_npmtoken_api_ctx_t *ctx);
@@ -65,17 +65,19 @@ void ngx_http_npmtoken_api_answer_changed(ngx_http_npmtoken_api_ctx_t *ctx);
 void ngx_http_npmtoken_api_answer_protected(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /* Redis cannot be asked: 503 */
-void ngx_http_npmtoken_api_unavailable(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_answer_unavailable(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 
 /* it is done, but fewer replicas than asked for are known to have it: 503 */
-void ngx_http_npmtoken_api_unreplicated(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_answer_unreplicated(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 
 /* no memory: 500 */
-void ngx_http_npmtoken_api_failed(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_answer_failed(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /* Adds a header line to the answer that comes: NGX_OK or NGX_ERROR. */
-ngx_int_t ngx_http_npmtoken_api_header(ngx_http_request_t *r, char *name,
-    ngx_str_t *value);
+ngx_int_t ngx_http_npmtoken_api_answer_header(ngx_http_request_t *r,
+    char *name, ngx_str_t *value);
 
 
 #endif /* _NGX_HTTP_NPMTOKEN_API_ANSWER_H_INCLUDED_ */

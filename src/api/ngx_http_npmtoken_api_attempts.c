@@ -115,7 +115,7 @@ ngx_http_npmtoken_api_attempts_begin(ngx_http_npmtoken_api_ctx_t *ctx,
     if (attempt == NULL
         || ngx_http_npmtoken_api_attempts_tallies(attempt) != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -145,7 +145,7 @@ ngx_http_npmtoken_api_attempts_signup(ngx_http_npmtoken_api_ctx_t *ctx,
                                                 ctx->conf->address_attempts)
            != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -261,7 +261,7 @@ ngx_http_npmtoken_api_attempts_key(ngx_http_npmtoken_api_ctx_t *ctx,
     name.data = digest;
     name.len = NGX_HTTP_NPMTOKEN_API_TALLY_LEN;
 
-    return ngx_http_npmtoken_api_redis_key(ctx, kind, &name);
+    return ngx_http_npmtoken_api_text_key(ctx, kind, &name);
 }
 
 
@@ -407,7 +407,7 @@ ngx_http_npmtoken_api_attempts_ask(ngx_http_npmtoken_api_attempt_t *attempt)
 
     for (i = 0; i < (ngx_uint_t) (arg - argv); i++) {
         if (argv[i].data == NULL) {
-            ngx_http_npmtoken_api_failed(ctx);
+            ngx_http_npmtoken_api_answer_failed(ctx);
             return;
         }
     }
@@ -417,7 +417,7 @@ ngx_http_npmtoken_api_attempts_ask(ngx_http_npmtoken_api_attempt_t *attempt)
                                         ngx_http_npmtoken_api_attempts_begun)
         != NGX_AGAIN)
     {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
     }
 }
 
@@ -445,7 +445,7 @@ ngx_http_npmtoken_api_attempts_begun(ngx_http_npmtoken_api_ctx_t *ctx,
     wait = reply ? ngx_http_npmtoken_api_attempts_wait(reply) : NGX_DECLINED;
 
     if (wait == NGX_DECLINED) {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
@@ -472,7 +472,7 @@ ngx_http_npmtoken_api_attempts_stand(ngx_http_npmtoken_api_attempt_t *attempt)
         || ngx_http_npmtoken_api_share_count(line, &attempt->shared.address)
            >= NGX_HTTP_NPMTOKEN_API_WAITING_SHARE)
     {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
@@ -637,7 +637,7 @@ ngx_http_npmtoken_api_attempts_failed(ngx_http_npmtoken_api_ctx_t *ctx,
                                 argv, &argc)
         != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -645,7 +645,7 @@ ngx_http_npmtoken_api_attempts_failed(ngx_http_npmtoken_api_ctx_t *ctx,
                                         ngx_http_npmtoken_api_attempts_ended)
         != NGX_AGAIN)
     {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
     }
 }
 
@@ -657,7 +657,7 @@ ngx_http_npmtoken_api_attempts_ended(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
     if (reply == NULL) {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
@@ -687,5 +687,5 @@ ngx_http_npmtoken_api_attempts_refused(ngx_http_npmtoken_api_ctx_t *ctx,
         refused = 0;
     }
 
-    ngx_http_npmtoken_api_too_many(ctx, seconds, sentence);
+    ngx_http_npmtoken_api_answer_too_many(ctx, seconds, sentence);
 }

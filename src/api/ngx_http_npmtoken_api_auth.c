@@ -61,7 +61,7 @@ ngx_http_npmtoken_api_auth_load(ngx_http_npmtoken_api_ctx_t *ctx,
     argv[1] = ngx_http_npmtoken_api_text_account_key(ctx, "user:");
 
     if (argv[1].data == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -69,7 +69,7 @@ ngx_http_npmtoken_api_auth_load(ngx_http_npmtoken_api_ctx_t *ctx,
                                    ngx_http_npmtoken_api_auth_loaded)
         != NGX_AGAIN)
     {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
     }
 }
 
@@ -83,11 +83,11 @@ ngx_http_npmtoken_api_auth_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
     npmtoken_field_t  *fields, *bad;
 
     n = 0;
-    fields = reply ? ngx_http_npmtoken_api_fields(ctx, reply, &n) : NULL;
+    fields = reply ? ngx_http_npmtoken_api_text_fields(ctx, reply, &n) : NULL;
 
     if (fields == NULL) {
         ngx_http_npmtoken_api_attempts_succeeded(ctx);
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
@@ -96,7 +96,7 @@ ngx_http_npmtoken_api_auth_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
     ctx->exists = (n != 0);
 
     if (ngx_http_npmtoken_api_act_see(ctx, fields, n) != NGX_OK) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -108,7 +108,7 @@ ngx_http_npmtoken_api_auth_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
     bad = npmtoken_account_parse(&ctx->account, fields, n);
 
     if (bad) {
-        name = ngx_http_npmtoken_api_plain(&bad->name);
+        name = ngx_http_npmtoken_api_text_plain(&bad->name);
         ngx_http_npmtoken_api_auth_bad_account(ctx, "field", &name);
         return;
     }
@@ -128,7 +128,7 @@ ngx_http_npmtoken_api_auth_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (ctx->user.data == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -161,10 +161,10 @@ ngx_http_npmtoken_api_auth_unfolded(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     ngx_str_set(&argv[0], "EXISTS");
-    argv[1] = ngx_http_npmtoken_api_redis_key(ctx, "user:", &ctx->user);
+    argv[1] = ngx_http_npmtoken_api_text_key(ctx, "user:", &ctx->user);
 
     if (argv[1].data == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -172,7 +172,7 @@ ngx_http_npmtoken_api_auth_unfolded(ngx_http_npmtoken_api_ctx_t *ctx)
                                    ngx_http_npmtoken_api_auth_unfolded_read)
         != NGX_AGAIN)
     {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
     }
 }
 
@@ -183,7 +183,7 @@ ngx_http_npmtoken_api_auth_unfolded_read(ngx_http_npmtoken_api_ctx_t *ctx,
 {
     if (reply == NULL || reply->type != REDIS_REPLY_INTEGER) {
         ngx_http_npmtoken_api_attempts_succeeded(ctx);
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
@@ -214,9 +214,9 @@ ngx_http_npmtoken_api_auth_bad_account(ngx_http_npmtoken_api_ctx_t *ctx,
                   "npmtoken account \"%V\" cannot be used: %s \"%V\"",
                   &ctx->user, why, name);
 
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
-                                "This account cannot be used. Ask who runs "
-                                "this registry to look at it.");
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
+                                   "This account cannot be used. Ask who runs "
+                                   "this registry to look at it.");
 }
 
 
@@ -260,7 +260,7 @@ ngx_http_npmtoken_api_auth_password(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     ngx_http_npmtoken_api_attempts_succeeded(ctx);
-    ngx_http_npmtoken_api_unavailable(ctx);
+    ngx_http_npmtoken_api_answer_unavailable(ctx);
 }
 
 
@@ -270,7 +270,7 @@ ngx_http_npmtoken_api_auth_password_checked(ngx_http_npmtoken_api_ctx_t *ctx,
 {
     if (rc == NGX_ERROR) {
         ngx_http_npmtoken_api_attempts_succeeded(ctx);
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
@@ -309,7 +309,7 @@ ngx_http_npmtoken_api_auth_rehash(ngx_http_npmtoken_api_ctx_t *ctx)
     argv[3] = ctx->rehashed;
 
     if (argv[1].data == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -392,7 +392,7 @@ ngx_http_npmtoken_api_auth_factor(ngx_http_npmtoken_api_ctx_t *ctx)
         /* npm learns only now that it has to ask for one */
 
         ngx_http_npmtoken_api_attempts_succeeded(ctx);
-        ngx_http_npmtoken_api_challenge(ctx,
+        ngx_http_npmtoken_api_answer_challenge(ctx,
                          "You must provide a one-time password: six digits "
                          "from your authenticator, or a recovery code. "
                          "Use npm --otp=<code>.");
@@ -480,7 +480,7 @@ ngx_http_npmtoken_api_auth_recovery(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t  value;
 
     if (npmtoken_otp_recovery_hash(code, buf) != NGX_OK) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -545,7 +545,7 @@ ngx_http_npmtoken_api_auth_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
     *arg++ = ctx->user_seen;
 
     if (counted == NGX_ERROR || argv[1].data == NULL || what->data == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -554,7 +554,7 @@ ngx_http_npmtoken_api_auth_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
         != NGX_AGAIN)
     {
         ngx_http_npmtoken_api_attempts_succeeded(ctx);
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
     }
 }
 
@@ -572,7 +572,7 @@ ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (reply == NULL || ctx->unreplicated) {
         ngx_http_npmtoken_api_attempts_succeeded(ctx);
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
@@ -586,7 +586,7 @@ ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
         /* whoever sends it had it, and has not guessed */
 
         ngx_http_npmtoken_api_attempts_succeeded(ctx);
-        ngx_http_npmtoken_api_challenge(ctx,
+        ngx_http_npmtoken_api_answer_challenge(ctx,
                          "This one-time password has been used, or a later "
                          "one has. Wait for the next one and try again.");
         return;
@@ -610,7 +610,7 @@ ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
 static void
 ngx_http_npmtoken_api_auth_wrong_code(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_challenge(ctx,
+    ngx_http_npmtoken_api_answer_challenge(ctx,
                          "This one-time password is wrong, too old, or has "
                          "been used. Wait for the next one and try again.");
 }

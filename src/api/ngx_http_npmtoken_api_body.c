@@ -79,7 +79,7 @@ ngx_http_npmtoken_api_body_refused(ngx_http_npmtoken_api_ctx_t *ctx)
 #endif
            )
         {
-            ngx_http_npmtoken_api_error(ctx, NGX_HTTP_LENGTH_REQUIRED,
+            ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_LENGTH_REQUIRED,
                           "A request to this address needs Content-Length.");
             return 1;
         }
@@ -88,7 +88,8 @@ ngx_http_npmtoken_api_body_refused(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     if (r->headers_in.content_length_n > max) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+        ngx_http_npmtoken_api_answer_error(ctx,
+                                           NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
                           "The body of this request is too large.");
         return 1;
     }
@@ -111,14 +112,14 @@ ngx_http_npmtoken_api_body_handler(ngx_http_request_t *r)
         || r->request_body->bufs == NULL
         || r->request_body->temp_file)
     {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                    "A request to this address has a body: "
-                                    "one JSON object.");
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
+                                       "A request to this address has a body: "
+                                       "one JSON object.");
         return;
     }
 
     if (ngx_http_npmtoken_api_body_join(r, &text) != NGX_OK) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -202,15 +203,15 @@ ngx_http_npmtoken_api_body_invalid(ngx_http_npmtoken_api_ctx_t *ctx,
     json_error_t *error)
 {
     if (error && json_error_code(error) == json_error_null_character) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                    "A text in this request has a NUL in it: "
-                                    "no password and no name may.");
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
+                                     "A text in this request has a NUL in it: "
+                                     "no password and no name may.");
         return;
     }
 
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                "The body of this request is not one JSON "
-                                "object.");
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
+                                    "The body of this request is not one JSON "
+                                    "object.");
 }
 
 
@@ -223,15 +224,15 @@ ngx_http_npmtoken_api_body_password(ngx_http_npmtoken_api_ctx_t *ctx,
     value = json_object_get(json, member);
 
     if (!json_is_string(value) || json_string_length(value) == 0) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_UNAUTHORIZED,
-                                    "The password is missing.");
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_UNAUTHORIZED,
+                                           "The password is missing.");
         return NGX_ERROR;
     }
 
     if (json_string_length(value) > NPMTOKEN_PASSWORD_MAX) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_UNAUTHORIZED,
-                                    "The password is too long: it has at "
-                                    "most 256 bytes here.");
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_UNAUTHORIZED,
+                                         "The password is too long: it has at "
+                                         "most 256 bytes here.");
         return NGX_ERROR;
     }
 

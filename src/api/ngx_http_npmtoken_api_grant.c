@@ -119,7 +119,7 @@ ngx_http_npmtoken_api_grant_read(ngx_http_npmtoken_api_ctx_t *ctx)
         || ngx_array_init(&grant->scopes, pool, 4, sizeof(ngx_str_t))
            != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return NGX_ERROR;
     }
 
@@ -186,7 +186,7 @@ ngx_http_npmtoken_api_grant_member(ngx_http_npmtoken_api_ctx_t *ctx,
         }
     }
 
-    ngx_http_npmtoken_api_error_quote(ctx, NGX_HTTP_BAD_REQUEST,
+    ngx_http_npmtoken_api_answer_error_quote(ctx, NGX_HTTP_BAD_REQUEST,
                                  "This registry does not know what to do with",
                                  &quoted);
     return NGX_ERROR;
@@ -397,7 +397,7 @@ ngx_http_npmtoken_api_grant_scopes(ngx_http_npmtoken_api_ctx_t *ctx,
 
         p = ngx_pnalloc(ctx->request->pool, scope[i].len + 1);
         if (p == NULL) {
-            ngx_http_npmtoken_api_failed(ctx);
+            ngx_http_npmtoken_api_answer_failed(ctx);
             return NGX_ERROR;
         }
 
@@ -535,7 +535,7 @@ ngx_http_npmtoken_api_grant_list(ngx_http_npmtoken_api_ctx_t *ctx,
 
         text = ngx_array_push(list);
         if (text == NULL) {
-            ngx_http_npmtoken_api_failed(ctx);
+            ngx_http_npmtoken_api_answer_failed(ctx);
             return NGX_ERROR;
         }
 
@@ -576,7 +576,7 @@ ngx_http_npmtoken_api_grant_narrow(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     if (ctx->grant.expires_at > end) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
                      "A token cannot make one that outlives it. Ask for "
                      "fewer days, or log in with npm login.");
         return NGX_ERROR;
@@ -604,13 +604,13 @@ ngx_http_npmtoken_api_grant_narrow_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
             return NGX_OK;
         }
 
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return NGX_ERROR;
     }
 
     ranges = ngx_pnalloc(ctx->request->pool, npmtoken_cidr_size(outer));
     if (ranges == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return NGX_ERROR;
     }
 
@@ -624,7 +624,7 @@ ngx_http_npmtoken_api_grant_narrow_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
         if (len < 0
             || npmtoken_cidr_within(buf, n, ranges, len) != NGX_OK)
         {
-            ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
+            ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
                      "A token cannot make one for addresses that it is not "
                      "good for itself. Log in with npm login first.");
             return NGX_ERROR;

@@ -256,7 +256,7 @@ ngx_http_npmtoken_api_handler_start(ngx_http_npmtoken_api_ctx_t *ctx,
         /* allowed in any state, hence without being verified */
 
         if (ctx->judged->reason != NPMTOKEN_ALLOW) {
-            ngx_http_npmtoken_api_denied(ctx);
+            ngx_http_npmtoken_api_answer_denied(ctx);
             return;
         }
 
@@ -296,7 +296,7 @@ ngx_http_npmtoken_api_handler_known(ngx_http_npmtoken_api_ctx_t *ctx)
         || (!ctx->judged->verified
             && ctx->call != NGX_HTTP_NPMTOKEN_API_LOGOUT))
     {
-        ngx_http_npmtoken_api_denied(ctx);
+        ngx_http_npmtoken_api_answer_denied(ctx);
         return NGX_ERROR;
     }
 
@@ -304,8 +304,8 @@ ngx_http_npmtoken_api_handler_known(ngx_http_npmtoken_api_ctx_t *ctx)
     ctx->user.len = record->user_len;
 
     if (ctx->user.len == 0 && ctx->call != NGX_HTTP_NPMTOKEN_API_LOGOUT) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
-                                    "This token belongs to no account.");
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
+                                           "This token belongs to no account.");
         return NGX_ERROR;
     }
 

@@ -47,9 +47,9 @@ void
 ngx_http_npmtoken_api_list(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (ngx_http_npmtoken_api_list_args(ctx) != NGX_OK) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                    "perPage is a number from 1 to 9999, "
-                                    "page one from 0.");
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
+                                         "perPage is a number from 1 to 9999, "
+                                         "page one from 0.");
         return;
     }
 
@@ -98,7 +98,7 @@ ngx_http_npmtoken_api_list_ask(ngx_http_npmtoken_api_ctx_t *ctx)
     if (ngx_http_npmtoken_api_text_tokens_args(ctx, &npmtoken_script_list, argv)
         != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -133,7 +133,7 @@ ngx_http_npmtoken_api_list_ask(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
 
     default: /* NGX_ERROR */
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
     }
 }
 
@@ -146,7 +146,7 @@ ngx_http_npmtoken_api_list_reply(ngx_http_npmtoken_api_ctx_t *ctx,
         || reply->elements % 2 == 0
         || reply->element[0]->type != REDIS_REPLY_INTEGER)
     {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
@@ -228,9 +228,10 @@ ngx_http_npmtoken_api_list_token(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t         n;
     npmtoken_field_t  *fields;
 
-    fields = ngx_http_npmtoken_api_fields(ctx, hash, &n);
+    fields = ngx_http_npmtoken_api_text_fields(ctx, hash, &n);
 
-    if (fields == NULL || ngx_http_npmtoken_api_copy(ctx, key, &name) != NGX_OK)
+    if (fields == NULL || ngx_http_npmtoken_api_text_copy(ctx, key, &name)
+        != NGX_OK)
     {
         return NULL;
     }

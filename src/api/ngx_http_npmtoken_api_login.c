@@ -66,9 +66,9 @@ static void ngx_http_npmtoken_api_login_logout_done(
 void
 ngx_http_npmtoken_api_login_web(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_NOT_FOUND,
-                                "There is no login by the browser here: npm "
-                                "asks for name and password.");
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_NOT_FOUND,
+                                  "There is no login by the browser here: npm "
+                                  "asks for name and password.");
 }
 
 
@@ -142,10 +142,10 @@ ngx_http_npmtoken_api_login_name(ngx_http_npmtoken_api_ctx_t *ctx)
                           ctx->user.len)
                != 0))
     {
-        ngx_http_npmtoken_api_error(ctx, 422,
-                                    "The user name in the body of this "
-                                    "request is another one than in its "
-                                    "address.");
+        ngx_http_npmtoken_api_answer_error(ctx, 422,
+                                           "The user name in the body of this "
+                                           "request is another one than in its "
+                                           "address.");
         return NGX_ERROR;
     }
 
@@ -231,7 +231,7 @@ ngx_http_npmtoken_api_login_signup_walked(ngx_http_npmtoken_api_ctx_t *ctx,
                                      ngx_http_npmtoken_api_login_signup_hashed)
            != NGX_AGAIN)
     {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
     }
 }
 
@@ -240,15 +240,15 @@ static ngx_int_t
 ngx_http_npmtoken_api_login_signup_refused(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (npmtoken_account_email(&ctx->email) != NGX_OK) {
-        ngx_http_npmtoken_api_error(ctx, 422,
-                                    "This is not an email address.");
+        ngx_http_npmtoken_api_answer_error(ctx, 422,
+                                           "This is not an email address.");
         return NGX_ERROR;
     }
 
     if (ctx->password.len < NPMTOKEN_PASSWORD_MIN) {
-        ngx_http_npmtoken_api_error(ctx, 422,
-                                    "A password has at least 8 characters "
-                                    "here.");
+        ngx_http_npmtoken_api_answer_error(ctx, 422,
+                                        "A password has at least 8 characters "
+                                        "here.");
         return NGX_ERROR;
     }
 
@@ -274,7 +274,7 @@ ngx_http_npmtoken_api_login_signup_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
     };
 
     if (rc != NGX_OK) {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
@@ -309,7 +309,7 @@ ngx_http_npmtoken_api_login_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
     if (reply == NULL) {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
@@ -338,7 +338,7 @@ static void
 ngx_http_npmtoken_api_login_signup_withdrawn(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
-    ngx_http_npmtoken_api_unreplicated(ctx);
+    ngx_http_npmtoken_api_answer_unreplicated(ctx);
 }
 
 
@@ -366,7 +366,7 @@ ngx_http_npmtoken_api_login_walked(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_int_t rc)
 {
     if (rc == NGX_ERROR) {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
@@ -418,7 +418,7 @@ ngx_http_npmtoken_api_login_logout(ngx_http_npmtoken_api_ctx_t *ctx)
 
     if (own == NULL || npmtoken_digest_key(&ctx->subject, ctx->key) != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -480,12 +480,12 @@ ngx_http_npmtoken_api_login_logged_out(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
     if (reply == NULL) {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
     if (ctx->unreplicated) {
-        ngx_http_npmtoken_api_unreplicated(ctx);
+        ngx_http_npmtoken_api_answer_unreplicated(ctx);
         return;
     }
 
@@ -502,8 +502,8 @@ ngx_http_npmtoken_api_login_logged_out(ngx_http_npmtoken_api_ctx_t *ctx,
     if (ngx_http_npmtoken_api_is(reply, "OK") != NGX_OK
         && ctx->judged->operation != NPMTOKEN_OP_LOGOUT)
     {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_NOT_FOUND,
-                                    "This account has no such token.");
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_NOT_FOUND,
+                                           "This account has no such token.");
         return;
     }
 

@@ -116,17 +116,17 @@ ngx_http_npmtoken_api_profile_password(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (ctx->account.password.len == 0) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
-                                    "The password of this account is kept by "
-                                    "the registry behind this one: change it "
-                                    "there.");
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
+                                     "The password of this account is kept by "
+                                     "the registry behind this one: change it "
+                                     "there.");
         return;
     }
 
     if (ctx->new_password.len < NPMTOKEN_PASSWORD_MIN) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                    "A password has at least 8 characters "
-                                    "here.");
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
+                                        "A password has at least 8 characters "
+                                        "here.");
         return;
     }
 
@@ -143,7 +143,7 @@ ngx_http_npmtoken_api_profile_password_admitted(
                                  ngx_http_npmtoken_api_profile_password_hashed)
         != NGX_AGAIN)
     {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
     }
 }
 
@@ -155,7 +155,7 @@ ngx_http_npmtoken_api_profile_password_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_change_t  change;
 
     if (rc != NGX_OK) {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
@@ -167,7 +167,7 @@ ngx_http_npmtoken_api_profile_password_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
                                           &ctx->account.password)
         != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -186,9 +186,9 @@ static void
 ngx_http_npmtoken_api_profile_fields(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (!ctx->exists && ctx->conf->login == NGX_HTTP_NPMTOKEN_API_ACCOUNTS) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
-                                    "There is no account of this name: "
-                                    "nothing can be kept of it.");
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
+                                           "There is no account of this name: "
+                                           "nothing can be kept of it.");
         return;
     }
 
@@ -227,10 +227,10 @@ ngx_http_npmtoken_api_profile_fields_read(ngx_http_npmtoken_api_ctx_t *ctx)
         value = json_object_get(ctx->body, *name);
 
         if (json_is_string(value) && json_string_length(value)) {
-            ngx_http_npmtoken_api_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                        "This registry keeps an email and a "
-                                        "full name of an account, and "
-                                        "nothing else.");
+            ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
+                                          "This registry keeps an email and a "
+                                          "full name of an account, and "
+                                          "nothing else.");
             return NGX_ERROR;
         }
     }
@@ -261,10 +261,10 @@ ngx_http_npmtoken_api_profile_fields_read(ngx_http_npmtoken_api_ctx_t *ctx)
     if ((email.len && npmtoken_account_email(&email) != NGX_OK)
         || (fullname.len && npmtoken_account_fullname(&fullname) != NGX_OK))
     {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                    "This is not an email address, or not a "
-                                    "full name of one line and at most 200 "
-                                    "bytes.");
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
+                                      "This is not an email address, or not a "
+                                      "full name of one line and at most 200 "
+                                      "bytes.");
         return NGX_ERROR;
     }
 
@@ -305,7 +305,7 @@ ngx_http_npmtoken_api_profile_fields_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     if (rc != NGX_OK) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 

@@ -36,17 +36,17 @@ ngx_http_npmtoken_api_record_make(ngx_http_npmtoken_api_ctx_t *ctx)
     if (ctx->token.data == NULL
         || ngx_array_init(args, pool, 16, sizeof(npmtoken_field_t)) != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return NGX_ERROR;
     }
 
     npmtoken_token_make(ctx->token.data);
 
     if (npmtoken_digest_key(&ctx->token, ctx->key) != NGX_OK
-        || ngx_http_npmtoken_api_now(pool, &ctx->created) != NGX_OK
+        || ngx_http_npmtoken_api_text_now(pool, &ctx->created) != NGX_OK
         || ngx_http_npmtoken_api_record_add_grant(ctx, args) != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return NGX_ERROR;
     }
 
@@ -200,7 +200,7 @@ ngx_http_npmtoken_api_record_test(ngx_http_npmtoken_api_ctx_t *ctx)
 
     record = ngx_palloc(ctx->request->pool, npmtoken_record_size(fields, n));
     if (record == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return NGX_ERROR;
     }
 
@@ -239,14 +239,14 @@ ngx_http_npmtoken_api_record_json(ngx_str_t *key, ngx_str_t *token,
                                                "cidr_whitelist"));
 
     json = json_pack("{so so so so sb so so}",
-                     "token", ngx_http_npmtoken_api_json_text(token),
-                     "key", ngx_http_npmtoken_api_json_text(key),
-                     "name", ngx_http_npmtoken_api_json_text(name),
+                     "token", ngx_http_npmtoken_api_text_json(token),
+                     "key", ngx_http_npmtoken_api_text_json(key),
+                     "name", ngx_http_npmtoken_api_text_json(name),
                      "cidr_whitelist", cidrs,
                      "readonly", readonly && readonly->len
                      && (readonly->data[0] == 't' || readonly->data[0] == '1'),
-                     "created", ngx_http_npmtoken_api_json_text(created),
-                     "updated", ngx_http_npmtoken_api_json_text(updated));
+                     "created", ngx_http_npmtoken_api_text_json(created),
+                     "updated", ngx_http_npmtoken_api_text_json(updated));
 
     if (json && ngx_http_npmtoken_api_record_json_more(json, fields, nfields)
                 != NGX_OK)
@@ -279,7 +279,7 @@ ngx_http_npmtoken_api_record_json_list(ngx_str_t *list)
         rc = npmtoken_list_next(&rest, &entry);
 
         if (json_array_append_new(json,
-                                  ngx_http_npmtoken_api_json_text(&entry))
+                                  ngx_http_npmtoken_api_text_json(&entry))
             != 0)
         {
             json_decref(json);
@@ -319,7 +319,7 @@ ngx_http_npmtoken_api_record_json_more(json_t *json, npmtoken_field_t *fields,
 
     if (value
         && json_object_set_new(json, "description",
-                               ngx_http_npmtoken_api_json_text(value))
+                               ngx_http_npmtoken_api_text_json(value))
            != 0)
     {
         return NGX_ERROR;
@@ -366,5 +366,5 @@ ngx_http_npmtoken_api_record_json_time(ngx_str_t *seconds)
     ngx_gmtime(sec, &tm);
 
     return json_stringn((char *) buf,
-                        ngx_http_npmtoken_api_iso(buf, &tm, 0) - buf);
+                        ngx_http_npmtoken_api_text_iso(buf, &tm, 0) - buf);
 }

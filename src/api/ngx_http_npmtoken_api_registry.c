@@ -317,7 +317,7 @@ ngx_http_npmtoken_api_registry_json(ngx_http_npmtoken_api_ctx_t *ctx)
     json_t     *json;
     ngx_str_t   date;
 
-    if (ngx_http_npmtoken_api_now(ctx->request->pool, &date) != NGX_OK) {
+    if (ngx_http_npmtoken_api_text_now(ctx->request->pool, &date) != NGX_OK) {
         return NULL;
     }
 

@@ -3,7 +3,7 @@
 
 
 ngx_str_t
-ngx_http_npmtoken_api_redis_key(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
+ngx_http_npmtoken_api_text_key(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
     ngx_str_t *name)
 {
     u_char     *p;
@@ -36,7 +36,7 @@ ngx_http_npmtoken_api_text_account_key(ngx_http_npmtoken_api_ctx_t *ctx,
     u_char     *name;
     ngx_str_t   key;
 
-    key = ngx_http_npmtoken_api_redis_key(ctx, kind, &ctx->user);
+    key = ngx_http_npmtoken_api_text_key(ctx, kind, &ctx->user);
 
     if (key.data) {
         name = key.data + key.len - ctx->user.len;
@@ -74,7 +74,7 @@ ngx_http_npmtoken_api_text_tokens_args(ngx_http_npmtoken_api_ctx_t *ctx,
     argv[1] = *script;
     ngx_str_set(&argv[2], "1");
     argv[3] = ngx_http_npmtoken_api_text_account_key(ctx, "tokens-of:");
-    argv[4] = ngx_http_npmtoken_api_redis_key(ctx, "token:", &none);
+    argv[4] = ngx_http_npmtoken_api_text_key(ctx, "token:", &none);
 
     if (argv[3].data == NULL || argv[4].data == NULL) {
         return NGX_ERROR;
@@ -146,7 +146,7 @@ ngx_http_npmtoken_api_text_address(ngx_http_request_t *r)
 
 
 npmtoken_field_t *
-ngx_http_npmtoken_api_fields(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_text_fields(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply, ngx_uint_t *nfields)
 {
     size_t             i;
@@ -166,11 +166,11 @@ ngx_http_npmtoken_api_fields(ngx_http_npmtoken_api_ctx_t *ctx,
 
     for (i = 0; i < *nfields; i++) {
 
-        if (ngx_http_npmtoken_api_copy(ctx, reply->element[2 * i],
-                                       &fields[i].name)
+        if (ngx_http_npmtoken_api_text_copy(ctx, reply->element[2 * i],
+                                            &fields[i].name)
             != NGX_OK
-            || ngx_http_npmtoken_api_copy(ctx, reply->element[2 * i + 1],
-                                          &fields[i].value)
+            || ngx_http_npmtoken_api_text_copy(ctx, reply->element[2 * i + 1],
+                                               &fields[i].value)
                != NGX_OK)
         {
             return NULL;
@@ -182,7 +182,7 @@ ngx_http_npmtoken_api_fields(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_http_npmtoken_api_copy(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_http_npmtoken_api_text_copy(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply, ngx_str_t *text)
 {
     if (reply->type != REDIS_REPLY_STRING) {
@@ -203,7 +203,7 @@ ngx_http_npmtoken_api_copy(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 ngx_str_t
-ngx_http_npmtoken_api_plain(ngx_str_t *name)
+ngx_http_npmtoken_api_text_plain(ngx_str_t *name)
 {
     u_char     ch;
     size_t     i;
@@ -228,7 +228,7 @@ ngx_http_npmtoken_api_plain(ngx_str_t *name)
 
 
 json_t *
-ngx_http_npmtoken_api_json_text(ngx_str_t *text)
+ngx_http_npmtoken_api_text_json(ngx_str_t *text)
 {
     u_char  *p;
     size_t   i;
@@ -258,7 +258,7 @@ ngx_http_npmtoken_api_json_text(ngx_str_t *text)
 
 
 u_char *
-ngx_http_npmtoken_api_iso(u_char *buf, ngx_tm_t *tm, ngx_msec_t msec)
+ngx_http_npmtoken_api_text_iso(u_char *buf, ngx_tm_t *tm, ngx_msec_t msec)
 {
     return ngx_sprintf(buf, "%4d-%02d-%02dT%02d:%02d:%02d.%03MZ",
                        tm->ngx_tm_year, tm->ngx_tm_mon, tm->ngx_tm_mday,
@@ -267,7 +267,7 @@ ngx_http_npmtoken_api_iso(u_char *buf, ngx_tm_t *tm, ngx_msec_t msec)
 
 
 ngx_int_t
-ngx_http_npmtoken_api_now(ngx_pool_t *pool, ngx_str_t *text)
+ngx_http_npmtoken_api_text_now(ngx_pool_t *pool, ngx_str_t *text)
 {
     ngx_tm_t     tm;
     ngx_time_t  *tp;
@@ -281,7 +281,7 @@ ngx_http_npmtoken_api_now(ngx_pool_t *pool, ngx_str_t *text)
 
     ngx_gmtime(tp->sec, &tm);
 
-    text->len = ngx_http_npmtoken_api_iso(text->data, &tm, tp->msec)
+    text->len = ngx_http_npmtoken_api_text_iso(text->data, &tm, tp->msec)
                 - text->data;
 
     return NGX_OK;

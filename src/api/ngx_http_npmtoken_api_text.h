@@ -19,7 +19,7 @@
  * Prefix of the store, "kind" and "name", in the request's pool: "user:" and
  * "alice".  The data is NULL if there is no memory.
  */
-ngx_str_t ngx_http_npmtoken_api_redis_key(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_str_t ngx_http_npmtoken_api_text_key(ngx_http_npmtoken_api_ctx_t *ctx,
     char *kind, ngx_str_t *name);
 
 /* The same of ctx->user, which is folded in all keys. */
@@ -47,7 +47,7 @@ ngx_str_t ngx_http_npmtoken_api_text_address(ngx_http_request_t *r);
  * The fields of a reply to HGETALL, in the request's pool.  NULL: no memory,
  * or it is not such a reply; "nfields" is 0 where there is no hash.
  */
-npmtoken_field_t *ngx_http_npmtoken_api_fields(
+npmtoken_field_t *ngx_http_npmtoken_api_text_fields(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply, ngx_uint_t *nfields);
 
 /* The value of a field; NULL: there is no such field. */
@@ -55,23 +55,24 @@ ngx_str_t *ngx_http_npmtoken_api_text_field(npmtoken_field_t *fields,
     ngx_uint_t nfields, char *name);
 
 /* Copies a string of a reply into the request's pool: NGX_OK or NGX_ERROR. */
-ngx_int_t ngx_http_npmtoken_api_copy(ngx_http_npmtoken_api_ctx_t *ctx,
+ngx_int_t ngx_http_npmtoken_api_text_copy(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply, ngx_str_t *text);
 
 /* a name from Redis for a log: itself if it is a plain word, else "?" */
-ngx_str_t ngx_http_npmtoken_api_plain(ngx_str_t *name);
+ngx_str_t ngx_http_npmtoken_api_text_plain(ngx_str_t *name);
 
 /*
  * A text of Redis as JSON: there is no other than UTF-8, so where it is not
  * that each byte beyond ASCII is a "?".  NULL: no memory.
  */
-json_t *ngx_http_npmtoken_api_json_text(ngx_str_t *text);
+json_t *ngx_http_npmtoken_api_text_json(ngx_str_t *text);
 
 /* Writes a time as npm prints it, and returns the end of that. */
-u_char *ngx_http_npmtoken_api_iso(u_char *buf, ngx_tm_t *tm, ngx_msec_t msec);
+u_char *ngx_http_npmtoken_api_text_iso(u_char *buf, ngx_tm_t *tm,
+    ngx_msec_t msec);
 
 /* The time that it is, in "pool": NGX_OK or NGX_ERROR (no memory). */
-ngx_int_t ngx_http_npmtoken_api_now(ngx_pool_t *pool, ngx_str_t *text);
+ngx_int_t ngx_http_npmtoken_api_text_now(ngx_pool_t *pool, ngx_str_t *text);
 
 
 #endif /* _NGX_HTTP_NPMTOKEN_API_TEXT_H_INCLUDED_ */

@@ -66,9 +66,9 @@ ngx_http_npmtoken_api_tfa_set(ngx_http_npmtoken_api_ctx_t *ctx, json_t *tfa)
     }
 
     if (npmtoken_account_tfa(&mode, &parsed) != NGX_OK) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                    "The mode of two-factor authentication "
-                                    "is auth-only or auth-and-writes.");
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
+                                       "The mode of two-factor authentication "
+                                       "is auth-only or auth-and-writes.");
         return;
     }
 
@@ -97,7 +97,7 @@ ngx_http_npmtoken_api_tfa_disable(ngx_http_npmtoken_api_ctx_t *ctx)
         if (ngx_http_npmtoken_api_account_delete(&change, fields[i])
             != NGX_OK)
         {
-            ngx_http_npmtoken_api_failed(ctx);
+            ngx_http_npmtoken_api_answer_failed(ctx);
             return;
         }
     }
@@ -126,7 +126,7 @@ ngx_http_npmtoken_api_tfa_enable(ngx_http_npmtoken_api_ctx_t *ctx)
     secret.data = ngx_pnalloc(ctx->request->pool, NPMTOKEN_OTP_SECRET_LEN);
 
     if (secret.data == NULL || npmtoken_otp_secret(secret.data) != NGX_OK) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -139,7 +139,7 @@ ngx_http_npmtoken_api_tfa_enable(ngx_http_npmtoken_api_ctx_t *ctx)
         || ngx_http_npmtoken_api_account_set(&change, "tfa_pending", mode)
            != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -165,7 +165,7 @@ ngx_http_npmtoken_api_tfa_pending(ngx_http_npmtoken_api_ctx_t *ctx,
                            npmtoken_otp_url_size(&ctx->conf->issuer,
                                                  &ctx->user));
     if (url.data == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -190,7 +190,7 @@ ngx_http_npmtoken_api_tfa_mode(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (ngx_http_npmtoken_api_account_set(&change, "tfa", mode) != NGX_OK) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -277,9 +277,9 @@ ngx_http_npmtoken_api_tfa_confirm(ngx_http_npmtoken_api_ctx_t *ctx,
     code->len = code->data ? ngx_strlen(code->data) : 0;
 
     if (code->len == 0 || ctx->account.totp_pending.len == 0) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                    "No two-factor authentication waits to "
-                                    "be confirmed by a code.");
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
+                                       "No two-factor authentication waits to "
+                                       "be confirmed by a code.");
         return;
     }
 
@@ -312,7 +312,7 @@ ngx_http_npmtoken_api_tfa_confirm_counted(ngx_http_npmtoken_api_ctx_t *ctx)
     mode = npmtoken_account_tfa_name(ctx->account.tfa_pending);
 
     if (ngx_http_npmtoken_api_tfa_recovery_codes(ctx, &hashes) != NGX_OK) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -335,7 +335,7 @@ ngx_http_npmtoken_api_tfa_confirm_counted(ngx_http_npmtoken_api_ctx_t *ctx)
         || ngx_http_npmtoken_api_account_delete(&change, "totp_used_by")
            != NGX_OK)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -347,10 +347,10 @@ ngx_http_npmtoken_api_tfa_confirm_counted(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_tfa_confirm_wrong(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
-                                "This code is wrong. Look at the clock "
-                                "of your authenticator, and begin again "
-                                "with npm profile enable-2fa.");
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
+                                       "This code is wrong. Look at the clock "
+                                       "of your authenticator, and begin again "
+                                       "with npm profile enable-2fa.");
 }
 
 

@@ -133,12 +133,12 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
     if (reply == NULL) {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
     if (ngx_http_npmtoken_api_is(reply, "LIMIT") == NGX_OK) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_FORBIDDEN,
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
                      "This account has as many tokens as an account may have "
                      "here. Revoke some with npm token revoke, or ask who "
                      "runs this registry.");
@@ -160,7 +160,7 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (ngx_http_npmtoken_api_is(reply, "OK") != NGX_OK) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -181,7 +181,7 @@ static void
 ngx_http_npmtoken_api_tokens_withdrawn(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
-    ngx_http_npmtoken_api_unavailable(ctx);
+    ngx_http_npmtoken_api_answer_unavailable(ctx);
 }
 
 
@@ -195,7 +195,7 @@ ngx_http_npmtoken_api_tokens_created(ngx_http_npmtoken_api_ctx_t *ctx)
     key.len = NPMTOKEN_KEY_LEN;
 
     if (ngx_http_npmtoken_api_tokens_unstated(ctx) != NGX_OK) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -224,8 +224,8 @@ ngx_http_npmtoken_api_tokens_unstated(ngx_http_npmtoken_api_ctx_t *ctx)
         return NGX_OK;
     }
 
-    return ngx_http_npmtoken_api_header(ctx->request, "npm-notice",
-                                        ctx->grant.readonly ? &readonly
+    return ngx_http_npmtoken_api_answer_header(ctx->request, "npm-notice",
+                                               ctx->grant.readonly ? &readonly
                                                             : &full);
 }
 
@@ -274,11 +274,11 @@ ngx_http_npmtoken_api_tokens_revoke_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
 
     case NGX_DECLINED:
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
 
     default: /* NGX_ERROR */
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
     }
 }
 
@@ -324,28 +324,28 @@ ngx_http_npmtoken_api_tokens_revoke_found(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t  key;
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
     if (reply->elements == 0) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_NOT_FOUND,
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_NOT_FOUND,
                      "This account has no such token. Give the id that npm "
                      "token list shows, or the whole token.");
         return;
     }
 
     if (reply->elements > 1) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_BAD_REQUEST,
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
                      "More than one token of this account has an id that "
                      "begins so. Give more of it.");
         return;
     }
 
-    if (ngx_http_npmtoken_api_copy(ctx, reply->element[0], &key) != NGX_OK
+    if (ngx_http_npmtoken_api_text_copy(ctx, reply->element[0], &key) != NGX_OK
         || key.len != NPMTOKEN_KEY_LEN)
     {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -389,7 +389,7 @@ ngx_http_npmtoken_api_tokens_revoke_key(ngx_http_npmtoken_api_ctx_t *ctx,
     own = ngx_http_npmtoken_request_key(ctx->request, ctx->judged);
 
     if (own == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -451,12 +451,12 @@ ngx_http_npmtoken_api_tokens_revoked(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
     if (reply == NULL) {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
     if (ctx->unreplicated) {
-        ngx_http_npmtoken_api_unreplicated(ctx);
+        ngx_http_npmtoken_api_answer_unreplicated(ctx);
         return;
     }
 
@@ -471,11 +471,11 @@ ngx_http_npmtoken_api_tokens_revoked(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (ngx_http_npmtoken_api_is(reply, "OK") != NGX_OK) {
-        ngx_http_npmtoken_api_error(ctx, NGX_HTTP_NOT_FOUND,
-                                    "This account has no such token any "
-                                    "more.");
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_NOT_FOUND,
+                                           "This account has no such token any "
+                                           "more.");
         return;
     }
 
-    ngx_http_npmtoken_api_done(ctx);
+    ngx_http_npmtoken_api_answer_no_content(ctx);
 }

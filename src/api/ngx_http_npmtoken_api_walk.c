@@ -100,7 +100,7 @@ ngx_http_npmtoken_api_walk(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (i == NGX_HTTP_NPMTOKEN_API_WALKERS) {
-        ngx_http_npmtoken_api_unavailable(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
 
@@ -109,7 +109,7 @@ ngx_http_npmtoken_api_walk(ngx_http_npmtoken_api_ctx_t *ctx,
     key = ngx_http_npmtoken_api_text_account_key(ctx, "user:");
 
     if (walker == NULL || key.data == NULL) {
-        ngx_http_npmtoken_api_failed(ctx);
+        ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
 
@@ -135,7 +135,7 @@ ngx_http_npmtoken_api_walk(ngx_http_npmtoken_api_ctx_t *ctx,
     ctx->job = NULL;
 
     ngx_http_npmtoken_api_walk_walker_detach(walker);
-    ngx_http_npmtoken_api_unavailable(ctx);
+    ngx_http_npmtoken_api_answer_unavailable(ctx);
 }
 
 
