@@ -111,7 +111,7 @@ static ctl_command_t  ctl_commands[] = {
     { "user lock", "NAME", 1, 1, "", ctl_user_lock,
       "nobody logs in any more; tokens stay good" },
     { "user unlock", "NAME", 1, 1, "", ctl_user_unlock,
-      "the other way round" },
+      "people can log in again" },
     { "user 2fa enable", "NAME", 1, 1, "mi", ctl_user_tfa_enable,
       "a new secret, as a QR code, and recovery codes" },
     { "user 2fa disable", "NAME", 1, 1, "", ctl_user_tfa_disable,
@@ -128,8 +128,8 @@ static ctl_command_t  ctl_commands[] = {
       "a new token, shown this once" },
     { "token revoke", "ID | TOKEN | - | --user NAME | --all", 0, 1, "uaKy",
       ctl_token_revoke,
-      "one, by the begin of its key or the token itself (\"-\": from the\n"
-      "      standard input), those of an account, or all" },
+      "one, by a unique prefix of its key or the token itself (\"-\": from\n"
+      "      the standard input), those of an account, or all" },
     { "import", "FILE | -", 1, 1, "DB", ctl_import,
       "keys of another registry, as CSV or JSON" },
     { "check", "", 0, 0, "", ctl_check,

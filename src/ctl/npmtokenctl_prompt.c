@@ -41,7 +41,7 @@ ctl_new_password(const char *name)
     if (password.len != again.len
         || memcmp(password.data, again.data, again.len) != 0)
     {
-        ctl_die(CTL_BAD, "these are two passwords; nothing was changed");
+        ctl_die(CTL_BAD, "the passwords do not match; nothing was changed");
     }
 
     return password;
@@ -65,7 +65,7 @@ ctl_ask(const char *question)
     struct termios  silent;
 
     if (tcgetattr(STDIN_FILENO, &ctl_terminal) != 0) {
-        ctl_die(CTL_BAD, "the terminal cannot be read");
+        ctl_die(CTL_BAD, "cannot read the settings of the terminal");
     }
 
     silent = ctl_terminal;
@@ -83,7 +83,7 @@ ctl_ask(const char *question)
     /* what was typed before the question is no answer to it */
 
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) != 0) {
-        ctl_die(CTL_BAD, "the terminal cannot be silenced");
+        ctl_die(CTL_BAD, "cannot turn off echo on the terminal");
     }
 
     fprintf(stderr, "%s", question);
