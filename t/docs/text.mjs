@@ -474,6 +474,43 @@ export const TEXT_TESTS = {
         }
     },
 
+    'README, docs: each directive and variable that they name is there': () => {
+        const directives = TITLES.flatMap(title => [...written(title).keys()]);
+        const variables = rows(section(DIRECTIVES, 'Variables'))
+            .map(([name]) => code(name));
+
+        for (const page of PAGES.filter(page => /^README|^docs/.test(page))) {
+            for (const [name] of read(page).matchAll(
+                /(?<![\w/:.-])\$?npmtoken_[a-z0-9_]+\b(?![-/.]\w)/g))
+            {
+                assert.ok([...directives, ...variables].includes(name),
+                          `${page}: ${name}`);
+            }
+        }
+    },
+
+    'docs/redis.md: each right that an upgrade needs is in its line': () => {
+        const line = (page, user) => {
+            const [, rights] = page.match(
+                new RegExp(`ACL SETUSER ${user} on (.*)`)) ?? [];
+
+            assert.ok(rights, user);
+
+            return rights.split(' ');
+        };
+
+        const lines = {
+            'the module': line(REDIS, 'npmtoken'),
+            'the token API': line(read('docs/api.md'), 'npmtoken-api'),
+        };
+
+        for (const [user, rights] of rows(section(REDIS, 'After an upgrade'))) {
+            for (const right of rights.split(', ').map(code)) {
+                assert.ok(lines[user].includes(right), `${user}: ${right}`);
+            }
+        }
+    },
+
     'CONTRIBUTING, t/README: each file and name that they say is there': () => {
         const text = sources('src').map(read).join('\n') + MODULE;
 
