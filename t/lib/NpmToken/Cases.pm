@@ -18,7 +18,7 @@ package NpmToken::Cases;
 #     200, no reason    it is the registry's, and no denial is in the log
 #     200 and a reason  a dry run: it is the registry's, and the denial is in
 #                       the log
-#     a reason          design and README say what status, headers and body
+#     a reason          docs/answers.md says what status, headers and body
 #                       it has; the log has one line; the registry has seen
 #                       nothing
 #     another status    it is nginx's, and no denial is in the log
