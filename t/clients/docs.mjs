@@ -28,14 +28,14 @@ const EXAMPLES = [
 
 const INTRO = `# Clients
 
-What real clients do and say behind npmtoken: nginx with the module in front
-of Verdaccio 6.8, each command with each kind of token. \`t/clients/run --docs\`
-writes this page, and \`make clients\` tries it all again and fails if anything
-has come to differ; \`make test\` does so with some of the clients.
+What real clients do and print behind npmtoken: nginx with the module, in front
+of Verdaccio 6.8. Each command is tried with each kind of token.
+\`t/clients/run --docs\` writes this page. \`make clients\` tries everything again
+and fails if anything differs. \`make test\` does so with some of the clients.
 
 - [Tokens and words](#tokens-and-words)
-- [The matrix](#the-matrix): what comes of a command
-- [Screens](#screens): how each client tells a person of a refusal
+- [The matrix](#the-matrix): the result of each command
+- [Screens](#screens): what each client prints if a request is refused
 - [Requests](#requests): what each command asks of the registry
 `;
 
@@ -49,20 +49,20 @@ const WORDS = `## Tokens and words
 | revoked | \`revoked_at\` |
 | none | the client has no token; \`npmtoken_anonymous deny\` |
 
-A word of the table of reasons, such as \`readonly\`, is a refusal: exit code 1,
-and the module's sentence on the screen; the registry behind has not been
-asked what the command is about. Otherwise:
+A reason, such as \`readonly\`, means that the command was refused: the exit code
+is 1, the module's sentence is on the screen, and the registry did not get the
+request. The other words are:
 
 | in the matrix | means |
 | --- | --- |
 | \`ok\` | exit code 0, and the registry did it |
-| *reason*\`, silent\` | refused, and the client keeps the sentence to itself |
+| *reason*\`, silent\` | refused, and the client does not print the sentence |
 | …\`, exit N\` | the exit code is not the usual one |
-| \`not sent\` | the client asked nothing: it wants a token first, or has no such request |
-| \`registry N\` | allowed; Verdaccio itself answered N, since it lacks what the command is about |
-| \`failed\` | allowed; the client does not get on with Verdaccio's answer |
+| \`not sent\` | the client sent nothing: it needs a token first, or has no such request |
+| \`registry N\` | allowed; Verdaccio itself answered N, since it does not have this command |
+| \`failed\` | allowed; the client cannot use Verdaccio's answer |
 
-\`npm outdated\` exits 1 where something is missing, as here, and 0 in npm 8.
+\`npm outdated\` exits 1 if something is missing, as here. In npm 8 it exits 0.
 `;
 
 

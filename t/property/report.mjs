@@ -260,24 +260,24 @@ function common(count, limit) {
 export function page(report) {
     const text = `# A read-only token only reads
 
-Is there a request that the module lets a read-only token make, and that
-changes something in a real registry? \`make property\` looks for one: requests
-made by chance from the commands of the clients, in many spellings, sent as
-bytes through nginx to Verdaccio 6.8. What reached Verdaccio and all that it
-keeps, files, accounts, tokens and answers, is compared after each ${BATCH}
-connections. \`t/property/run --docs\` writes this page.
+Can a read-only token send a request that changes something in a real registry?
+\`make property\` looks for one. It makes random requests from the commands of the
+clients, in many spellings, and sends them as bytes through nginx to Verdaccio
+6.8. After each ${BATCH} connections it compares what reached Verdaccio, and all that
+Verdaccio keeps: files, accounts, tokens and answers. \`t/property/run --docs\`
+writes this page.
 
 In ${report.seconds} s (seed ${report.seed}): ${report.connections} connections,
 ${report.outcomes.sum()} requests as nginx counts them,
 ${report.comparisons} comparisons, ${report.violations.length} violations.
 
 - With a full token each command that Verdaccio has changes something. The
-  requests by chance do so too: ${report.effective.sum()} of
+  random requests do so, too: ${report.effective.sum()} of
   ${report.controls.sum()} that a second Verdaccio got with a full token.
-- Two configurations with a hole are found out:${report.holes.map(
+- Two configurations with a hole are found:${report.holes.map(
     ({ variant, tried }) => `\n  ${variant.name}, after ${tried} requests`)
     .join(';')}.
-- Log-ins may make accounts, and made ${report.guests}; nothing else did.
+- Logins may make accounts, and made ${report.guests}; nothing else did.
 - A request counts as a violation, too, if it only reaches the registry as a
   write, under a name that the client gave, or uncounted by nginx.
 `;

@@ -16,13 +16,15 @@ const SCREENS = ['npm-12', 'npm-6'];
 
 const INTRO = `# The life of a token
 
-What npm and pnpm do with the token commands of npmtoken, from an account to
-its last logout: questions answered at a terminal, two nginx nodes with one
-Redis, Verdaccio behind them. \`t/clients/run --life --docs\` writes this page, and
-\`make clients\` tries it all again and fails if anything has come to differ;
-\`make test\` does so with three of the clients. After each step Redis is looked
-at: account, records and the set of the account's tokens are as they must be,
-and nothing else is there. A token is used, and refused, at both nodes.
+What npm and pnpm do with the token commands of npmtoken, from making an account
+to its last logout. Questions are answered at a terminal. Two nginx nodes share
+one Redis, in front of Verdaccio. After each step the test reads Redis: account,
+records and the set of the account's tokens are as they must be, and there is
+nothing else. Each token is used, and refused, at both nodes.
+
+\`t/clients/run --life --docs\` writes this page. \`make clients\` tries everything
+again and fails if anything differs. \`make test\` does so with three of the
+clients.
 
 - [What comes of it](#what-comes-of-it)
 - [What to know of a client](#what-to-know-of-a-client)
@@ -30,8 +32,9 @@ and nothing else is there. A token is used, and refused, at both nodes.
 
 ## What comes of it
 
-\`ok\`: as it should be, here and in Redis. Other words say what is particular
-of that client; an empty cell is a command that it has not.
+\`ok\` means that the client and Redis are as they should be. Other words say what
+this client does differently. A cell is empty if the client does not have the
+command.
 `;
 
 const ADVICE = `## What to know of a client
@@ -39,28 +42,27 @@ const ADVICE = `## What to know of a client
 - **npm 11.6.3 and later send nothing for \`--read-only\`.** The token has full
   permission, and a notice on the screen says so and what to use:
   \`--packages-and-scopes-permission=read-only\`.
-  \`npmtoken_api_permission read-only\` makes it the other way round: a token
-  whose permission is not said may only read.
+  With \`npmtoken_api_permission read-only\` such a token may only read.
 - **npm 11.6.2 and later hide what they print with \`--json\` and
-  \`--parseable\`**: there the new token is \`npm_***\`, and lost. Without these
-  options it stands on the screen, this once.
-- **npm 12 has no \`adduser\`**: its people log in to accounts that were made
-  by an older npm, by pnpm, or by \`npmtokenctl\`.
+  \`--parseable\`**: the new token is \`npm_***\` there, and lost. Without these
+  options npm prints it, this once.
+- **npm 12 has no \`adduser\`**: make the account with an older npm, with pnpm, or
+  with \`npmtokenctl\`.
 - **npm 5 does not wait for the answer to \`npm token delete\`** and exits with
-  0 also where it was refused; \`npm token list\` tells. It knows no
-  \`revoke\`, no comma in \`--cidr\` (give it twice), and takes \`--otp\` for a
-  number: a code that begins with 0 is typed, as is a recovery code.
-- **npm 6 cannot change the mode** of two-factor authentication: first
-  \`npm profile disable-2fa\`. It also tells the server what it was called
-  with, in \`Referer\`; what stands there behind \`token revoke\` is taken out
-  before anything is logged.
-- **npm 8 and 9 look at \`--cidr\` when they have asked for the password**, the
-  others before. All of npm refuses IPv6 there by itself; pnpm 12 and any
-  other client of the API may send it.
-- **pnpm 11 has no \`token\` and no \`profile\`** of its own, and logs in
-  without saying that it is pnpm.
-- **pnpm 12 asks for a code in \`login\` and \`publish\`**, and in
-  \`token\` and \`profile\` takes it by \`--otp\` alone.
+  0 even if it was refused; \`npm token list\` tells. It has no \`revoke\` and no
+  comma in \`--cidr\` (give it twice). It takes \`--otp\` for a number: type a code
+  that begins with 0 when npm asks, and a recovery code, too.
+- **npm 6 cannot change the mode** of two-factor authentication: run
+  \`npm profile disable-2fa\` first. It also sends its command line to the server,
+  in \`Referer\`. npmtoken removes what follows \`token revoke\` there before
+  anything is logged.
+- **npm 8 and 9 check \`--cidr\` after they asked for the password**, the others
+  before. Every npm refuses IPv6 there by itself. pnpm 12 and any other client
+  of the API may send it.
+- **pnpm 11 has no \`token\` and no \`profile\`** of its own. Its login does not
+  say that it is pnpm.
+- **pnpm 12 asks for a code in \`login\` and \`publish\`**. In \`token\` and \`profile\`
+  it takes a code from \`--otp\` only.
 `;
 
 
