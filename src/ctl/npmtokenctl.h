@@ -67,12 +67,17 @@ typedef struct {
 extern ctl_options_t  ctl_options;
 
 
-/* memory, text and times */
+/* memory; where there is none, the program ends */
 
 void *ctl_alloc(size_t size);
+
+/* room for one more than "n", doubled at each power of two */
 void *ctl_grow(void *array, ngx_uint_t n, size_t size);
 char *ctl_format(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
+
+
+/* text and times */
 
 /* for a terminal: control characters and what is no UTF-8 as \xNN */
 char *ctl_safe(const u_char *data, size_t len);

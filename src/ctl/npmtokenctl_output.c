@@ -4,26 +4,13 @@
  */
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
-#include <qrencode.h>
 #include "npmtokenctl.h"
 
 
 #define CTL_CELLS     12
 
-/* redrawn at most that often */
-#define CTL_PROGRESS  100       /* milliseconds */
 
-#define CTL_BAR       32
-
-/* white around a code, in modules */
-#define CTL_QUIET     4
-
-
-static int64_t ctl_clock(void);
 static size_t ctl_columns(const char *text);
-static ngx_uint_t ctl_module(QRcode *code, int x, int y);
 
 
 static struct {
@@ -31,12 +18,6 @@ static struct {
     ngx_uint_t            rows;
     ngx_uint_t            columns;
 } ctl_table;
-
-
-static struct {
-    int64_t               drawn;
-    unsigned              shown:1;
-} ctl_bar;
 
 
 void
@@ -163,111 +144,4 @@ ctl_columns(const char *text)
     }
 
     return n;
-}
-
-
-/*
- * Two modules in one character, the upper and the lower half; what is light
- * is drawn, so on a terminal the colours are given as well.
- */
-
-void
-ctl_print_qr(const char *text)
-{
-    int      x, y;
-    QRcode  *code;
-
-    static const char  *halves[] = {
-        " ", "\342\226\204", "\342\226\200", "\342\226\210"
-    };
-
-    code = QRcode_encodeString(text, 0, QR_ECLEVEL_L, QR_MODE_8, 1);
-    if (code == NULL) {
-        ctl_note("(too long for a QR code)");
-        return;
-    }
-
-    for (y = -CTL_QUIET; y < code->width + CTL_QUIET; y += 2) {
-
-        if (isatty(STDOUT_FILENO)) {
-            printf("\033[40;97m");
-        }
-
-        for (x = -CTL_QUIET; x < code->width + CTL_QUIET; x++) {
-            printf("%s", halves[2 * !ctl_module(code, x, y)
-                                + !ctl_module(code, x, y + 1)]);
-        }
-
-        printf("%s\n", isatty(STDOUT_FILENO) ? "\033[0m" : "");
-    }
-
-    QRcode_free(code);
-}
-
-
-static ngx_uint_t
-ctl_module(QRcode *code, int x, int y)
-{
-    if (x < 0 || y < 0 || x >= code->width || y >= code->width) {
-        return 0;
-    }
-
-    return code->data[y * code->width + x] & 1;
-}
-
-
-void
-ctl_progress(const char *what, size_t done, size_t total)
-{
-    int      filled;
-    int64_t  now;
-
-    if (ctl_options.json || !isatty(STDERR_FILENO)) {
-        return;
-    }
-
-    now = ctl_clock();
-
-    /* what is done at once needs none */
-
-    if (ctl_bar.drawn == 0) {
-        ctl_bar.drawn = now;
-    }
-
-    if (now - ctl_bar.drawn < CTL_PROGRESS) {
-        return;
-    }
-
-    ctl_bar.drawn = now;
-    ctl_bar.shown = 1;
-
-    done = ngx_min(done, total);
-    filled = total ? (int) (done * CTL_BAR / total) : 0;
-
-    fprintf(stderr, "\r%s [%.*s%*s] %3d%% ", what, filled,
-            "################################", CTL_BAR - filled, "",
-            total ? (int) (done * 100 / total) : 0);
-}
-
-
-void
-ctl_progress_done(void)
-{
-    if (ctl_bar.shown) {
-        fprintf(stderr, "\r\033[K");
-    }
-
-    ctl_bar.shown = 0;
-    ctl_bar.drawn = 0;
-}
-
-
-static int64_t
-ctl_clock(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }

@@ -1,60 +1,10 @@
 
 /*
- * Memory, text and times.
+ * Text and times.
  */
 
 
 #include "npmtokenctl.h"
-
-
-void *
-ctl_alloc(size_t size)
-{
-    void  *p;
-
-    p = calloc(1, size);
-    if (p == NULL) {
-        ctl_die(CTL_BAD, "no memory");
-    }
-
-    return p;
-}
-
-
-/* room for one more than "n", doubled at each power of two */
-
-void *
-ctl_grow(void *array, ngx_uint_t n, size_t size)
-{
-    if (n & (n - 1)) {
-        return array;
-    }
-
-    array = realloc(array, (n ? 2 * n : 1) * size);
-    if (array == NULL) {
-        ctl_die(CTL_BAD, "no memory");
-    }
-
-    return array;
-}
-
-
-char *
-ctl_format(const char *format, ...)
-{
-    char     *text;
-    va_list   args;
-
-    va_start(args, format);
-
-    if (vasprintf(&text, format, args) < 0) {
-        ctl_die(CTL_BAD, "no memory");
-    }
-
-    va_end(args);
-
-    return text;
-}
 
 
 char *
