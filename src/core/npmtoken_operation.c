@@ -72,10 +72,7 @@ static u_char *npmtoken_operation_decode(u_char *p, u_char *last, u_char *ch);
 static ngx_int_t npmtoken_operation_about(npmtoken_request_t *req,
     npmtoken_path_t *path, u_char *buf, ngx_str_t *name);
 static size_t npmtoken_operation_take(npmtoken_path_t *path, u_char *buf);
-static u_char *npmtoken_operation_decode_all(u_char *p, u_char *last,
-    u_char *ch);
 static ngx_uint_t npmtoken_operation_is(u_char *p, size_t len, char *name);
-static size_t npmtoken_operation_secret_len(u_char *p, u_char *last);
 
 
 /* the exceptions: requests of a better class than that of their method */
@@ -774,109 +771,8 @@ npmtoken_operation_take(npmtoken_path_t *path, u_char *buf)
 }
 
 
-/*
- * Everything after a segment "token" that follows a segment "user" or "tokens"
- * counts as a secret, whatever dot segments, parameters or slashes stand
- * between them, and however often it is encoded.  Hiding too much is better
- * than hiding too little.
- */
-
-ngx_int_t
-npmtoken_operation_secret(ngx_str_t *line, ngx_str_t *secret)
-{
-    u_char       ch, *p, *last, name[sizeof("tokens")];
-    size_t       n;
-    ngx_uint_t   seen, slash, params;
-
-    p = line->data;
-    last = p + line->len;
-
-    n = 0;
-    seen = 0;
-    params = 0;
-
-    while (p < last) {
-
-        p = npmtoken_operation_decode_all(p, last, &ch);
-
-        slash = (ch == '/' || ch == '\\');
-
-        if (slash || ch == ' ' || ch == '?') {
-
-            if (slash && seen && npmtoken_operation_is(name, n, "token")) {
-                secret->data = p;
-                secret->len = npmtoken_operation_secret_len(p, last);
-
-                if (secret->len) {
-                    return NGX_OK;
-                }
-            }
-
-            if (npmtoken_operation_is(name, n, "user")
-                || npmtoken_operation_is(name, n, "tokens"))
-            {
-                seen = 1;
-            }
-
-            n = 0;
-            params = 0;
-            continue;
-        }
-
-        if (ch == ';') {
-            params = 1;
-        }
-
-        if (!params && n < sizeof(name)) {
-            name[n++] = ngx_tolower(ch);
-        }
-    }
-
-    ngx_str_null(secret);
-
-    return NGX_DECLINED;
-}
-
-
-static u_char *
-npmtoken_operation_decode_all(u_char *p, u_char *last, u_char *ch)
-{
-    ngx_int_t  n;
-
-    *ch = *p++;
-
-    while (*ch == '%' && last - p >= 2) {
-
-        n = ngx_hextoi(p, 2);
-        if (n == NGX_ERROR) {
-            break;
-        }
-
-        *ch = (u_char) n;
-        p += 2;
-    }
-
-    return p;
-}
-
-
 static ngx_uint_t
 npmtoken_operation_is(u_char *p, size_t len, char *name)
 {
     return len == ngx_strlen(name) && ngx_memcmp(p, name, len) == 0;
-}
-
-
-static size_t
-npmtoken_operation_secret_len(u_char *p, u_char *last)
-{
-    u_char  *start;
-
-    start = p;
-
-    while (p < last && *p > ' ' && *p != '?') {
-        p++;
-    }
-
-    return p - start;
 }

@@ -64,13 +64,5 @@ void npmtoken_operation_package(npmtoken_request_t *req, u_char *buf,
 ngx_int_t npmtoken_operation_subject(npmtoken_request_t *req, u_char *buf,
     ngx_str_t *name);
 
-/*
- * Finds the token that a logout or a revocation puts into the path.  "line" is
- * a raw path or a request line, with any base and any spelling.  Sets "secret"
- * to the slice of "line" that is the token, still percent-encoded.  Returns
- * NGX_OK, or NGX_DECLINED if there is none.
- */
-ngx_int_t npmtoken_operation_secret(ngx_str_t *line, ngx_str_t *secret);
-
 
 #endif /* _NPMTOKEN_OPERATION_H_INCLUDED_ */

@@ -36,7 +36,7 @@ ngx_http_npmtoken_redact_line(ngx_http_request_t *r)
 
     line = r->request_line;
 
-    if (npmtoken_operation_secret(&line, &secret) != NGX_OK) {
+    if (npmtoken_secret_find(&line, &secret) != NGX_OK) {
         return NGX_OK;
     }
 

@@ -8,6 +8,7 @@
 #define _NGX_HTTP_NPMTOKEN_REDACT_H_INCLUDED_
 
 
+#include "npmtoken_secret.h"
 #include "ngx_http_npmtoken_request.h"
 
 

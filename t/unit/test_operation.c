@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <fnmatch.h>
 #include "npmtoken_operation.h"
+#include "npmtoken_secret.h"
 
 
 #define SESSION  NPMTOKEN_OP_SESSION
@@ -1233,7 +1234,7 @@ test_secret(void **state)
 
     line = unit_str(row->line);
 
-    assert_int_equal(npmtoken_operation_secret(&line, &secret),
+    assert_int_equal(npmtoken_secret_find(&line, &secret),
                      row->secret[0] ? NGX_OK : NGX_DECLINED);
 
     unit_assert_str(&secret, row->secret);
