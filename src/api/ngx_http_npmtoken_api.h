@@ -19,6 +19,9 @@
 #include <ngx_http.h>
 #include <jansson.h>
 #include "ngx_http_npmtoken_request.h"
+#include "ngx_http_npmtoken_command.h"
+#include "ngx_http_npmtoken_hash.h"
+#include "ngx_http_npmtoken_walk.h"
 #include "npmtoken_account.h"
 #include "npmtoken_password.h"
 #include "npmtoken_otp.h"
@@ -27,8 +30,6 @@
 
 
 typedef struct ngx_http_npmtoken_api_ctx_s       ngx_http_npmtoken_api_ctx_t;
-typedef struct ngx_http_npmtoken_api_db_s        ngx_http_npmtoken_api_db_t;
-typedef struct ngx_http_npmtoken_api_walk_s      ngx_http_npmtoken_api_walk_t;
 typedef struct ngx_http_npmtoken_api_attempt_s
     ngx_http_npmtoken_api_attempt_t;
 
@@ -41,7 +42,8 @@ typedef struct ngx_http_npmtoken_api_attempt_s
 
 typedef struct {
     ngx_http_npmtoken_store_t         *store;      /* NULL: off */
-    ngx_http_npmtoken_api_db_t        *db;         /* of that store */
+    ngx_http_npmtoken_commands_t      *commands;   /* to that store */
+    ngx_http_npmtoken_walk_t          *walk;       /* of it */
     ngx_uint_t                         login;
     ngx_uint_t                         signup;
     ngx_uint_t                         unstated;   /* 1: read-only is what a
@@ -83,6 +85,21 @@ typedef void (*ngx_http_npmtoken_api_step_pt)(
 /* NULL: Redis cannot be asked; it may or may not have done what it was told */
 typedef void (*ngx_http_npmtoken_api_reply_pt)(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
+
+typedef void (*ngx_http_npmtoken_api_result_pt)(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
+
+
+/* what is waited for, and the step after it: _wait */
+
+typedef struct {
+    ngx_http_npmtoken_command_waiter_t command;
+    ngx_http_npmtoken_api_reply_pt     replied;
+    ngx_http_npmtoken_walk_waiter_t    walk;
+    ngx_http_npmtoken_hash_waiter_t    hash;
+    ngx_str_t                         *made;       /* gets the hash */
+    ngx_http_npmtoken_api_result_pt    result;
+} ngx_http_npmtoken_api_wait_t;
 
 
 /* what a token is to be, or is */
@@ -161,7 +178,8 @@ struct ngx_http_npmtoken_api_ctx_s {
 
     /* what is waited for */
     ngx_http_npmtoken_api_reply_pt     acted;      /* to a change */
-    void                              *job;        /* _db, _crypt, _registry */
+    ngx_http_npmtoken_api_wait_t       wait;
+    void                              *job;        /* _registry */
     void                             (*detach)(void *job);
     ngx_uint_t                         registry_status;
     unsigned                           unreplicated:1; /* done, but known to

@@ -3,7 +3,6 @@
 #include "ngx_http_npmtoken_api_act.h"
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_auth.h"
-#include "ngx_http_npmtoken_api_db.h"
 #include "ngx_http_npmtoken_api_text.h"
 
 
@@ -200,7 +199,7 @@ ngx_http_npmtoken_api_account_done(ngx_http_npmtoken_api_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (ngx_http_npmtoken_api_is(reply, "OK") != NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "OK") != NGX_OK) {
         ngx_http_npmtoken_api_answer_changed(ctx);
         return NGX_ERROR;
     }

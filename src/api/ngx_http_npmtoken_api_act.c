@@ -1,8 +1,8 @@
 
 #include "ngx_http_npmtoken_api_act.h"
 #include "ngx_http_npmtoken_api_answer.h"
-#include "ngx_http_npmtoken_api_db.h"
 #include "ngx_http_npmtoken_api_text.h"
+#include "ngx_http_npmtoken_api_wait.h"
 
 
 static void ngx_http_npmtoken_api_act_bearer_read(
@@ -61,7 +61,7 @@ ngx_http_npmtoken_api_act_bearer(ngx_http_npmtoken_api_ctx_t *ctx,
 
     ctx->bearer_key = argv[3];
 
-    if (ngx_http_npmtoken_api_read(ctx, 4, argv,
+    if (ngx_http_npmtoken_api_wait_read(ctx, 4, argv,
                                    ngx_http_npmtoken_api_act_bearer_read)
         != NGX_AGAIN)
     {
@@ -272,7 +272,7 @@ ngx_http_npmtoken_api_act(ngx_http_npmtoken_api_ctx_t *ctx,
 
     ctx->acted = handler;
 
-    if (ngx_http_npmtoken_api_write(ctx, change->script, change->argc,
+    if (ngx_http_npmtoken_api_wait_write(ctx, change->script, change->argc,
                                     change->argv,
                                     ngx_http_npmtoken_api_act_done)
         != NGX_AGAIN)
@@ -286,7 +286,7 @@ static void
 ngx_http_npmtoken_api_act_done(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
-    if (reply && ngx_http_npmtoken_api_is(reply, "DENIED") == NGX_OK) {
+    if (reply && ngx_http_npmtoken_command_is(reply, "DENIED") == NGX_OK) {
         ngx_http_npmtoken_api_answer_denied(ctx);
         return;
     }

@@ -36,7 +36,7 @@ ngx_int_t ngx_http_npmtoken_api_act_begin(ngx_http_npmtoken_api_ctx_t *ctx,
 
 /*
  * Makes it: "args" writes the arguments of its script, "handler" gets the
- * reply, as of ngx_http_npmtoken_api_write(); "DENIED" is answered before.
+ * reply, as of ngx_http_npmtoken_api_wait_write(); "DENIED" is answered before.
  * Answers where nothing could be sent.
  */
 void ngx_http_npmtoken_api_act(ngx_http_npmtoken_api_ctx_t *ctx,

@@ -1,11 +1,6 @@
 
 /*
- * Attempts to prove who one is, counted in Redis, so over all nodes.
- *
- * An attempt takes a place when it begins and, if it fails, keeps it until its
- * time is over: so as many at once as somebody likes are no more than the
- * limit.  One that succeeds gives its place back; where all places are taken
- * by those that are being checked, it waits for that.
+ * What an attempt to prove who one is counts for, of what src/jobs counts.
  *
  * A login counts for the account and for the client's address.  What comes
  * with a valid token counts for that token alone: nobody without it keeps its
@@ -55,9 +50,6 @@ void ngx_http_npmtoken_api_attempts_gone(ngx_http_npmtoken_api_ctx_t *ctx);
  */
 ngx_int_t ngx_http_npmtoken_api_attempts_codes(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *key, ngx_str_t *args);
-
-/* The seconds of a reply "WAIT N"; NGX_DECLINED if it is another one. */
-ngx_int_t ngx_http_npmtoken_api_attempts_wait(redisReply *reply);
 
 /*
  * Answers 429: after "seconds" another attempt may be made.  One line in the

@@ -3,10 +3,10 @@
 #include "ngx_http_npmtoken_api_act.h"
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_attempts.h"
-#include "ngx_http_npmtoken_api_crypt.h"
-#include "ngx_http_npmtoken_api_db.h"
 #include "ngx_http_npmtoken_api_registry.h"
 #include "ngx_http_npmtoken_api_text.h"
+#include "ngx_http_npmtoken_api_wait.h"
+#include "ngx_http_npmtoken_attempts.h"
 
 
 static void ngx_http_npmtoken_api_auth_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
@@ -65,7 +65,7 @@ ngx_http_npmtoken_api_auth_load(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_api_read(ctx, 2, argv,
+    if (ngx_http_npmtoken_api_wait_read(ctx, 2, argv,
                                    ngx_http_npmtoken_api_auth_loaded)
         != NGX_AGAIN)
     {
@@ -168,7 +168,7 @@ ngx_http_npmtoken_api_auth_unfolded(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    if (ngx_http_npmtoken_api_read(ctx, 2, argv,
+    if (ngx_http_npmtoken_api_wait_read(ctx, 2, argv,
                                    ngx_http_npmtoken_api_auth_unfolded_read)
         != NGX_AGAIN)
     {
@@ -251,7 +251,7 @@ ngx_http_npmtoken_api_auth_password(ngx_http_npmtoken_api_ctx_t *ctx)
         rc = ngx_http_npmtoken_api_registry(ctx,
                                   ngx_http_npmtoken_api_auth_password_checked);
     } else {
-        rc = ngx_http_npmtoken_api_verify(ctx,
+        rc = ngx_http_npmtoken_api_wait_verify(ctx,
                                   ngx_http_npmtoken_api_auth_password_checked);
     }
 
@@ -313,7 +313,7 @@ ngx_http_npmtoken_api_auth_rehash(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    if (ngx_http_npmtoken_api_db_script(ctx, &npmtoken_script_rehash, 4, argv,
+    if (ngx_http_npmtoken_api_wait_script(ctx, &npmtoken_script_rehash, 4, argv,
                                         ngx_http_npmtoken_api_auth_rehash_done)
         != NGX_AGAIN)
     {
@@ -549,7 +549,7 @@ ngx_http_npmtoken_api_auth_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
         return;
     }
 
-    if (ngx_http_npmtoken_api_write(ctx, &npmtoken_script_otp, arg - argv,
+    if (ngx_http_npmtoken_api_wait_write(ctx, &npmtoken_script_otp, arg - argv,
                                     argv, ngx_http_npmtoken_api_auth_used)
         != NGX_AGAIN)
     {
@@ -576,12 +576,12 @@ ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_api_is(reply, "OK") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "OK") == NGX_OK) {
         ngx_http_npmtoken_api_auth_admit(ctx);
         return;
     }
 
-    if (ngx_http_npmtoken_api_is(reply, "USED") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "USED") == NGX_OK) {
 
         /* whoever sends it had it, and has not guessed */
 
@@ -592,7 +592,7 @@ ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    wait = ngx_http_npmtoken_api_attempts_wait(reply);
+    wait = ngx_http_npmtoken_attempts_wait(reply);
 
     if (wait != NGX_DECLINED) {
         ngx_http_npmtoken_api_attempts_succeeded(ctx);

@@ -5,6 +5,7 @@
 #include "ngx_http_npmtoken_api_body.h"
 #include "ngx_http_npmtoken_api_handler.h"
 #include "ngx_http_npmtoken_api_route.h"
+#include "ngx_http_npmtoken_api_wait.h"
 
 
 static ngx_int_t ngx_http_npmtoken_api_handler_passes(
@@ -234,6 +235,7 @@ ngx_http_npmtoken_api_handler_cleanup(void *data)
         ctx->job = NULL;
     }
 
+    ngx_http_npmtoken_api_wait_forget(ctx);
     ngx_http_npmtoken_api_attempts_gone(ctx);
     ngx_http_npmtoken_api_body_free(ctx);
 }

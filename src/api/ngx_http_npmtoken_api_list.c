@@ -6,9 +6,9 @@
 
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_calls.h"
-#include "ngx_http_npmtoken_api_db.h"
 #include "ngx_http_npmtoken_api_record.h"
 #include "ngx_http_npmtoken_api_text.h"
+#include "ngx_http_npmtoken_api_wait.h"
 
 
 #define NGX_HTTP_NPMTOKEN_API_PER_PAGE      10
@@ -120,7 +120,7 @@ ngx_http_npmtoken_api_list_ask(ngx_http_npmtoken_api_ctx_t *ctx)
     p = ngx_sprintf(p, "%d", NPMTOKEN_RECORD_MAX);
     argv[9].len = p - argv[9].data;
 
-    switch (ngx_http_npmtoken_api_db_read_alone(ctx, 10, argv,
+    switch (ngx_http_npmtoken_api_wait_read_alone(ctx, 10, argv,
                                             ngx_http_npmtoken_api_list_reply))
     {
     case NGX_AGAIN:

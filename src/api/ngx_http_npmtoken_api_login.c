@@ -10,12 +10,10 @@
 #include "ngx_http_npmtoken_api_auth.h"
 #include "ngx_http_npmtoken_api_body.h"
 #include "ngx_http_npmtoken_api_calls.h"
-#include "ngx_http_npmtoken_api_crypt.h"
-#include "ngx_http_npmtoken_api_db.h"
 #include "ngx_http_npmtoken_api_grant.h"
 #include "ngx_http_npmtoken_api_record.h"
 #include "ngx_http_npmtoken_api_text.h"
-#include "ngx_http_npmtoken_api_walk.h"
+#include "ngx_http_npmtoken_api_wait.h"
 
 
 static void ngx_http_npmtoken_api_login_body(ngx_http_npmtoken_api_ctx_t *ctx);
@@ -180,7 +178,7 @@ ngx_http_npmtoken_api_login_signup_counted(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    ngx_http_npmtoken_api_walk(ctx, NGX_HTTP_NPMTOKEN_API_ANYTHING,
+    ngx_http_npmtoken_api_wait_walk(ctx, NGX_HTTP_NPMTOKEN_WALK_ANYTHING,
                                ngx_http_npmtoken_api_login_signup_walked);
 }
 
@@ -227,7 +225,7 @@ ngx_http_npmtoken_api_login_signup_walked(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (rc != NGX_OK
-        || ngx_http_npmtoken_api_crypt_signup(ctx, &ctx->password,
+        || ngx_http_npmtoken_api_wait_signup(ctx, &ctx->password,
                                      ngx_http_npmtoken_api_login_signup_hashed)
            != NGX_AGAIN)
     {
@@ -313,7 +311,7 @@ ngx_http_npmtoken_api_login_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_api_is(reply, "OK") != NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "OK") != NGX_OK) {
 
         /* somebody was faster: then it is a login */
 
@@ -351,7 +349,7 @@ static void
 ngx_http_npmtoken_api_login_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (!ctx->exists) {
-        ngx_http_npmtoken_api_walk(ctx, NGX_HTTP_NPMTOKEN_API_UNFOLDED,
+        ngx_http_npmtoken_api_wait_walk(ctx, NGX_HTTP_NPMTOKEN_WALK_UNFOLDED,
                                    ngx_http_npmtoken_api_login_walked);
         return;
     }
@@ -489,17 +487,17 @@ ngx_http_npmtoken_api_login_logged_out(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_api_is(reply, "PROTECTED") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "PROTECTED") == NGX_OK) {
         ngx_http_npmtoken_api_answer_protected(ctx);
         return;
     }
 
-    if (ngx_http_npmtoken_api_is(reply, "CHANGED") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "CHANGED") == NGX_OK) {
         ngx_http_npmtoken_api_answer_changed(ctx);
         return;
     }
 
-    if (ngx_http_npmtoken_api_is(reply, "OK") != NGX_OK
+    if (ngx_http_npmtoken_command_is(reply, "OK") != NGX_OK
         && ctx->judged->operation != NPMTOKEN_OP_LOGOUT)
     {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_NOT_FOUND,

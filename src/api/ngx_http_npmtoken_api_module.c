@@ -7,7 +7,6 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include "ngx_http_npmtoken_api_db.h"
 #include "ngx_http_npmtoken_api_directive.h"
 #include "ngx_http_npmtoken_api_handler.h"
 #include "npmtoken_version.h"
@@ -19,7 +18,8 @@
 
 
 typedef struct {
-    ngx_array_t                        dbs;        /* of pointers */
+    ngx_array_t                        commands;   /* of pointers */
+    ngx_array_t                        walks;      /* the same */
     unsigned                           used:1;
 } ngx_http_npmtoken_api_main_conf_t;
 
@@ -259,9 +259,12 @@ ngx_http_npmtoken_api_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    if (ngx_array_init(&conf->dbs, cf->pool, 4,
-                       sizeof(ngx_http_npmtoken_api_db_t *))
-        != NGX_OK)
+    if (ngx_array_init(&conf->commands, cf->pool, 4,
+                       sizeof(ngx_http_npmtoken_commands_t *))
+        != NGX_OK
+        || ngx_array_init(&conf->walks, cf->pool, 4,
+                          sizeof(ngx_http_npmtoken_walk_t *))
+           != NGX_OK)
     {
         return NULL;
     }
@@ -394,11 +397,18 @@ ngx_http_npmtoken_api_use(ngx_conf_t *cf,
     nlcf->denied = ngx_http_npmtoken_api_handler_denied;
 
     conf->api.store = nlcf->store;
-    conf->api.db = ngx_http_npmtoken_api_db_get(cf, &amcf->dbs, nlcf->store);
+    conf->api.commands = ngx_http_npmtoken_command_get(cf, &amcf->commands,
+                                                       nlcf->store);
+    if (conf->api.commands == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
+    conf->api.walk = ngx_http_npmtoken_walk_get(cf, &amcf->walks,
+                                                conf->api.commands,
+                                                nlcf->store);
     amcf->used = 1;
 
-    return conf->api.db ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return conf->api.walk ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -492,7 +502,7 @@ static ngx_int_t
 ngx_http_npmtoken_api_init_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                          i;
-    ngx_http_npmtoken_api_db_t        **dbs;
+    ngx_http_npmtoken_commands_t      **commands;
     ngx_http_npmtoken_api_main_conf_t  *amcf;
 
     /* the cache manager and loader come here as well */
@@ -509,10 +519,10 @@ ngx_http_npmtoken_api_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    dbs = amcf->dbs.elts;
+    commands = amcf->commands.elts;
 
-    for (i = 0; i < amcf->dbs.nelts; i++) {
-        if (ngx_http_npmtoken_api_db_start(dbs[i]) != NGX_OK) {
+    for (i = 0; i < amcf->commands.nelts; i++) {
+        if (ngx_http_npmtoken_command_start(commands[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -525,7 +535,7 @@ static void
 ngx_http_npmtoken_api_exit_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                          i;
-    ngx_http_npmtoken_api_db_t        **dbs;
+    ngx_http_npmtoken_commands_t      **commands;
     ngx_http_npmtoken_api_main_conf_t  *amcf;
 
     amcf = ngx_http_cycle_get_module_main_conf(cycle,
@@ -534,9 +544,9 @@ ngx_http_npmtoken_api_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
-    dbs = amcf->dbs.elts;
+    commands = amcf->commands.elts;
 
-    for (i = 0; i < amcf->dbs.nelts; i++) {
-        ngx_http_npmtoken_api_db_exit(dbs[i]);
+    for (i = 0; i < amcf->commands.nelts; i++) {
+        ngx_http_npmtoken_command_exit(commands[i]);
     }
 }

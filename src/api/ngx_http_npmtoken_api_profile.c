@@ -13,8 +13,8 @@
 #include "ngx_http_npmtoken_api_auth.h"
 #include "ngx_http_npmtoken_api_body.h"
 #include "ngx_http_npmtoken_api_calls.h"
-#include "ngx_http_npmtoken_api_crypt.h"
 #include "ngx_http_npmtoken_api_tfa.h"
+#include "ngx_http_npmtoken_api_wait.h"
 
 
 static void ngx_http_npmtoken_api_profile_body(
@@ -139,7 +139,7 @@ static void
 ngx_http_npmtoken_api_profile_password_admitted(
     ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    if (ngx_http_npmtoken_api_hash(ctx, &ctx->new_password,
+    if (ngx_http_npmtoken_api_wait_hash(ctx, &ctx->new_password,
                                  ngx_http_npmtoken_api_profile_password_hashed)
         != NGX_AGAIN)
     {

@@ -9,10 +9,10 @@
 #include "ngx_http_npmtoken_api_auth.h"
 #include "ngx_http_npmtoken_api_body.h"
 #include "ngx_http_npmtoken_api_calls.h"
-#include "ngx_http_npmtoken_api_db.h"
 #include "ngx_http_npmtoken_api_grant.h"
 #include "ngx_http_npmtoken_api_record.h"
 #include "ngx_http_npmtoken_api_text.h"
+#include "ngx_http_npmtoken_api_wait.h"
 
 
 /* the shortest prefix of a key that stands for it, as npm prints them */
@@ -137,7 +137,7 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_api_is(reply, "LIMIT") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "LIMIT") == NGX_OK) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
                      "This account has as many tokens as an account may have "
                      "here. Revoke some with npm token revoke, or ask who "
@@ -145,7 +145,7 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_api_is(reply, "CHANGED") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "CHANGED") == NGX_OK) {
 
         /* what was right when it was judged is wrong by now */
 
@@ -159,7 +159,7 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_api_is(reply, "OK") != NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "OK") != NGX_OK) {
         ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
@@ -312,7 +312,7 @@ ngx_http_npmtoken_api_tokens_find(ngx_http_npmtoken_api_ctx_t *ctx)
         argv[7] = ctx->subject;
     }
 
-    return ngx_http_npmtoken_api_read(ctx, 8, argv,
+    return ngx_http_npmtoken_api_wait_read(ctx, 8, argv,
                                     ngx_http_npmtoken_api_tokens_revoke_found);
 }
 
@@ -460,17 +460,17 @@ ngx_http_npmtoken_api_tokens_revoked(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_api_is(reply, "CHANGED") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "CHANGED") == NGX_OK) {
         ngx_http_npmtoken_api_answer_changed(ctx);
         return;
     }
 
-    if (ngx_http_npmtoken_api_is(reply, "PROTECTED") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "PROTECTED") == NGX_OK) {
         ngx_http_npmtoken_api_answer_protected(ctx);
         return;
     }
 
-    if (ngx_http_npmtoken_api_is(reply, "OK") != NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "OK") != NGX_OK) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_NOT_FOUND,
                                            "This account has no such token any "
                                            "more.");

@@ -1,0 +1,411 @@
+
+#include "ngx_http_npmtoken_link.h"
+#include "ngx_http_npmtoken_greeting.h"
+
+
+/* a page of tokens is the longest reply: of 256 KB, or of one large token */
+#define NGX_HTTP_NPMTOKEN_LINK_MAX_REPLY     (8 * 1024 * 1024)
+#define NGX_HTTP_NPMTOKEN_LINK_MAX_ELEMENTS  65536
+
+
+static ngx_int_t ngx_http_npmtoken_link_queue(ngx_http_npmtoken_link_t *link,
+    ngx_http_npmtoken_link_job_t *job);
+static ngx_uint_t ngx_http_npmtoken_link_jobs_of(ngx_queue_t *jobs,
+    ngx_str_t *account);
+static ngx_uint_t ngx_http_npmtoken_link_same(ngx_str_t *one, ngx_str_t *two);
+static ngx_int_t ngx_http_npmtoken_link_probe(ngx_http_npmtoken_link_t *link);
+static void ngx_http_npmtoken_link_probe_handler(ngx_event_t *ev);
+static ngx_int_t ngx_http_npmtoken_link_probed(ngx_http_npmtoken_link_t *link,
+    redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_link_send(ngx_http_npmtoken_link_t *link,
+    ngx_http_npmtoken_link_job_t *job);
+static void ngx_http_npmtoken_link_ready_handler(void *data);
+static ngx_int_t ngx_http_npmtoken_link_reply_handler(void *data,
+    redisReply *reply);
+static void ngx_http_npmtoken_link_lost_handler(void *data);
+
+
+static ngx_http_npmtoken_owner_t  ngx_http_npmtoken_link_handlers = {
+    ngx_http_npmtoken_link_ready_handler,
+    ngx_http_npmtoken_link_reply_handler,
+    ngx_http_npmtoken_link_lost_handler
+};
+
+
+ngx_http_npmtoken_link_t *
+ngx_http_npmtoken_link_create(ngx_http_npmtoken_store_t *store, char *label,
+    ngx_http_npmtoken_link_owner_t *owner)
+{
+    ngx_http_npmtoken_link_t        *link;
+    ngx_http_npmtoken_connection_t  *conn;
+
+    link = ngx_calloc(sizeof(ngx_http_npmtoken_link_t), ngx_cycle->log);
+    if (link == NULL) {
+        return NULL;
+    }
+
+    ngx_queue_init(&link->jobs);
+    ngx_queue_init(&link->held);
+
+    link->owner = owner;
+    link->timeout = store->lookup.timeout;
+    link->probe.handler = ngx_http_npmtoken_link_probe_handler;
+    link->probe.data = link;
+    link->probe.log = ngx_cycle->log;
+    link->probe.cancelable = 1;
+
+    conn = &link->conn;
+
+    conn->endpoint = &store->lookup.endpoint;
+    conn->owner = &ngx_http_npmtoken_link_handlers;
+    conn->data = link;
+    conn->connect_timeout = store->lookup.connect_timeout;
+    conn->max_reply = NGX_HTTP_NPMTOKEN_LINK_MAX_REPLY;
+    conn->max_elements = NGX_HTTP_NPMTOKEN_LINK_MAX_ELEMENTS;
+    conn->label.data = (u_char *) label;
+    conn->label.len = ngx_strlen(label);
+    conn->ask_master = 1;
+
+    /* what there is to say of the server, one worker says */
+
+    conn->ask_server = (ngx_worker == 0);
+    conn->ask_memory = (ngx_worker == 0);
+
+    ngx_http_npmtoken_connection_init(conn);
+
+    return link;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_link_add(ngx_http_npmtoken_link_t *link,
+    ngx_http_npmtoken_link_job_t *job)
+{
+    if (job->account.len
+        && ngx_http_npmtoken_link_jobs_of(&link->jobs, &job->account))
+    {
+        job->held = 1;
+        ngx_queue_insert_tail(&link->held, &job->queue);
+
+        return NGX_OK;
+    }
+
+    return ngx_http_npmtoken_link_queue(link, job);
+}
+
+
+/* it is sent now, or when there is a connection */
+
+static ngx_int_t
+ngx_http_npmtoken_link_queue(ngx_http_npmtoken_link_t *link,
+    ngx_http_npmtoken_link_job_t *job)
+{
+    ngx_int_t  rc;
+
+    rc = NGX_OK;
+
+    if (link->conn.state != NGX_HTTP_NPMTOKEN_READY) {
+        ngx_http_npmtoken_connection_open(&link->conn);
+
+    } else if (link->probing) {
+
+        /* it is sent when the answer has come */
+
+    } else if (ngx_http_npmtoken_connection_doubtful(&link->conn)
+               || (link->doubt && link->conn.pending == 0))
+    {
+        rc = ngx_http_npmtoken_link_probe(link);
+
+    } else {
+        rc = ngx_http_npmtoken_link_send(link, job);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_queue_insert_tail(&link->jobs, &job->queue);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_npmtoken_link_remove(ngx_http_npmtoken_link_t *link,
+    ngx_http_npmtoken_link_job_t *job)
+{
+    ngx_queue_t                   *q;
+    ngx_http_npmtoken_link_job_t  *next;
+
+    ngx_queue_remove(&job->queue);
+
+    if (job->account.len == 0
+        || ngx_http_npmtoken_link_jobs_of(&link->jobs, &job->account))
+    {
+        return;
+    }
+
+    for (q = ngx_queue_head(&link->held);
+         q != ngx_queue_sentinel(&link->held);
+         q = ngx_queue_next(q))
+    {
+        next = ngx_queue_data(q, ngx_http_npmtoken_link_job_t, queue);
+
+        if (!ngx_http_npmtoken_link_same(&next->account, &job->account)) {
+            continue;
+        }
+
+        ngx_queue_remove(q);
+        next->held = 0;
+
+        if (ngx_http_npmtoken_link_queue(link, next) != NGX_OK) {
+
+            /* no memory now: maybe before its time is out */
+
+            next->held = 1;
+            ngx_queue_insert_head(&link->held, q);
+        }
+
+        return;
+    }
+}
+
+
+ngx_uint_t
+ngx_http_npmtoken_link_held(ngx_http_npmtoken_link_t *link,
+    ngx_str_t *account)
+{
+    return ngx_http_npmtoken_link_jobs_of(&link->held, account);
+}
+
+
+static ngx_uint_t
+ngx_http_npmtoken_link_jobs_of(ngx_queue_t *jobs, ngx_str_t *account)
+{
+    ngx_uint_t                     n;
+    ngx_queue_t                   *q;
+    ngx_http_npmtoken_link_job_t  *job;
+
+    n = 0;
+
+    for (q = ngx_queue_head(jobs);
+         q != ngx_queue_sentinel(jobs);
+         q = ngx_queue_next(q))
+    {
+        job = ngx_queue_data(q, ngx_http_npmtoken_link_job_t, queue);
+
+        if (ngx_http_npmtoken_link_same(&job->account, account)) {
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+static ngx_uint_t
+ngx_http_npmtoken_link_same(ngx_str_t *one, ngx_str_t *two)
+{
+    return one->len == two->len
+           && ngx_memcmp(one->data, two->data, one->len) == 0;
+}
+
+
+/*
+ * Asks for a sign of life, and where the role is known, whether it still is:
+ * what waits is sent when the answer has come.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_link_probe(ngx_http_npmtoken_link_t *link)
+{
+    ngx_str_t                    argv[1];
+    ngx_http_npmtoken_command_t  command;
+
+    if (link->conn.role == NGX_HTTP_NPMTOKEN_ROLE_UNKNOWN) {
+        ngx_str_set(&argv[0], "PING");
+
+    } else {
+        ngx_str_set(&argv[0], "ROLE");
+    }
+
+    command.argc = 1;
+    command.argv = argv;
+
+    if (ngx_http_npmtoken_connection_send(&link->conn, &command, 1)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    link->probing = 1;
+
+    ngx_add_timer(&link->probe,
+                  ngx_max(link->timeout / 4, link->conn.took) + 1);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_link_probe_handler(ngx_event_t *ev)
+{
+    ngx_http_npmtoken_link_t  *link = ev->data;
+
+    ngx_http_npmtoken_connection_renew(&link->conn, link->timeout / 4);
+}
+
+
+/* whatever it says, it is alive; but a replica will not do */
+
+static ngx_int_t
+ngx_http_npmtoken_link_probed(ngx_http_npmtoken_link_t *link,
+    redisReply *reply)
+{
+    link->probing = 0;
+    link->doubt = 0;
+    ngx_del_timer(&link->probe);
+
+    if (ngx_http_npmtoken_greeting_role(reply)
+        == NGX_HTTP_NPMTOKEN_REPLICA)
+    {
+        ngx_http_npmtoken_connection_fail(&link->conn, "this has become a "
+                                          "replica, and the token API needs "
+                                          "its master");
+        return NGX_OK;
+    }
+
+    ngx_http_npmtoken_link_ready_handler(link);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_link_send(ngx_http_npmtoken_link_t *link,
+    ngx_http_npmtoken_link_job_t *job)
+{
+    if (ngx_http_npmtoken_connection_send(&link->conn, job->commands,
+                                          job->ncommands)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    job->sent = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_link_ready_handler(void *data)
+{
+    ngx_queue_t                   *q;
+    ngx_http_npmtoken_link_t      *link = data;
+    ngx_http_npmtoken_link_job_t  *job;
+
+    for (q = ngx_queue_head(&link->jobs);
+         q != ngx_queue_sentinel(&link->jobs);
+         q = ngx_queue_next(q))
+    {
+        job = ngx_queue_data(q, ngx_http_npmtoken_link_job_t, queue);
+
+        if (!job->sent && ngx_http_npmtoken_link_send(link, job) != NGX_OK) {
+            ngx_http_npmtoken_connection_fail(&link->conn, "no memory");
+            return;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_link_reply_handler(void *data, redisReply *reply)
+{
+    ngx_queue_t                   *q;
+    ngx_http_npmtoken_link_t      *link = data;
+    ngx_http_npmtoken_link_job_t  *job;
+
+    if (reply && link->probing) {
+        return ngx_http_npmtoken_link_probed(link, reply);
+    }
+
+    if (reply == NULL || ngx_queue_empty(&link->jobs)) {
+        return NGX_ERROR;
+    }
+
+    q = ngx_queue_head(&link->jobs);
+    job = ngx_queue_data(q, ngx_http_npmtoken_link_job_t, queue);
+
+    if (!job->sent) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_npmtoken_connection_works(&link->conn);
+
+    job->nreplies++;
+
+    return link->owner->reply(job, reply);
+}
+
+
+void
+ngx_http_npmtoken_link_doubt(ngx_http_npmtoken_link_t *link)
+{
+    if (link) {
+        link->doubt = 1;
+    }
+}
+
+
+static void
+ngx_http_npmtoken_link_lost_handler(void *data)
+{
+    ngx_queue_t                   *q, lost;
+    ngx_http_npmtoken_link_t      *link = data;
+    ngx_http_npmtoken_link_job_t  *job;
+
+    link->probing = 0;
+    link->doubt = 0;
+
+    if (link->probe.timer_set) {
+        ngx_del_timer(&link->probe);
+    }
+
+    /* those that were not sent are at the end, and wait for their timers */
+
+    ngx_queue_init(&lost);
+
+    while (!ngx_queue_empty(&link->jobs)) {
+        q = ngx_queue_head(&link->jobs);
+        job = ngx_queue_data(q, ngx_http_npmtoken_link_job_t, queue);
+
+        if (!job->sent) {
+            ngx_http_npmtoken_connection_open(&link->conn);
+            break;
+        }
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&lost, q);
+    }
+
+    while (!ngx_queue_empty(&lost)) {
+        q = ngx_queue_head(&lost);
+        job = ngx_queue_data(q, ngx_http_npmtoken_link_job_t, queue);
+
+        link->owner->lost(job);
+    }
+}
+
+
+void
+ngx_http_npmtoken_link_destroy(ngx_http_npmtoken_link_t *link)
+{
+    ngx_http_npmtoken_connection_close(&link->conn);
+
+    if (link->probe.timer_set) {
+        ngx_del_timer(&link->probe);
+    }
+
+    ngx_free(link);
+}

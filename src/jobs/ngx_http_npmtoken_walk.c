@@ -1,0 +1,337 @@
+
+/*
+ * A worker walks once at a time, for all who have asked before it began: who
+ * asks later waits for the next one.  So however many names strangers want,
+ * Redis has one page of each worker to answer at a time.
+ */
+
+
+#include "npmtoken_script.h"
+#include "ngx_http_npmtoken_walk.h"
+
+
+/* keys a page: Redis does nothing else for about half a millisecond */
+#define NGX_HTTP_NPMTOKEN_WALK_PAGE        "200"
+
+/* names a walk, and who may wait at all */
+#define NGX_HTTP_NPMTOKEN_WALK_NAMES       32
+#define NGX_HTTP_NPMTOKEN_WALK_WAITERS     256
+
+#define NGX_HTTP_NPMTOKEN_WALK_CURSOR_LEN  20
+
+
+struct ngx_http_npmtoken_walk_s {
+    ngx_http_npmtoken_commands_t       *commands;
+    ngx_http_npmtoken_store_t          *store;
+    ngx_http_npmtoken_command_waiter_t  asking;    /* for a page */
+    ngx_http_npmtoken_walk_waiter_t    *waiters[NGX_HTTP_NPMTOKEN_WALK_WAITERS];
+    ngx_uint_t                          next;      /* place of who has waited
+                                                      for the longest, or about
+                                                      it */
+    u_char                      cursor[NGX_HTTP_NPMTOKEN_WALK_CURSOR_LEN];
+    size_t                              cursor_len;
+    unsigned                            running:1;
+};
+
+
+static ngx_int_t ngx_http_npmtoken_walk_begin(ngx_http_npmtoken_walk_t *walk);
+static ngx_int_t ngx_http_npmtoken_walk_page(ngx_http_npmtoken_walk_t *walk);
+static void ngx_http_npmtoken_walk_reply(
+    ngx_http_npmtoken_command_waiter_t *asking, redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_walk_read(ngx_http_npmtoken_walk_t *walk,
+    redisReply *reply);
+static void ngx_http_npmtoken_walk_found(ngx_http_npmtoken_walk_t *walk,
+    redisReply *names, ngx_http_npmtoken_walk_e what);
+static ngx_uint_t ngx_http_npmtoken_walk_has(redisReply *names,
+    ngx_str_t *name);
+static void ngx_http_npmtoken_walk_end(ngx_http_npmtoken_walk_t *walk,
+    ngx_int_t rc);
+static void ngx_http_npmtoken_walk_waiter_end(
+    ngx_http_npmtoken_walk_waiter_t *waiter, ngx_int_t rc);
+
+
+ngx_http_npmtoken_walk_t *
+ngx_http_npmtoken_walk_get(ngx_conf_t *cf, ngx_array_t *all,
+    ngx_http_npmtoken_commands_t *commands, ngx_http_npmtoken_store_t *store)
+{
+    ngx_uint_t                  i;
+    ngx_http_npmtoken_walk_t   *walk, **p;
+
+    p = all->elts;
+
+    for (i = 0; i < all->nelts; i++) {
+        if (p[i]->store == store) {
+            return p[i];
+        }
+    }
+
+    p = ngx_array_push(all);
+    walk = ngx_pcalloc(cf->pool, sizeof(ngx_http_npmtoken_walk_t));
+
+    if (p == NULL || walk == NULL) {
+        return NULL;
+    }
+
+    walk->commands = commands;
+    walk->store = store;
+    walk->asking.handler = ngx_http_npmtoken_walk_reply;
+    walk->asking.data = walk;
+
+    *p = walk;
+
+    return walk;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_walk(ngx_http_npmtoken_walk_t *walk,
+    ngx_http_npmtoken_walk_waiter_t *waiter)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_NPMTOKEN_WALK_WAITERS; i++) {
+        if (walk->waiters[i] == NULL) {
+            break;
+        }
+    }
+
+    if (i == NGX_HTTP_NPMTOKEN_WALK_WAITERS) {
+        return NGX_ERROR;
+    }
+
+    waiter->place = i;
+    waiter->walk = walk;
+    waiter->walking = 0;
+
+    walk->waiters[i] = waiter;
+
+    if (walk->running || ngx_http_npmtoken_walk_begin(walk) == NGX_OK) {
+        return NGX_AGAIN;
+    }
+
+    walk->running = 0;
+
+    ngx_http_npmtoken_walk_forget(waiter);
+
+    return NGX_ERROR;
+}
+
+
+/* NGX_OK, also where nobody has asked; NGX_ERROR: nothing was sent */
+
+static ngx_int_t
+ngx_http_npmtoken_walk_begin(ngx_http_npmtoken_walk_t *walk)
+{
+    ngx_uint_t                        i, n;
+    ngx_http_npmtoken_walk_waiter_t  *waiter;
+
+    n = 0;
+
+    for (i = 0; i < NGX_HTTP_NPMTOKEN_WALK_WAITERS; i++) {
+
+        if (n == NGX_HTTP_NPMTOKEN_WALK_NAMES) {
+            break;
+        }
+
+        waiter = walk->waiters[walk->next];
+        walk->next = (walk->next + 1) % NGX_HTTP_NPMTOKEN_WALK_WAITERS;
+
+        if (waiter) {
+            waiter->walking = 1;
+            n++;
+        }
+    }
+
+    walk->running = (n != 0);
+    walk->cursor[0] = '0';
+    walk->cursor_len = 1;
+
+    return walk->running ? ngx_http_npmtoken_walk_page(walk) : NGX_OK;
+}
+
+
+/* in a cluster the key says where: each of the store is in one slot */
+
+static ngx_int_t
+ngx_http_npmtoken_walk_page(ngx_http_npmtoken_walk_t *walk)
+{
+    ngx_str_t                         argv[7 + NGX_HTTP_NPMTOKEN_WALK_NAMES];
+    ngx_uint_t                        i, n;
+    ngx_http_npmtoken_walk_waiter_t  *waiter;
+
+    ngx_str_set(&argv[0], "EVAL");
+    argv[1] = npmtoken_script_walk;
+    ngx_str_set(&argv[2], "1");
+    argv[4] = walk->store->prefix;
+    argv[5].data = walk->cursor;
+    argv[5].len = walk->cursor_len;
+    ngx_str_set(&argv[6], NGX_HTTP_NPMTOKEN_WALK_PAGE);
+
+    n = 7;
+
+    for (i = 0; i < NGX_HTTP_NPMTOKEN_WALK_WAITERS; i++) {
+        waiter = walk->waiters[i];
+
+        if (waiter && waiter->walking) {
+            argv[3] = waiter->key;
+            argv[n++] = waiter->name;
+        }
+    }
+
+    if (n == 7) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_npmtoken_command_read(walk->commands, n, argv,
+                                          &walk->asking)
+           == NGX_AGAIN ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_npmtoken_walk_reply(ngx_http_npmtoken_command_waiter_t *asking,
+    redisReply *reply)
+{
+    ngx_http_npmtoken_walk_t  *walk = asking->data;
+
+    if (reply == NULL
+        || ngx_http_npmtoken_walk_read(walk, reply) != NGX_OK)
+    {
+        ngx_http_npmtoken_walk_end(walk, NGX_ERROR);
+        return;
+    }
+
+    if (walk->cursor_len == 1 && walk->cursor[0] == '0') {
+        ngx_http_npmtoken_walk_end(walk, NGX_OK);
+        return;
+    }
+
+    /* nobody may be left of those who asked */
+
+    if (ngx_http_npmtoken_walk_page(walk) != NGX_OK) {
+        ngx_http_npmtoken_walk_end(walk, NGX_ERROR);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_walk_read(ngx_http_npmtoken_walk_t *walk, redisReply *reply)
+{
+    redisReply  *cursor, *found, *unfolded;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3) {
+        return NGX_ERROR;
+    }
+
+    cursor = reply->element[0];
+    found = reply->element[1];
+    unfolded = reply->element[2];
+
+    if (cursor->type != REDIS_REPLY_STRING
+        || cursor->len == 0
+        || cursor->len > NGX_HTTP_NPMTOKEN_WALK_CURSOR_LEN
+        || found->type != REDIS_REPLY_ARRAY
+        || unfolded->type != REDIS_REPLY_ARRAY)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(walk->cursor, cursor->str, cursor->len);
+    walk->cursor_len = cursor->len;
+
+    ngx_http_npmtoken_walk_found(walk, found, NGX_HTTP_NPMTOKEN_WALK_ANYTHING);
+    ngx_http_npmtoken_walk_found(walk, unfolded,
+                                 NGX_HTTP_NPMTOKEN_WALK_UNFOLDED);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_walk_found(ngx_http_npmtoken_walk_t *walk,
+    redisReply *names, ngx_http_npmtoken_walk_e what)
+{
+    ngx_uint_t                        i;
+    ngx_http_npmtoken_walk_waiter_t  *waiter;
+
+    for (i = 0; i < NGX_HTTP_NPMTOKEN_WALK_WAITERS; i++) {
+        waiter = walk->waiters[i];
+
+        if (waiter
+            && waiter->walking
+            && waiter->what == what
+            && ngx_http_npmtoken_walk_has(names, &waiter->name))
+        {
+            ngx_http_npmtoken_walk_waiter_end(waiter, NGX_BUSY);
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_npmtoken_walk_has(redisReply *names, ngx_str_t *name)
+{
+    size_t       i;
+    redisReply  *found;
+
+    for (i = 0; i < names->elements; i++) {
+        found = names->element[i];
+
+        if (found->type == REDIS_REPLY_STRING
+            && (size_t) found->len == name->len
+            && ngx_memcmp(found->str, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * While it is marked as running whoever asks from within is in the next walk.
+ * One that cannot begin ends at once.
+ */
+
+static void
+ngx_http_npmtoken_walk_end(ngx_http_npmtoken_walk_t *walk, ngx_int_t rc)
+{
+    ngx_uint_t                        i;
+    ngx_http_npmtoken_walk_waiter_t  *waiter;
+
+    do {
+        for (i = 0; i < NGX_HTTP_NPMTOKEN_WALK_WAITERS; i++) {
+            waiter = walk->waiters[i];
+
+            if (waiter && waiter->walking) {
+                ngx_http_npmtoken_walk_waiter_end(waiter, rc);
+            }
+        }
+
+        rc = ngx_http_npmtoken_walk_begin(walk);
+
+    } while (rc != NGX_OK);
+}
+
+
+/* what the waiter is a part of may be gone after this */
+
+static void
+ngx_http_npmtoken_walk_waiter_end(ngx_http_npmtoken_walk_waiter_t *waiter,
+    ngx_int_t rc)
+{
+    ngx_http_npmtoken_walk_forget(waiter);
+
+    waiter->handler(waiter, rc);
+}
+
+
+void
+ngx_http_npmtoken_walk_forget(ngx_http_npmtoken_walk_waiter_t *waiter)
+{
+    if (waiter->walk) {
+        waiter->walk->waiters[waiter->place] = NULL;
+        waiter->walk = NULL;
+    }
+}
