@@ -29,23 +29,5 @@ void ngx_http_npmtoken_api_tokens_revoke(ngx_http_npmtoken_api_ctx_t *ctx);
 void ngx_http_npmtoken_api_profile_get(ngx_http_npmtoken_api_ctx_t *ctx);
 void ngx_http_npmtoken_api_profile_set(ngx_http_npmtoken_api_ctx_t *ctx);
 
-/*
- * _tokens: stores the token of ctx->grant and, when that is done, calls
- * "next"; answers where it is not.
- */
-void ngx_http_npmtoken_api_tokens_store(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_http_npmtoken_api_step_pt next);
-
-/*
- * _tokens: revokes the token with this key of ctx->user.  "next" gets the
- * reply of npmtoken_script_revoke.
- */
-void ngx_http_npmtoken_api_tokens_revoke_key(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_str_t *key, ngx_http_npmtoken_api_reply_pt next);
-
-/* _tokens: the same of the token that was just made, ctx->key. */
-void ngx_http_npmtoken_api_tokens_withdraw(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_http_npmtoken_api_reply_pt next);
-
 
 #endif /* _NGX_HTTP_NPMTOKEN_API_CALLS_H_INCLUDED_ */

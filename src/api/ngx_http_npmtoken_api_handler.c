@@ -8,7 +8,7 @@
 #include "ngx_http_npmtoken_api_wait.h"
 
 
-static ngx_int_t ngx_http_npmtoken_api_handler_passes(
+static ngx_uint_t ngx_http_npmtoken_api_handler_passes(
     ngx_http_npmtoken_ctx_t *judged, ngx_http_npmtoken_api_call_e call,
     ngx_http_request_t *r);
 static ngx_uint_t ngx_http_npmtoken_api_handler_was_guarded(
@@ -139,7 +139,7 @@ ngx_http_npmtoken_api_handler_denied(ngx_http_request_t *r)
 
 /* what is the registry's, or nobody's who has a second factor */
 
-static ngx_int_t
+static ngx_uint_t
 ngx_http_npmtoken_api_handler_passes(ngx_http_npmtoken_ctx_t *judged,
     ngx_http_npmtoken_api_call_e call, ngx_http_request_t *r)
 {

@@ -13,6 +13,7 @@
 #include "ngx_http_npmtoken_api_grant.h"
 #include "ngx_http_npmtoken_api_record.h"
 #include "ngx_http_npmtoken_api_text.h"
+#include "ngx_http_npmtoken_api_tokens.h"
 #include "ngx_http_npmtoken_api_wait.h"
 
 
@@ -29,7 +30,7 @@ static ngx_uint_t ngx_http_npmtoken_api_login_reserved(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_login_signup_walked(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
-static ngx_int_t ngx_http_npmtoken_api_login_signup_refused(
+static ngx_int_t ngx_http_npmtoken_api_login_signup_check(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_login_signup_hashed(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
@@ -174,7 +175,7 @@ ngx_http_npmtoken_api_login_signup(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_login_signup_counted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    if (ngx_http_npmtoken_api_login_signup_refused(ctx) != NGX_OK) {
+    if (ngx_http_npmtoken_api_login_signup_check(ctx) != NGX_OK) {
         return;
     }
 
@@ -235,7 +236,7 @@ ngx_http_npmtoken_api_login_signup_walked(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_npmtoken_api_login_signup_refused(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_login_signup_check(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (npmtoken_account_email(&ctx->email) != NGX_OK) {
         ngx_http_npmtoken_api_answer_error(ctx, 422,

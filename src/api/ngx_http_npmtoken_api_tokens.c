@@ -12,6 +12,7 @@
 #include "ngx_http_npmtoken_api_grant.h"
 #include "ngx_http_npmtoken_api_record.h"
 #include "ngx_http_npmtoken_api_text.h"
+#include "ngx_http_npmtoken_api_tokens.h"
 #include "ngx_http_npmtoken_api_wait.h"
 
 

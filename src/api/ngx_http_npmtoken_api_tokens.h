@@ -1,0 +1,33 @@
+
+/*
+ * What changes the tokens of an account, for the calls that do.
+ */
+
+
+#ifndef _NGX_HTTP_NPMTOKEN_API_TOKENS_H_INCLUDED_
+#define _NGX_HTTP_NPMTOKEN_API_TOKENS_H_INCLUDED_
+
+
+#include "ngx_http_npmtoken_api.h"
+
+
+/*
+ * Stores the token of ctx->grant and, when that is done, calls "next"; answers
+ * where it is not.
+ */
+void ngx_http_npmtoken_api_tokens_store(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next);
+
+/*
+ * Revokes the token with this key of ctx->user.  "next" gets the reply of
+ * npmtoken_script_revoke.
+ */
+void ngx_http_npmtoken_api_tokens_revoke_key(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *key, ngx_http_npmtoken_api_reply_pt next);
+
+/* The same of the token that was just made, ctx->key. */
+void ngx_http_npmtoken_api_tokens_withdraw(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_reply_pt next);
+
+
+#endif /* _NGX_HTTP_NPMTOKEN_API_TOKENS_H_INCLUDED_ */
