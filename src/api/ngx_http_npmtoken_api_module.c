@@ -7,7 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include "ngx_http_npmtoken_api_directive.h"
+#include "ngx_http_npmtoken_api_conf.h"
 #include "ngx_http_npmtoken_api_handler.h"
 #include "npmtoken_version.h"
 
@@ -125,91 +125,91 @@ static ngx_command_t  ngx_http_npmtoken_api_commands[] = {
 
     { ngx_string("npmtoken_api"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_directive_store,
+      ngx_http_npmtoken_api_conf_store,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("npmtoken_api_login"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_directive_enum,
+      ngx_http_npmtoken_api_conf_enum,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_npmtoken_api_conf_t, login),
       &ngx_http_npmtoken_api_logins },
 
     { ngx_string("npmtoken_api_signup"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_directive_enum,
+      ngx_http_npmtoken_api_conf_enum,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_npmtoken_api_conf_t, signup),
       &ngx_http_npmtoken_api_flags },
 
     { ngx_string("npmtoken_api_permission"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_directive_enum,
+      ngx_http_npmtoken_api_conf_enum,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_npmtoken_api_conf_t, unstated),
       &ngx_http_npmtoken_api_permissions },
 
     { ngx_string("npmtoken_api_replicas"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE12,
-      ngx_http_npmtoken_api_directive_replicas,
+      ngx_http_npmtoken_api_conf_replicas,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("npmtoken_api_attempts"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE23,
-      ngx_http_npmtoken_api_directive_attempts,
+      ngx_http_npmtoken_api_conf_attempts,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("npmtoken_api_otp_reuse"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_directive_enum,
+      ngx_http_npmtoken_api_conf_enum,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_npmtoken_api_conf_t, reuse),
       &ngx_http_npmtoken_api_flags },
 
     { ngx_string("npmtoken_api_max_tokens"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_directive_number,
+      ngx_http_npmtoken_api_conf_number,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_npmtoken_api_conf_t, max_tokens),
       &ngx_http_npmtoken_api_tokens },
 
     { ngx_string("npmtoken_api_max_cidrs"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_directive_number,
+      ngx_http_npmtoken_api_conf_number,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_npmtoken_api_conf_t, max_cidrs),
       &ngx_http_npmtoken_api_cidrs },
 
     { ngx_string("npmtoken_api_max_body"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_directive_max_body,
+      ngx_http_npmtoken_api_conf_max_body,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("npmtoken_api_reserved"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_1MORE,
-      ngx_http_npmtoken_api_directive_reserved,
+      ngx_http_npmtoken_api_conf_reserved,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("npmtoken_api_issuer"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_directive_issuer,
+      ngx_http_npmtoken_api_conf_issuer,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("npmtoken_api_thread_pool"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_npmtoken_api_directive_pool,
+      ngx_http_npmtoken_api_conf_pool,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },

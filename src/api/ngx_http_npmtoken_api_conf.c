@@ -1,13 +1,13 @@
 
-#include "ngx_http_npmtoken_api_directive.h"
+#include "ngx_http_npmtoken_api_conf.h"
 
 
-static char *ngx_http_npmtoken_api_directive_invalid(ngx_conf_t *cf,
+static char *ngx_http_npmtoken_api_conf_invalid(ngx_conf_t *cf,
     ngx_str_t *value, char *expected);
 
 
 char *
-ngx_http_npmtoken_api_directive_store(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_npmtoken_api_conf_store(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
     ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
@@ -21,7 +21,7 @@ ngx_http_npmtoken_api_directive_store(ngx_conf_t *cf, ngx_command_t *cmd,
     value = cf->args->elts;
 
     if (value[1].len == 0) {
-        return ngx_http_npmtoken_api_directive_invalid(cf, &value[1],
+        return ngx_http_npmtoken_api_conf_invalid(cf, &value[1],
                                              "the name of a store or \"off\"");
     }
 
@@ -33,8 +33,7 @@ ngx_http_npmtoken_api_directive_store(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_http_npmtoken_api_directive_enum(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+ngx_http_npmtoken_api_conf_enum(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char  *p = conf;
 
@@ -67,13 +66,13 @@ ngx_http_npmtoken_api_directive_enum(ngx_conf_t *cf, ngx_command_t *cmd,
 
     *last = '\0';
 
-    return ngx_http_npmtoken_api_directive_invalid(cf, &value[1],
-                                                   (char *) expected);
+    return ngx_http_npmtoken_api_conf_invalid(cf, &value[1],
+                                              (char *) expected);
 }
 
 
 char *
-ngx_http_npmtoken_api_directive_number(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_npmtoken_api_conf_number(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
     char  *p = conf;
@@ -97,8 +96,8 @@ ngx_http_npmtoken_api_directive_number(ngx_conf_t *cf, ngx_command_t *cmd,
     if (n == NGX_ERROR
         || (ngx_uint_t) n < bounds->min || (ngx_uint_t) n > bounds->max)
     {
-        return ngx_http_npmtoken_api_directive_invalid(cf, &value[1],
-                                                       bounds->expected);
+        return ngx_http_npmtoken_api_conf_invalid(cf, &value[1],
+                                                  bounds->expected);
     }
 
     *field = n;
@@ -108,7 +107,7 @@ ngx_http_npmtoken_api_directive_number(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_http_npmtoken_api_directive_max_body(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_npmtoken_api_conf_max_body(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
     ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
@@ -125,8 +124,8 @@ ngx_http_npmtoken_api_directive_max_body(ngx_conf_t *cf, ngx_command_t *cmd,
     size = ngx_parse_size(&value[1]);
 
     if (size < 1024 || size > 1024 * 1024) {
-        return ngx_http_npmtoken_api_directive_invalid(cf, &value[1],
-                                                       "a size from 1k to 1m");
+        return ngx_http_npmtoken_api_conf_invalid(cf, &value[1],
+                                                  "a size from 1k to 1m");
     }
 
     alcf->api.max_body = size;
@@ -136,7 +135,7 @@ ngx_http_npmtoken_api_directive_max_body(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_http_npmtoken_api_directive_replicas(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_npmtoken_api_conf_replicas(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
     ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
@@ -153,7 +152,7 @@ ngx_http_npmtoken_api_directive_replicas(ngx_conf_t *cf, ngx_command_t *cmd,
     n = ngx_atoi(value[1].data, value[1].len);
 
     if (n == NGX_ERROR || n > 100) {
-        return ngx_http_npmtoken_api_directive_invalid(cf, &value[1],
+        return ngx_http_npmtoken_api_conf_invalid(cf, &value[1],
                                                      "a number from 0 to 100");
     }
 
@@ -169,7 +168,7 @@ ngx_http_npmtoken_api_directive_replicas(ngx_conf_t *cf, ngx_command_t *cmd,
         || alcf->api.replicas_timeout == 0
         || alcf->api.replicas_timeout > 60000)
     {
-        return ngx_http_npmtoken_api_directive_invalid(cf, &value[2],
+        return ngx_http_npmtoken_api_conf_invalid(cf, &value[2],
                                                      "a time from 1ms to 60s");
     }
 
@@ -178,7 +177,7 @@ ngx_http_npmtoken_api_directive_replicas(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_http_npmtoken_api_directive_attempts(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_npmtoken_api_conf_attempts(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
     ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
@@ -200,7 +199,7 @@ ngx_http_npmtoken_api_directive_attempts(ngx_conf_t *cf, ngx_command_t *cmd,
         n = ngx_atoi(value[i + 1].data, value[i + 1].len);
 
         if (n == NGX_ERROR || n > 1000000) {
-            return ngx_http_npmtoken_api_directive_invalid(cf, &value[i + 1],
+            return ngx_http_npmtoken_api_conf_invalid(cf, &value[i + 1],
                            "a number from 0, which is no limit, to 1000000");
         }
 
@@ -216,8 +215,8 @@ ngx_http_npmtoken_api_directive_attempts(ngx_conf_t *cf, ngx_command_t *cmd,
     if (alcf->api.attempts_time < 1
         || alcf->api.attempts_time > 7 * 24 * 60 * 60)
     {
-        return ngx_http_npmtoken_api_directive_invalid(cf, &value[3],
-                                                       "a time from 1s to 7d");
+        return ngx_http_npmtoken_api_conf_invalid(cf, &value[3],
+                                                  "a time from 1s to 7d");
     }
 
     return NGX_CONF_OK;
@@ -225,7 +224,7 @@ ngx_http_npmtoken_api_directive_attempts(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_http_npmtoken_api_directive_reserved(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_npmtoken_api_conf_reserved(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
     ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
@@ -255,7 +254,7 @@ ngx_http_npmtoken_api_directive_reserved(ngx_conf_t *cf, ngx_command_t *cmd,
         if (npmtoken_account_name(&value[i]) != NGX_OK
             || ngx_strcmp(value[i].data, "off") == 0)
         {
-            return ngx_http_npmtoken_api_directive_invalid(cf, &value[i],
+            return ngx_http_npmtoken_api_conf_invalid(cf, &value[i],
                            "names of 1 to 214 letters, digits and -._~@+, "
                            "or \"off\" alone");
         }
@@ -269,7 +268,7 @@ ngx_http_npmtoken_api_directive_reserved(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_http_npmtoken_api_directive_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_npmtoken_api_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
     ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
@@ -292,7 +291,7 @@ ngx_http_npmtoken_api_directive_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     if (value[1].len == 0 || value[1].len > 64 || i < value[1].len) {
-        return ngx_http_npmtoken_api_directive_invalid(cf, &value[1],
+        return ngx_http_npmtoken_api_conf_invalid(cf, &value[1],
                            "1 to 64 ASCII characters, none of them a colon");
     }
 
@@ -303,8 +302,7 @@ ngx_http_npmtoken_api_directive_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_http_npmtoken_api_directive_pool(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+ngx_http_npmtoken_api_conf_pool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
 
@@ -317,7 +315,7 @@ ngx_http_npmtoken_api_directive_pool(ngx_conf_t *cf, ngx_command_t *cmd,
     value = cf->args->elts;
 
     if (value[1].len == 0) {
-        return ngx_http_npmtoken_api_directive_invalid(cf, &value[1],
+        return ngx_http_npmtoken_api_conf_invalid(cf, &value[1],
                                                   "the name of a thread_pool");
     }
 
@@ -328,7 +326,7 @@ ngx_http_npmtoken_api_directive_pool(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 static char *
-ngx_http_npmtoken_api_directive_invalid(ngx_conf_t *cf, ngx_str_t *value,
+ngx_http_npmtoken_api_conf_invalid(ngx_conf_t *cf, ngx_str_t *value,
     char *expected)
 {
     ngx_str_t  *directive;
