@@ -125,6 +125,10 @@ ngx_http_npmtoken_api_act_bearer_read(ngx_http_npmtoken_api_ctx_t *ctx,
 
     reason = ngx_http_npmtoken_api_act_bearer_judge(ctx);
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: token that asks, %ui fields: %V",
+                   n, &npmtoken_verdict_reason(reason)->name);
+
     if (reason != NPMTOKEN_ALLOW) {
         ngx_http_npmtoken_api_act_bearer_denied(ctx, reason);
         return;
@@ -270,6 +274,9 @@ ngx_http_npmtoken_api_act(ngx_http_npmtoken_api_ctx_t *ctx,
 
     args(change);
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: change, %ui words", change->argc);
+
     ctx->acted = handler;
 
     if (ngx_http_npmtoken_api_wait_write(ctx, change->script, change->argc,
@@ -286,6 +293,10 @@ static void
 ngx_http_npmtoken_api_act_done(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: changed, reply %d, unreplicated %d",
+                   reply ? reply->type : 0, ctx->unreplicated);
+
     if (reply && ngx_http_npmtoken_command_is(reply, "DENIED") == NGX_OK) {
         ngx_http_npmtoken_api_answer_denied(ctx);
         return;

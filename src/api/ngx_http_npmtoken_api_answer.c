@@ -45,6 +45,9 @@ ngx_http_npmtoken_api_answer(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: answer %ui", status);
+
     rc = ngx_http_npmtoken_api_answer_send(ctx->request, status, text);
 
     /* it may have had a token in it */
@@ -95,6 +98,9 @@ ngx_http_npmtoken_api_answer_no_content(ngx_http_npmtoken_api_ctx_t *ctx)
     ngx_http_request_t  *r;
 
     r = ctx->request;
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "npmtoken api: answer 204");
 
     r->headers_out.status = NGX_HTTP_NO_CONTENT;
     r->header_only = 1;

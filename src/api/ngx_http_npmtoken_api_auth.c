@@ -100,6 +100,9 @@ ngx_http_npmtoken_api_auth_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: account read, %ui fields", n);
+
     if (n == 0) {
         ngx_http_npmtoken_api_auth_unfolded(ctx);
         return;
@@ -268,6 +271,10 @@ static void
 ngx_http_npmtoken_api_auth_password_checked(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_int_t rc)
 {
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: password verified: %i, locked: %d",
+                   rc, ctx->account.locked);
+
     if (rc == NGX_ERROR) {
         ngx_http_npmtoken_api_attempts_succeeded(ctx);
         ngx_http_npmtoken_api_answer_unavailable(ctx);
@@ -302,6 +309,9 @@ static void
 ngx_http_npmtoken_api_auth_rehash(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_str_t  argv[4];
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: the hash is outdated, another one goes in");
 
     ngx_str_set(&argv[0], "1");
     argv[1] = ngx_http_npmtoken_api_text_account_key(ctx, "user:");
@@ -379,6 +389,10 @@ static void
 ngx_http_npmtoken_api_auth_factor(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_str_t  *code;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: second factor, mode %d, reuse %d",
+                   ctx->account.tfa, ctx->reuse);
 
     if (ctx->account.tfa == NPMTOKEN_TFA_OFF) {
         ngx_http_npmtoken_api_auth_admit(ctx);
@@ -503,6 +517,10 @@ ngx_http_npmtoken_api_auth_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
 
     counted = ngx_http_npmtoken_api_attempts_codes(ctx, &key, args);
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: one-time password of kind %s, counted: %i",
+                   kind, counted);
+
     arg = argv;
 
     if (counted == NGX_OK) {
@@ -565,6 +583,10 @@ ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
 {
     ngx_int_t  wait;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: one-time password, reply %d, unreplicated %d",
+                   reply ? reply->type : 0, ctx->unreplicated);
+
     /*
      * Where a replica that does not know of it may take over, the code might
      * be taken a second time.
@@ -619,6 +641,9 @@ ngx_http_npmtoken_api_auth_wrong_code(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_auth_admit(ngx_http_npmtoken_api_ctx_t *ctx)
 {
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: admitted");
+
     ngx_http_npmtoken_api_attempts_succeeded(ctx);
 
     ctx->admitted(ctx);

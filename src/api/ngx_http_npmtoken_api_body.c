@@ -123,6 +123,9 @@ ngx_http_npmtoken_api_body_handler(ngx_http_request_t *r)
         return;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "npmtoken api: body of %uz bytes", text.len);
+
     ngx_http_npmtoken_api_body_parse(ctx, &text);
 }
 

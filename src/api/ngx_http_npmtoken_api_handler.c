@@ -66,6 +66,9 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
 
     route = ngx_http_npmtoken_api_route(r, &subject);
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "npmtoken api: call %d, \"%V\"", route->call, &route->path);
+
     if (ngx_http_npmtoken_api_handler_passes(judged, route->call, r)
         || (route->call == NGX_HTTP_NPMTOKEN_API_OTHER
             && ngx_http_npmtoken_api_handler_was_guarded(r, conf)))
@@ -348,6 +351,9 @@ ngx_http_npmtoken_api_handler_go_on(ngx_http_npmtoken_api_ctx_t *ctx)
     ngx_http_request_t  *r;
 
     r = ctx->request;
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "npmtoken api: the write goes on to the registry");
 
     ctx->guarded = 1;
 

@@ -167,6 +167,9 @@ ngx_http_npmtoken_api_list_page(ngx_http_npmtoken_api_ctx_t *ctx,
     n = ngx_http_npmtoken_api_list_fit(ctx, reply->elements / 2, total,
                                        &size);
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: lists %ui of %ui tokens", n, total);
+
     objects = json_array();
 
     for (i = 0; i < n; i++) {

@@ -220,6 +220,9 @@ static void
 ngx_http_npmtoken_api_login_signup_walked(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_int_t rc)
 {
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: name known to anything: %i", rc);
+
     if (rc == NGX_BUSY) {
         ngx_http_npmtoken_api_login_signup_taken(ctx);
         return;

@@ -140,6 +140,10 @@ ngx_http_npmtoken_api_registry(ngx_http_npmtoken_api_ctx_t *ctx,
         return NGX_ERROR;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "npmtoken api: registry asked for a password, clone: %d",
+                   login->clone);
+
     /* it is posted, and has not begun */
 
     ctx->job = login;
@@ -671,6 +675,10 @@ ngx_http_npmtoken_api_registry_result(ngx_http_npmtoken_api_ctx_t *ctx)
     ngx_uint_t  status;
 
     status = ctx->registry_status;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: registry answers a password with %ui",
+                   status);
 
     if (status == NGX_HTTP_OK || status == NGX_HTTP_CREATED) {
         return NGX_OK;

@@ -174,6 +174,9 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: token %*s made", (size_t) 8, ctx->key);
+
     ctx->stored(ctx);
 }
 
@@ -329,6 +332,9 @@ ngx_http_npmtoken_api_tokens_revoke_found(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: the id is of %uz tokens", reply->elements);
+
     if (reply->elements == 0) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_NOT_FOUND,
                      "This account has no such token. Give the id that npm "
@@ -399,6 +405,9 @@ ngx_http_npmtoken_api_tokens_revoke_key(ngx_http_npmtoken_api_ctx_t *ctx,
     if (ngx_http_npmtoken_api_act_begin(ctx, &change) != NGX_OK) {
         return;
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: token %*s goes", (size_t) 8, ctx->key);
 
     change.self = (ngx_memcmp(own, ctx->key, NPMTOKEN_KEY_LEN) == 0);
 
