@@ -117,6 +117,16 @@ const FACTS = {
         assert.equal(status, 413);
     },
 
+    'a dry run refuses nothing, and logs the line of the README': async site => {
+        const { status, echo } = await site.ask('GET', '/dry/pkg');
+        const readme = await readFile(path.join(ROOT, 'README.md'), 'utf8');
+        const [, line] = readme.match(/^ +(npmtoken denied, dry run: .*, )/m);
+
+        assert.equal(status, 200);
+        assert.equal(echo.headers['x-npm-user'], undefined);
+        await site.logged('error.log', new RegExp(line));
+    },
+
     'two Authorization headers are 400': async site => {
         const answer = await site.raw({ port: site.port },
             'GET /pkg HTTP/1.0\r\nAuthorization: Bearer a\r\n'
