@@ -352,6 +352,10 @@ ngx_http_npmtoken_access_ask(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "npmtoken request asks for key %*s",
+                   (size_t) NPMTOKEN_SHORT_KEY_LEN, key);
+
     ctx->waiter.handler = ngx_http_npmtoken_access_wake;
     ctx->waiter.data = r;
 
@@ -374,6 +378,9 @@ ngx_http_npmtoken_access_find_stale(ngx_http_npmtoken_ctx_t *ctx)
 
     ctx->record = &ctx->entry.u.record;
     ctx->cached = NGX_HTTP_NPMTOKEN_CACHE_STALE;
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "npmtoken cache: a stale read");
 
     return NGX_OK;
 }
@@ -581,6 +588,9 @@ static ngx_int_t
 ngx_http_npmtoken_access_allow_anonymous(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "npmtoken request is allowed as without its token");
+
     if (ngx_http_npmtoken_identity_drop(r, ctx, 0) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -599,6 +609,11 @@ static ngx_int_t
 ngx_http_npmtoken_access_allow_other(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "npmtoken request is allowed unverified, operation: %V, "
+                   "passed: %d", npmtoken_operation_name(ctx->operation),
+                   ctx->passed);
+
     if (ctx->credentials != NPMTOKEN_BEARER_NONE) {
         return ngx_http_npmtoken_identity_restore(r, ctx);
     }

@@ -403,6 +403,10 @@ ngx_http_npmtoken_connection_retry(ngx_http_npmtoken_connection_t *conn)
 
     conn->retry_at = ngx_current_msec + delay;
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &conn->log, 0,
+                   "npmtoken redis %V: %ui failures, next attempt in %M ms",
+                   &conn->label, conn->failures, delay);
+
     ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_BACKOFF);
 
     ngx_add_timer(&conn->retry, delay);
@@ -839,6 +843,10 @@ ngx_http_npmtoken_connection_send(ngx_http_npmtoken_connection_t *conn,
         }
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &conn->log, 0,
+                   "npmtoken redis %V: %ui commands, %ui replies are owed",
+                   &conn->label, ncommands, conn->pending);
+
     c = conn->peer.connection;
 
     if (!conn->streaming) {
@@ -894,6 +902,10 @@ ngx_http_npmtoken_connection_renew(ngx_http_npmtoken_connection_t *conn,
 void
 ngx_http_npmtoken_connection_stream(ngx_http_npmtoken_connection_t *conn)
 {
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, &conn->log, 0,
+                   "npmtoken redis %V: replies may come unasked",
+                   &conn->label);
+
     conn->streaming = 1;
     conn->pending = 0;
 
@@ -906,6 +918,9 @@ void
 ngx_http_npmtoken_connection_pin(ngx_http_npmtoken_connection_t *conn,
     ngx_sockaddr_t *sockaddr, socklen_t socklen)
 {
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, &conn->log, 0,
+                   "npmtoken redis %V: to one address alone", &conn->label);
+
     conn->sockaddr = *sockaddr;
     conn->socklen = socklen;
     conn->pinned = 1;

@@ -59,7 +59,8 @@ static ngx_http_npmtoken_step_t  ngx_http_npmtoken_steps[] = {
     { "ROLE", "it is not known whether this is a replica" },
     { "INFO server", "it is not known which server this is, and what it "
                      "pushes is not relied on" },
-    { "INFO memory", "it is not known whether it evicts" }
+    { "INFO memory", "it is not known whether it evicts" },
+    { "PING", "" }
 };
 
 
@@ -216,6 +217,12 @@ ngx_http_npmtoken_greeting_reply(ngx_http_npmtoken_connection_t *conn,
     redisReply *reply, ngx_uint_t level)
 {
     ngx_int_t  rc;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &conn->log, 0,
+                   "npmtoken redis greeting: %s %s",
+                   ngx_http_npmtoken_steps[conn->greeting].command,
+                   reply->type == REDIS_REPLY_ERROR ? "is refused"
+                                                    : "is answered");
 
     rc = (reply->type == REDIS_REPLY_ERROR)
          ? ngx_http_npmtoken_greeting_refused(conn, reply, level)

@@ -162,6 +162,10 @@ ngx_http_npmtoken_cache_put(ngx_http_npmtoken_cache_t *cache, u_char *tag,
     ngx_http_npmtoken_entry_t   entry;
 
     if (record && record->size > NGX_HTTP_NPMTOKEN_RECORD_MAX) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "npmtoken cache: a record of %ui bytes is too large",
+                       (ngx_uint_t) record->size);
+
         (void) ngx_atomic_fetch_add(&cache->sh->oversized, 1);
         return;
     }
@@ -185,6 +189,9 @@ ngx_http_npmtoken_cache_put(ngx_http_npmtoken_cache_t *cache, u_char *tag,
      */
 
     if (!ngx_shmtx_trylock(&cache->shpool->mutex)) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "npmtoken cache: another worker writes");
+
         (void) ngx_atomic_fetch_add(&cache->sh->contended, 1);
         return;
     }
@@ -192,6 +199,10 @@ ngx_http_npmtoken_cache_put(ngx_http_npmtoken_cache_t *cache, u_char *tag,
     rc = ngx_http_npmtoken_table_put_locked(cache->sh->table, &entry);
 
     ngx_shmtx_unlock(&cache->shpool->mutex);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "npmtoken cache: put, record: %d, displaces: %d",
+                   record != NULL, rc != NGX_OK);
 
     if (rc != NGX_OK) {
         (void) ngx_atomic_fetch_add(&cache->sh->displaced, 1);

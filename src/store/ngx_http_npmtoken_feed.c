@@ -86,6 +86,8 @@ static void ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev);
 static void ngx_http_npmtoken_feed_own(ngx_http_npmtoken_feed_t *feed);
 static void ngx_http_npmtoken_feed_disown(ngx_http_npmtoken_feed_t *feed);
 static void ngx_http_npmtoken_feed_open(ngx_http_npmtoken_feed_t *feed);
+static void ngx_http_npmtoken_feed_set_state(ngx_http_npmtoken_feed_t *feed,
+    ngx_http_npmtoken_feed_state_e state);
 static void ngx_http_npmtoken_feed_ready_handler(void *data);
 static ngx_int_t ngx_http_npmtoken_feed_reply_handler(void *data,
     redisReply *reply);
@@ -115,6 +117,15 @@ static ngx_int_t ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed,
 static ngx_int_t ngx_http_npmtoken_feed_send(ngx_http_npmtoken_feed_t *feed,
     ngx_uint_t argc, ngx_str_t *argv);
 static ngx_uint_t ngx_http_npmtoken_feed_is(redisReply *reply, char *text);
+
+
+#if (NGX_DEBUG)
+
+static char  *ngx_http_npmtoken_feed_states[] = {
+    "closed", "id", "tracking", "subscribe", "live"
+};
+
+#endif
 
 
 static ngx_http_npmtoken_owner_t  ngx_http_npmtoken_feed_owner = {
@@ -247,6 +258,11 @@ ngx_http_npmtoken_feed_own(ngx_http_npmtoken_feed_t *feed)
     feed->session = ngx_http_npmtoken_proof_lease_take(feed->proof,
                                                        feed->session,
                                                        feed->lease);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "npmtoken feed \"%V\": session %uL", &feed->conf->store,
+                   feed->session);
+
     if (feed->session) {
         ngx_http_npmtoken_feed_open(feed);
     }
@@ -257,6 +273,10 @@ static void
 ngx_http_npmtoken_feed_open(ngx_http_npmtoken_feed_t *feed)
 {
     if ((ngx_msec_int_t) (feed->retry_at - ngx_current_msec) > 0) {
+
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "npmtoken feed \"%V\": not tried for %M ms",
+                       &feed->conf->store, feed->retry_at - ngx_current_msec);
         return;
     }
 
@@ -270,10 +290,26 @@ ngx_http_npmtoken_feed_disown(ngx_http_npmtoken_feed_t *feed)
     if (feed->session) {
         ngx_http_npmtoken_proof_lease_release(feed->proof, feed->session);
         feed->session = 0;
+
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "npmtoken feed \"%V\": given up", &feed->conf->store);
     }
 
     ngx_http_npmtoken_connection_close(&feed->conn);
-    feed->state = NGX_HTTP_NPMTOKEN_FEED_CLOSED;
+    ngx_http_npmtoken_feed_set_state(feed, NGX_HTTP_NPMTOKEN_FEED_CLOSED);
+}
+
+
+static void
+ngx_http_npmtoken_feed_set_state(ngx_http_npmtoken_feed_t *feed,
+    ngx_http_npmtoken_feed_state_e state)
+{
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
+                   "npmtoken feed \"%V\": %s, was %s", &feed->conf->store,
+                   ngx_http_npmtoken_feed_states[state],
+                   ngx_http_npmtoken_feed_states[feed->state]);
+
+    feed->state = state;
 }
 
 
@@ -298,7 +334,7 @@ ngx_http_npmtoken_feed_ready_handler(void *data)
         return;
     }
 
-    feed->state = NGX_HTTP_NPMTOKEN_FEED_ID;
+    ngx_http_npmtoken_feed_set_state(feed, NGX_HTTP_NPMTOKEN_FEED_ID);
 
     ngx_str_set(&argv[0], "CLIENT");
     ngx_str_set(&argv[1], "ID");
@@ -341,7 +377,7 @@ ngx_http_npmtoken_feed_lost_handler(void *data)
         ngx_http_npmtoken_feed_flapped(feed);
     }
 
-    feed->state = NGX_HTTP_NPMTOKEN_FEED_CLOSED;
+    ngx_http_npmtoken_feed_set_state(feed, NGX_HTTP_NPMTOKEN_FEED_CLOSED);
 
     if (ngx_exiting || ngx_terminate || ngx_quit) {
         ngx_http_npmtoken_feed_disown(feed);
@@ -536,7 +572,7 @@ ngx_http_npmtoken_feed_track(ngx_http_npmtoken_feed_t *feed,
     ngx_str_set(&argv[6], "PREFIX");
     argv[7] = feed->conf->endpoint->records;
 
-    feed->state = NGX_HTTP_NPMTOKEN_FEED_TRACKING;
+    ngx_http_npmtoken_feed_set_state(feed, NGX_HTTP_NPMTOKEN_FEED_TRACKING);
 
     return ngx_http_npmtoken_feed_send(feed, 8, argv);
 }
@@ -558,7 +594,7 @@ ngx_http_npmtoken_feed_subscribe(ngx_http_npmtoken_feed_t *feed,
     ngx_str_set(&argv[0], "SUBSCRIBE");
     ngx_str_set(&argv[1], "__redis__:invalidate");
 
-    feed->state = NGX_HTTP_NPMTOKEN_FEED_SUBSCRIBE;
+    ngx_http_npmtoken_feed_set_state(feed, NGX_HTTP_NPMTOKEN_FEED_SUBSCRIBE);
 
     rc = ngx_http_npmtoken_feed_send(feed, 2, argv);
 
@@ -586,16 +622,22 @@ ngx_http_npmtoken_feed_begin(ngx_http_npmtoken_feed_t *feed,
     {
         /* the tracking is on: what is pushed already is of the last epoch */
 
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
+                       "npmtoken feed: pushed before it is live");
+
         return ngx_http_npmtoken_feed_message(feed, reply);
     }
 
     feed->epoch = ngx_http_npmtoken_feed_epoch(feed);
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
+                   "npmtoken feed epoch: %uL", feed->epoch);
+
     if (feed->epoch == 0) {
         return NGX_ERROR;
     }
 
-    feed->state = NGX_HTTP_NPMTOKEN_FEED_LIVE;
+    ngx_http_npmtoken_feed_set_state(feed, NGX_HTTP_NPMTOKEN_FEED_LIVE);
 
     return ngx_http_npmtoken_feed_ping(feed);
 }
@@ -683,6 +725,9 @@ ngx_http_npmtoken_feed_invalidation(ngx_http_npmtoken_feed_t *feed,
 
         /* rule: flush-invalidates */
 
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
+                       "npmtoken feed: everything changed");
+
         ngx_http_npmtoken_proof_invalidate_all(feed->proof);
         return NGX_OK;
     }
@@ -690,6 +735,9 @@ ngx_http_npmtoken_feed_invalidation(ngx_http_npmtoken_feed_t *feed,
     if (names->type != REDIS_REPLY_ARRAY) {
         return NGX_ERROR;
     }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
+                   "npmtoken feed: %uz keys changed", names->elements);
 
     for (i = 0; i < names->elements; i++) {
         element = names->element[i];
@@ -755,6 +803,10 @@ ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
                       "epoch", &feed->conf->store);
         return NGX_ERROR;
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
+                   "npmtoken feed epoch: %uL, proven to %uL", feed->epoch,
+                   feed->sent);
 
     feed->sent = 0;
 

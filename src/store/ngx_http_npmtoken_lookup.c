@@ -18,6 +18,14 @@
 #include "ngx_http_npmtoken_reply.h"
 
 
+/* where one is, for whoever follows it; of the key 8 digits */
+
+#define ngx_http_npmtoken_lookup_debug(key, what, n)                          \
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,                     \
+                   "npmtoken lookup %*s: %s: %i",                             \
+                   (size_t) NPMTOKEN_SHORT_KEY_LEN, key, what,                \
+                   (ngx_int_t) (n))
+
 #define ngx_http_npmtoken_proof(conf)                                         \
     ((conf)->cache ? (conf)->cache->sh->proof : NULL)
 
@@ -203,13 +211,21 @@ ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups, u_char *tag,
 
     lookup = ngx_http_npmtoken_lookup_join(lookups, key, hash);
 
-    if (lookup == NULL) {
+    if (lookup) {
+        ngx_http_npmtoken_lookup_debug(key, "joined, sent", lookup->sent);
+
+    } else {
 
         if (ngx_http_npmtoken_lookup_hopeless(lookups)
             || !ngx_http_npmtoken_asker_room(&lookups->askers, network))
         {
+            ngx_http_npmtoken_lookup_debug(key, "not made, look-ups known",
+                                           lookups->askers.known);
             return NGX_ERROR;
         }
+
+        ngx_http_npmtoken_lookup_debug(key, "made, connection",
+                                       lookups->conn.state);
 
         lookup = ngx_http_npmtoken_lookup_create(lookups, tag, key, hash,
                                                  network);
@@ -258,6 +274,9 @@ ngx_http_npmtoken_lookup_join(ngx_http_npmtoken_lookups_t *lookups,
     {
         return lookup;
     }
+
+    ngx_http_npmtoken_lookup_debug(key, "too old to be joined, epoch",
+                           ngx_http_npmtoken_word_number(lookup->stamp.word));
 
     ngx_rbtree_delete(&lookups->tree, &lookup->sn.node);
     lookup->indexed = 0;
@@ -371,6 +390,10 @@ ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
         return;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &lookups->conn.log, 0,
+                   "npmtoken lookup epoch: %uL, was %uL", epoch,
+                   lookups->epoch);
+
     ngx_http_npmtoken_connection_close(&lookups->conn);
 
     for (q = ngx_queue_head(&lookups->queue);
@@ -411,6 +434,9 @@ ngx_http_npmtoken_lookup_stamp(ngx_http_npmtoken_lookup_t *lookup)
     if (proof
         && ngx_http_npmtoken_word_number(lookup->stamp.word) != lookups->epoch)
     {
+        ngx_http_npmtoken_lookup_debug(lookup->key, "not to be cached, epoch",
+                                       lookups->epoch);
+
         ngx_http_npmtoken_stamp_void(&lookup->stamp);
         return;
     }
@@ -421,6 +447,9 @@ ngx_http_npmtoken_lookup_stamp(ngx_http_npmtoken_lookup_t *lookup)
         && !ngx_http_npmtoken_connection_leads_to(&lookups->conn,
                                                   lookups->server))
     {
+        ngx_http_npmtoken_lookup_debug(lookup->key, "another server, epoch",
+                                       lookups->epoch);
+
         ngx_http_npmtoken_stamp_alone(&lookup->stamp);
         ngx_http_npmtoken_lookup_apart(lookups,
                                        ngx_http_npmtoken_proof_proven(proof));
@@ -496,6 +525,8 @@ ngx_http_npmtoken_lookup_send(ngx_http_npmtoken_lookup_t *lookup)
 
     lookup->sent = 1;
 
+    ngx_http_npmtoken_lookup_debug(lookup->key, "sent, patience",
+                                   lookup->patience);
     return NGX_OK;
 }
 
@@ -617,6 +648,9 @@ ngx_http_npmtoken_lookup_lost_handler(void *data)
             continue;
         }
 
+        ngx_http_npmtoken_lookup_debug(lookup->key, "lost, replied",
+                                       lookup->replied);
+
         ngx_http_npmtoken_lookup_reset(lookup);
         lookup->resent = 1;
     }
@@ -672,6 +706,8 @@ ngx_http_npmtoken_lookup_reply_handler(void *data, redisReply *reply)
         lookup->rc = ngx_http_npmtoken_reply_record(&lookups->logged,
                                                     lookup->key, reply,
                                                     &lookup->record);
+
+        ngx_http_npmtoken_lookup_debug(lookup->key, "HGETALL", lookup->rc);
 
         if (lookup->rc == NGX_ABORT) {
             return NGX_ERROR;
@@ -776,6 +812,10 @@ ngx_http_npmtoken_lookup_cache(ngx_http_npmtoken_lookup_t *lookup,
 
     cache = lookup->lookups->conf->cache;
 
+    ngx_http_npmtoken_lookup_debug(lookup->key, "may be cached",
+                          cache && rc != NGX_ERROR
+                          && !ngx_http_npmtoken_stamp_is_void(&lookup->stamp));
+
     if (rc == NGX_ERROR || cache == NULL
         || ngx_http_npmtoken_stamp_is_void(&lookup->stamp))
     {
@@ -811,6 +851,9 @@ ngx_http_npmtoken_lookup_timer_handler(ngx_event_t *ev)
         }
 
         sent |= lookup->sent || lookup->resent;
+
+        ngx_http_npmtoken_lookup_debug(lookup->key, "timed out, sent",
+                                       lookup->sent);
 
         ngx_http_npmtoken_lookup_remove(lookup);
         ngx_queue_insert_tail(&late, &lookup->queue);
@@ -910,6 +953,8 @@ ngx_http_npmtoken_lookup_done(ngx_http_npmtoken_lookup_t *lookup, ngx_int_t rc)
     ngx_http_npmtoken_lookups_t  *lookups;
 
     lookups = lookup->lookups;
+
+    ngx_http_npmtoken_lookup_debug(lookup->key, "done", rc);
 
     while (!ngx_queue_empty(&lookup->waiters)) {
         q = ngx_queue_head(&lookup->waiters);

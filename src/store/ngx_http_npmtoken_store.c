@@ -61,6 +61,11 @@ ngx_http_npmtoken_store_cached(ngx_http_npmtoken_store_t *store,
         || !ngx_http_npmtoken_proof_current(cache->sh->proof, &entry->stamp,
                                             now, store->lookup.bound))
     {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "npmtoken cache: an entry may not be used, "
+                       "%L ms old, ttl %M", (int64_t) (now
+                       - ngx_http_npmtoken_word_time(entry->stamp.word)), ttl);
+
         return NGX_DECLINED;
     }
 
@@ -94,6 +99,11 @@ ngx_http_npmtoken_store_stale(ngx_http_npmtoken_store_t *store, u_char *tag,
         || !ngx_http_npmtoken_proof_unchanged(cache->sh->proof,
                                               &entry->stamp))
     {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "npmtoken cache: an entry is too old for a stale read, "
+                       "%L ms", (int64_t) (now
+                       - ngx_http_npmtoken_word_time(entry->stamp.word)));
+
         return NGX_DECLINED;
     }
 
