@@ -61,12 +61,8 @@ ngx_http_npmtoken_api_act_bearer(ngx_http_npmtoken_api_ctx_t *ctx,
 
     ctx->bearer_key = argv[3];
 
-    if (ngx_http_npmtoken_api_wait_read(ctx, 4, argv,
-                                   ngx_http_npmtoken_api_act_bearer_read)
-        != NGX_AGAIN)
-    {
-        ngx_http_npmtoken_api_answer_unavailable(ctx);
-    }
+    ngx_http_npmtoken_api_wait_read(ctx, 4, argv,
+                                    ngx_http_npmtoken_api_act_bearer_read);
 }
 
 
@@ -279,13 +275,9 @@ ngx_http_npmtoken_api_act(ngx_http_npmtoken_api_ctx_t *ctx,
 
     ctx->acted = handler;
 
-    if (ngx_http_npmtoken_api_wait_write(ctx, change->script, change->argc,
-                                    change->argv,
-                                    ngx_http_npmtoken_api_act_done)
-        != NGX_AGAIN)
-    {
-        ngx_http_npmtoken_api_answer_unavailable(ctx);
-    }
+    ngx_http_npmtoken_api_wait_write(ctx, change->script, change->argc,
+                                     change->argv,
+                                     ngx_http_npmtoken_api_act_done);
 }
 
 

@@ -65,12 +65,8 @@ ngx_http_npmtoken_api_auth_load(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_api_wait_read(ctx, 2, argv,
-                                   ngx_http_npmtoken_api_auth_loaded)
-        != NGX_AGAIN)
-    {
-        ngx_http_npmtoken_api_answer_unavailable(ctx);
-    }
+    ngx_http_npmtoken_api_wait_read(ctx, 2, argv,
+                                    ngx_http_npmtoken_api_auth_loaded);
 }
 
 
@@ -171,12 +167,8 @@ ngx_http_npmtoken_api_auth_unfolded(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    if (ngx_http_npmtoken_api_wait_read(ctx, 2, argv,
-                                   ngx_http_npmtoken_api_auth_unfolded_read)
-        != NGX_AGAIN)
-    {
-        ngx_http_npmtoken_api_answer_unavailable(ctx);
-    }
+    ngx_http_npmtoken_api_wait_read(ctx, 2, argv,
+                                    ngx_http_npmtoken_api_auth_unfolded_read);
 }
 
 
@@ -244,26 +236,18 @@ ngx_http_npmtoken_api_auth_counted(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_auth_password(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_int_t  rc;
-
     /* an account may have its password here though others do not */
 
     if (ctx->conf->login == NGX_HTTP_NPMTOKEN_API_PROXY
         && ctx->account.password.len == 0)
     {
-        rc = ngx_http_npmtoken_api_registry(ctx,
+        ngx_http_npmtoken_api_registry(ctx,
                                   ngx_http_npmtoken_api_auth_password_checked);
-    } else {
-        rc = ngx_http_npmtoken_api_wait_verify(ctx,
-                                  ngx_http_npmtoken_api_auth_password_checked);
-    }
-
-    if (rc == NGX_AGAIN) {
         return;
     }
 
-    ngx_http_npmtoken_api_attempts_succeeded(ctx);
-    ngx_http_npmtoken_api_answer_unavailable(ctx);
+    ngx_http_npmtoken_api_wait_verify(ctx,
+                                  ngx_http_npmtoken_api_auth_password_checked);
 }
 
 
@@ -323,12 +307,8 @@ ngx_http_npmtoken_api_auth_rehash(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    if (ngx_http_npmtoken_api_wait_script(ctx, &npmtoken_script_rehash, 4, argv,
-                                        ngx_http_npmtoken_api_auth_rehash_done)
-        != NGX_AGAIN)
-    {
-        ngx_http_npmtoken_api_auth_factor(ctx);
-    }
+    ngx_http_npmtoken_api_wait_script(ctx, &npmtoken_script_rehash, 4, argv,
+                                      ngx_http_npmtoken_api_auth_rehash_done);
 }
 
 
@@ -567,13 +547,8 @@ ngx_http_npmtoken_api_auth_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
         return;
     }
 
-    if (ngx_http_npmtoken_api_wait_write(ctx, &npmtoken_script_otp, arg - argv,
-                                    argv, ngx_http_npmtoken_api_auth_used)
-        != NGX_AGAIN)
-    {
-        ngx_http_npmtoken_api_attempts_succeeded(ctx);
-        ngx_http_npmtoken_api_answer_unavailable(ctx);
-    }
+    ngx_http_npmtoken_api_wait_write(ctx, &npmtoken_script_otp, arg - argv,
+                                     argv, ngx_http_npmtoken_api_auth_used);
 }
 
 

@@ -120,20 +120,13 @@ ngx_http_npmtoken_api_list_ask(ngx_http_npmtoken_api_ctx_t *ctx)
     p = ngx_sprintf(p, "%d", NPMTOKEN_RECORD_MAX);
     argv[9].len = p - argv[9].data;
 
-    switch (ngx_http_npmtoken_api_wait_read_alone(ctx, 10, argv,
-                                            ngx_http_npmtoken_api_list_reply))
+    if (ngx_http_npmtoken_api_wait_read_alone(ctx, 10, argv,
+                                              ngx_http_npmtoken_api_list_reply)
+        == NGX_BUSY)
     {
-    case NGX_AGAIN:
-        return;
-
-    case NGX_BUSY:
         ngx_http_npmtoken_api_answer_busy(ctx,
                                           "This account lists its tokens too "
                                           "many times at once. Try again.");
-        return;
-
-    default: /* NGX_ERROR */
-        ngx_http_npmtoken_api_answer_unavailable(ctx);
     }
 }
 

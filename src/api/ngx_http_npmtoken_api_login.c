@@ -228,13 +228,13 @@ ngx_http_npmtoken_api_login_signup_walked(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (rc != NGX_OK
-        || ngx_http_npmtoken_api_wait_signup(ctx, &ctx->password,
-                                     ngx_http_npmtoken_api_login_signup_hashed)
-           != NGX_AGAIN)
-    {
+    if (rc != NGX_OK) {
         ngx_http_npmtoken_api_answer_unavailable(ctx);
+        return;
     }
+
+    ngx_http_npmtoken_api_wait_signup(ctx, &ctx->password,
+                                    ngx_http_npmtoken_api_login_signup_hashed);
 }
 
 

@@ -139,12 +139,8 @@ static void
 ngx_http_npmtoken_api_profile_password_admitted(
     ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    if (ngx_http_npmtoken_api_wait_hash(ctx, &ctx->new_password,
-                                 ngx_http_npmtoken_api_profile_password_hashed)
-        != NGX_AGAIN)
-    {
-        ngx_http_npmtoken_api_answer_unavailable(ctx);
-    }
+    ngx_http_npmtoken_api_wait_hash(ctx, &ctx->new_password,
+                                ngx_http_npmtoken_api_profile_password_hashed);
 }
 
 

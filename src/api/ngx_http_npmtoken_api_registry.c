@@ -35,6 +35,8 @@ typedef struct {
 } ngx_http_npmtoken_api_proxied_t;
 
 
+static ngx_int_t ngx_http_npmtoken_api_registry_start(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_http_npmtoken_api_result_pt handler);
 static ngx_int_t ngx_http_npmtoken_api_registry_uri(
     ngx_http_npmtoken_api_proxied_t *login);
 static ngx_uint_t ngx_http_npmtoken_api_registry_itself(
@@ -93,9 +95,19 @@ static ngx_str_t  ngx_http_npmtoken_api_kept[] = {
 };
 
 
-ngx_int_t
+void
 ngx_http_npmtoken_api_registry(ngx_http_npmtoken_api_ctx_t *ctx,
-    void (*handler)(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc))
+    ngx_http_npmtoken_api_result_pt handler)
+{
+    if (ngx_http_npmtoken_api_registry_start(ctx, handler) != NGX_OK) {
+        handler(ctx, NGX_ERROR);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_registry_start(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_result_pt handler)
 {
     ngx_uint_t                        flags;
     ngx_http_request_t               *r, *sr;
@@ -157,7 +169,7 @@ ngx_http_npmtoken_api_registry(ngx_http_npmtoken_api_ctx_t *ctx,
 
     r->write_event_handler = ngx_http_npmtoken_api_registry_resume;
 
-    return NGX_AGAIN;
+    return NGX_OK;
 }
 
 

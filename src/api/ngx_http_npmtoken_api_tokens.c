@@ -40,8 +40,6 @@ static void ngx_http_npmtoken_api_tokens_revoke_loaded(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_tokens_revoke_admitted(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static ngx_int_t ngx_http_npmtoken_api_tokens_find(
-    ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_tokens_revoke_found(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 static ngx_uint_t ngx_http_npmtoken_api_tokens_is_id(ngx_str_t *id);
@@ -269,32 +267,13 @@ ngx_http_npmtoken_api_tokens_revoke_loaded(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-static void
-ngx_http_npmtoken_api_tokens_revoke_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
-{
-    switch (ngx_http_npmtoken_api_tokens_find(ctx)) {
-
-    case NGX_AGAIN:
-        return;
-
-    case NGX_DECLINED:
-        ngx_http_npmtoken_api_answer_failed(ctx);
-        return;
-
-    default: /* NGX_ERROR */
-        ngx_http_npmtoken_api_answer_unavailable(ctx);
-    }
-}
-
-
 /*
  * A key, the beginning of one and no other, or a token.  Its first characters
- * that the list shows are none of these: many tokens have the same.  NGX_AGAIN:
- * asked for.  NGX_DECLINED: no memory.  NGX_ERROR: Redis cannot be asked.
+ * that the list shows are none of these: many tokens have the same.
  */
 
-static ngx_int_t
-ngx_http_npmtoken_api_tokens_find(ngx_http_npmtoken_api_ctx_t *ctx)
+static void
+ngx_http_npmtoken_api_tokens_revoke_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     u_char     digest[NPMTOKEN_KEY_LEN];
     ngx_str_t  argv[8];
@@ -304,7 +283,8 @@ ngx_http_npmtoken_api_tokens_find(ngx_http_npmtoken_api_ctx_t *ctx)
                                                   argv)
            != NGX_OK)
     {
-        return NGX_DECLINED;
+        ngx_http_npmtoken_api_answer_failed(ctx);
+        return;
     }
 
     argv[6].data = digest;
@@ -316,7 +296,7 @@ ngx_http_npmtoken_api_tokens_find(ngx_http_npmtoken_api_ctx_t *ctx)
         argv[7] = ctx->subject;
     }
 
-    return ngx_http_npmtoken_api_wait_read(ctx, 8, argv,
+    ngx_http_npmtoken_api_wait_read(ctx, 8, argv,
                                     ngx_http_npmtoken_api_tokens_revoke_found);
 }
 

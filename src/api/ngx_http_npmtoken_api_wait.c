@@ -1,16 +1,19 @@
 
 #include "ngx_http_npmtoken_api_wait.h"
-#include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_text.h"
 
 
 static ngx_http_npmtoken_command_waiter_t *
     ngx_http_npmtoken_api_wait_command(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_reply_pt handler);
+static void ngx_http_npmtoken_api_wait_sent(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_int_t rc);
 static void ngx_http_npmtoken_api_wait_replied(
     ngx_http_npmtoken_command_waiter_t *waiter, redisReply *reply);
 static void ngx_http_npmtoken_api_wait_walked(
     ngx_http_npmtoken_walk_waiter_t *waiter, ngx_int_t rc);
+static void ngx_http_npmtoken_api_wait_begun(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_int_t rc);
 static ngx_http_npmtoken_hash_waiter_t *ngx_http_npmtoken_api_wait_hasher(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *hash,
     ngx_http_npmtoken_api_result_pt handler);
@@ -18,12 +21,19 @@ static void ngx_http_npmtoken_api_wait_hashed(
     ngx_http_npmtoken_hash_waiter_t *waiter, ngx_int_t rc, ngx_str_t *made);
 
 
-ngx_int_t
+void
 ngx_http_npmtoken_api_wait_read(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t argc, ngx_str_t *argv, ngx_http_npmtoken_api_reply_pt handler)
 {
-    return ngx_http_npmtoken_command_read(ctx->conf->commands, argc, argv,
-                          ngx_http_npmtoken_api_wait_command(ctx, handler));
+    ngx_int_t                            rc;
+    ngx_http_npmtoken_command_waiter_t  *waiter;
+
+    waiter = ngx_http_npmtoken_api_wait_command(ctx, handler);
+
+    rc = ngx_http_npmtoken_command_read(ctx->conf->commands, argc, argv,
+                                        waiter);
+
+    ngx_http_npmtoken_api_wait_sent(ctx, rc);
 }
 
 
@@ -31,32 +41,68 @@ ngx_int_t
 ngx_http_npmtoken_api_wait_read_alone(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t argc, ngx_str_t *argv, ngx_http_npmtoken_api_reply_pt handler)
 {
-    return ngx_http_npmtoken_command_read_alone(ctx->conf->commands,
-                          &ctx->user, argc, argv,
-                          ngx_http_npmtoken_api_wait_command(ctx, handler));
+    ngx_int_t                            rc;
+    ngx_http_npmtoken_command_waiter_t  *waiter;
+
+    waiter = ngx_http_npmtoken_api_wait_command(ctx, handler);
+
+    rc = ngx_http_npmtoken_command_read_alone(ctx->conf->commands, &ctx->user,
+                                              argc, argv, waiter);
+    if (rc == NGX_BUSY) {
+        return NGX_BUSY;
+    }
+
+    ngx_http_npmtoken_api_wait_sent(ctx, rc);
+
+    return NGX_OK;
 }
 
 
-ngx_int_t
+void
 ngx_http_npmtoken_api_wait_write(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *script, ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_npmtoken_api_reply_pt handler)
 {
-    return ngx_http_npmtoken_command_write(ctx->conf->commands,
-                          ctx->conf->replicas, ctx->conf->replicas_timeout,
-                          script, argc, argv,
-                          ngx_http_npmtoken_api_wait_command(ctx, handler));
+    ngx_int_t                            rc;
+    ngx_http_npmtoken_api_conf_t        *conf;
+    ngx_http_npmtoken_command_waiter_t  *waiter;
+
+    conf = ctx->conf;
+    waiter = ngx_http_npmtoken_api_wait_command(ctx, handler);
+
+    rc = ngx_http_npmtoken_command_write(conf->commands, conf->replicas,
+                                         conf->replicas_timeout, script, argc,
+                                         argv, waiter);
+
+    ngx_http_npmtoken_api_wait_sent(ctx, rc);
 }
 
 
-ngx_int_t
+void
 ngx_http_npmtoken_api_wait_script(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *script, ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_npmtoken_api_reply_pt handler)
 {
-    return ngx_http_npmtoken_command_script(ctx->conf->commands, script, argc,
-                          argv,
-                          ngx_http_npmtoken_api_wait_command(ctx, handler));
+    ngx_int_t                            rc;
+    ngx_http_npmtoken_command_waiter_t  *waiter;
+
+    waiter = ngx_http_npmtoken_api_wait_command(ctx, handler);
+
+    rc = ngx_http_npmtoken_command_script(ctx->conf->commands, script, argc,
+                                          argv, waiter);
+
+    ngx_http_npmtoken_api_wait_sent(ctx, rc);
+}
+
+
+/* NGX_AGAIN: the waiter will be called; else it is told here */
+
+static void
+ngx_http_npmtoken_api_wait_sent(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc)
+{
+    if (rc != NGX_AGAIN) {
+        ctx->wait.replied(ctx, NULL);
+    }
 }
 
 
@@ -96,30 +142,29 @@ void
 ngx_http_npmtoken_api_wait_walk(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_walk_e what, ngx_http_npmtoken_api_result_pt handler)
 {
+    ngx_int_t                         rc;
     ngx_str_t                        *key;
     ngx_http_npmtoken_walk_waiter_t  *waiter;
+
+    ctx->wait.result = handler;
 
     waiter = &ctx->wait.walk;
     key = &waiter->key;
 
     *key = ngx_http_npmtoken_api_text_account_key(ctx, "user:");
+    rc = NGX_ERROR;
 
-    if (key->data == NULL) {
-        ngx_http_npmtoken_api_answer_failed(ctx);
-        return;
+    if (key->data) {
+        waiter->name.len = ctx->user.len;
+        waiter->name.data = key->data + key->len - ctx->user.len;
+        waiter->what = what;
+        waiter->handler = ngx_http_npmtoken_api_wait_walked;
+        waiter->data = ctx;
+
+        rc = ngx_http_npmtoken_walk(ctx->conf->walk, waiter);
     }
 
-    waiter->name.len = ctx->user.len;
-    waiter->name.data = key->data + key->len - ctx->user.len;
-    waiter->what = what;
-    waiter->handler = ngx_http_npmtoken_api_wait_walked;
-    waiter->data = ctx;
-
-    ctx->wait.result = handler;
-
-    if (ngx_http_npmtoken_walk(ctx->conf->walk, waiter) != NGX_AGAIN) {
-        ngx_http_npmtoken_api_answer_unavailable(ctx);
-    }
+    ngx_http_npmtoken_api_wait_begun(ctx, rc);
 }
 
 
@@ -139,63 +184,82 @@ ngx_http_npmtoken_api_wait_walked(ngx_http_npmtoken_walk_waiter_t *waiter,
 }
 
 
-ngx_int_t
+void
 ngx_http_npmtoken_api_wait_verify(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_result_pt handler)
 {
+    ngx_int_t                         rc;
     ngx_str_t                         address;
     ngx_http_npmtoken_hash_waiter_t  *waiter;
 
     waiter = ngx_http_npmtoken_api_wait_hasher(ctx, &ctx->rehashed, handler);
 
     address = ngx_http_npmtoken_api_text_address(ctx->request);
-    if (address.data == NULL) {
-        return NGX_ERROR;
+    rc = NGX_ERROR;
+
+    if (address.data) {
+        rc = ngx_http_npmtoken_hash_verify(ctx->conf->pool, &address,
+                                           &ctx->password,
+                                           &ctx->account.password, waiter);
     }
 
-    return ngx_http_npmtoken_hash_verify(ctx->conf->pool, &address,
-                                         &ctx->password,
-                                         &ctx->account.password, waiter);
+    ngx_http_npmtoken_api_wait_begun(ctx, rc);
 }
 
 
-ngx_int_t
+void
 ngx_http_npmtoken_api_wait_hash(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *password, ngx_http_npmtoken_api_result_pt handler)
 {
+    ngx_int_t                         rc;
     ngx_str_t                         address;
     ngx_http_npmtoken_hash_waiter_t  *waiter;
 
     waiter = ngx_http_npmtoken_api_wait_hasher(ctx, &ctx->account.password,
-                                             handler);
+                                               handler);
 
     address = ngx_http_npmtoken_api_text_address(ctx->request);
-    if (address.data == NULL) {
-        return NGX_ERROR;
+    rc = NGX_ERROR;
+
+    if (address.data) {
+        rc = ngx_http_npmtoken_hash_make(ctx->conf->pool, &address, password,
+                                         waiter);
     }
 
-    return ngx_http_npmtoken_hash_make(ctx->conf->pool, &address, password,
-                                       waiter);
+    ngx_http_npmtoken_api_wait_begun(ctx, rc);
 }
 
 
-ngx_int_t
+void
 ngx_http_npmtoken_api_wait_signup(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *password, ngx_http_npmtoken_api_result_pt handler)
 {
+    ngx_int_t                         rc;
     ngx_str_t                         address;
     ngx_http_npmtoken_hash_waiter_t  *waiter;
 
     waiter = ngx_http_npmtoken_api_wait_hasher(ctx, &ctx->account.password,
-                                             handler);
+                                               handler);
 
     address = ngx_http_npmtoken_api_text_address(ctx->request);
-    if (address.data == NULL) {
-        return NGX_ERROR;
+    rc = NGX_ERROR;
+
+    if (address.data) {
+        rc = ngx_http_npmtoken_hash_signup(ctx->conf->pool, &address,
+                                           password, waiter);
     }
 
-    return ngx_http_npmtoken_hash_signup(ctx->conf->pool, &address, password,
-                                         waiter);
+    ngx_http_npmtoken_api_wait_begun(ctx, rc);
+}
+
+
+static void
+ngx_http_npmtoken_api_wait_begun(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    if (rc != NGX_AGAIN) {
+        ctx->wait.result(ctx, NGX_ERROR);
+    }
 }
 
 

@@ -14,16 +14,15 @@
 
 
 /*
- * Sends a command.  "handler" is called once, never from within here; the
- * reply lives for the call.
- * Returns NGX_AGAIN, or NGX_ERROR: then the handler is not called.
+ * Sends a command.  "handler" is called once: from the event loop with the
+ * reply, which lives for the call; or from within here with NULL.
  */
-ngx_int_t ngx_http_npmtoken_api_wait_read(ngx_http_npmtoken_api_ctx_t *ctx,
+void ngx_http_npmtoken_api_wait_read(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t argc, ngx_str_t *argv, ngx_http_npmtoken_api_reply_pt handler);
 
 /*
  * The same for what takes long: one at a time for ctx->user, some others wait.
- * NGX_BUSY: too many do.
+ * Returns NGX_OK; or NGX_BUSY: too many do, and the handler is not called.
  */
 ngx_int_t ngx_http_npmtoken_api_wait_read_alone(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_uint_t argc, ngx_str_t *argv,
@@ -35,44 +34,44 @@ ngx_int_t ngx_http_npmtoken_api_wait_read_alone(
  * have not, ctx->unreplicated is set and the reply is the script's all the
  * same.  "argv" is: number of keys, keys, arguments.
  */
-ngx_int_t ngx_http_npmtoken_api_wait_write(ngx_http_npmtoken_api_ctx_t *ctx,
+void ngx_http_npmtoken_api_wait_write(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *script, ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_npmtoken_api_reply_pt handler);
 
 /* The same for a script for which no replica is waited. */
-ngx_int_t ngx_http_npmtoken_api_wait_script(ngx_http_npmtoken_api_ctx_t *ctx,
+void ngx_http_npmtoken_api_wait_script(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *script, ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_npmtoken_api_reply_pt handler);
 
 /*
- * Looks for ctx->user in all of Redis.  "handler" is called once, never from
- * within here.  NGX_OK: nothing has the name; NGX_BUSY: something has, however
- * it spells it; NGX_ERROR: that cannot be known now.
+ * Looks for ctx->user in all of Redis.  "handler" is called once: from the
+ * event loop, or from within here with NGX_ERROR.  NGX_OK: nothing has the
+ * name; NGX_BUSY: something has, however it spells it; NGX_ERROR: that cannot
+ * be known now.
  */
 void ngx_http_npmtoken_api_wait_walk(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_walk_e what, ngx_http_npmtoken_api_result_pt handler);
 
 /*
  * Verifies ctx->password against ctx->account.password (empty: spends the
- * time and declines).  "handler" is called from the event loop, never from
- * within here: NGX_OK, NGX_DECLINED: it is wrong, NGX_ERROR: also where it
- * has waited for too long.  On NGX_OK ctx->rehashed is another hash of the
- * password, in the request's pool, where the one that it has is outdated.
- * Returns NGX_AGAIN; or NGX_BUSY if too many wait already, NGX_ERROR: then
- * the handler is not called.
+ * time and declines).  "handler" is called once: from the event loop, or from
+ * within here with NGX_ERROR.  NGX_OK; NGX_DECLINED: it is wrong; NGX_ERROR:
+ * no memory, too many wait, or it has waited for too long.  On NGX_OK
+ * ctx->rehashed is another hash of the password, in the request's pool, where
+ * the one that it has is outdated.
  */
-ngx_int_t ngx_http_npmtoken_api_wait_verify(ngx_http_npmtoken_api_ctx_t *ctx,
+void ngx_http_npmtoken_api_wait_verify(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_result_pt handler);
 
 /*
  * Hashes "password".  As above; on NGX_OK the hash is in ctx->account.password,
  * in the request's pool.
  */
-ngx_int_t ngx_http_npmtoken_api_wait_hash(ngx_http_npmtoken_api_ctx_t *ctx,
+void ngx_http_npmtoken_api_wait_hash(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *password, ngx_http_npmtoken_api_result_pt handler);
 
 /* The same for somebody who has no account: with places of their own. */
-ngx_int_t ngx_http_npmtoken_api_wait_signup(ngx_http_npmtoken_api_ctx_t *ctx,
+void ngx_http_npmtoken_api_wait_signup(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *password, ngx_http_npmtoken_api_result_pt handler);
 
 /*
