@@ -256,4 +256,20 @@ subtest 'an account of an older release keeps its second factor' => sub {
 };
 
 
+subtest 'nor is one made beside it with a token that is spelt in another way'
+    => sub {
+    $redis->flush;
+    $api->user('Eve', undef, tfa => 'auth-only', totp => TOTP);
+    $redis->put_token('npm_eve', user => 'eve');
+
+    is_error($api->call('POST', '/folding/-/npm/v1/tokens', 'npm_eve',
+                        { password => $is{bob} }), 403, BAD, 'by a token');
+    is_error($api->call('POST', '/folding/-/npm/v1/user', 'npm_eve',
+                        { fullname => 'Eve' }), 403, BAD, 'by a profile');
+    is($redis->command('EXISTS', 'npmtoken:user:eve'), 0, 'there is none');
+    is_error(login('/folding/', 'eve', $is{bob}), 403, BAD,
+             'so no login goes without a code');
+};
+
+
 done();

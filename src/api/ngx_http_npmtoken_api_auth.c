@@ -17,6 +17,8 @@ static void ngx_http_npmtoken_api_auth_unfolded(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_auth_unfolded_read(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
+static void ngx_http_npmtoken_api_auth_unfolded_account(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_auth_bad_account(
     ngx_http_npmtoken_api_ctx_t *ctx, char *why, ngx_str_t *name);
 static void ngx_http_npmtoken_api_auth_counted(
@@ -47,6 +49,8 @@ static void ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
 static void ngx_http_npmtoken_api_auth_wrong_code(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_auth_admit(ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_auth_walked(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
 
 
 void
@@ -191,7 +195,7 @@ ngx_http_npmtoken_api_auth_unfolded_read(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-void
+static void
 ngx_http_npmtoken_api_auth_unfolded_account(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_str_t  command = ngx_string("npmtokenctl user fold");
@@ -620,6 +624,41 @@ ngx_http_npmtoken_api_auth_admit(ngx_http_npmtoken_api_ctx_t *ctx)
                    "npmtoken api: admitted");
 
     ngx_http_npmtoken_api_attempts_succeeded(ctx);
+    ngx_http_npmtoken_api_auth_new(ctx, ctx->admitted);
+}
 
-    ctx->admitted(ctx);
+
+void
+ngx_http_npmtoken_api_auth_new(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next)
+{
+    if (ctx->exists) {
+        next(ctx);
+        return;
+    }
+
+    ctx->admitted = next;
+
+    ngx_http_npmtoken_api_wait_walk(ctx, NGX_HTTP_NPMTOKEN_WALK_UNFOLDED,
+                                    ngx_http_npmtoken_api_auth_walked);
+}
+
+
+static void
+ngx_http_npmtoken_api_auth_walked(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    switch (rc) {
+
+    case NGX_OK:
+        ctx->admitted(ctx);
+        return;
+
+    case NGX_BUSY:
+        ngx_http_npmtoken_api_auth_unfolded_account(ctx);
+        return;
+
+    default: /* NGX_ERROR */
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
+    }
 }

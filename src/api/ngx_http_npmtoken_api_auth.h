@@ -21,10 +21,6 @@
 void ngx_http_npmtoken_api_auth_load(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
-/* Answers that an older release made the account, under a key with capitals. */
-void ngx_http_npmtoken_api_auth_unfolded_account(
-    ngx_http_npmtoken_api_ctx_t *ctx);
-
 /*
  * Counts an attempt and loads the account; then ctx->password has to be right,
  * by its hash or by the registry; then, if the account has a second factor,
@@ -39,6 +35,15 @@ void ngx_http_npmtoken_api_auth_begin(ngx_http_npmtoken_api_ctx_t *ctx,
  */
 void ngx_http_npmtoken_api_auth_second_factor(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt admitted);
+
+/*
+ * A name that has no account may get one by what "next" does: it must not be
+ * one that an older release has kept in another spelling, with a second factor
+ * or a lock that nobody would see any more.  Calls "next", or answers.  What
+ * has been authenticated has been here.
+ */
+void ngx_http_npmtoken_api_auth_new(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next);
 
 
 #endif /* _NGX_HTTP_NPMTOKEN_API_AUTH_H_INCLUDED_ */

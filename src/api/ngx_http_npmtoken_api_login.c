@@ -40,8 +40,6 @@ static void ngx_http_npmtoken_api_login_signup_withdrawn(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 static void ngx_http_npmtoken_api_login_admitted(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static void ngx_http_npmtoken_api_login_walked(
-    ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
 static void ngx_http_npmtoken_api_login_logged_in(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_login_logout_known(
@@ -344,39 +342,9 @@ ngx_http_npmtoken_api_login_signup_withdrawn(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/*
- * A name of the registry that is not known here gets its account by this.  It
- * must not be one that an older release has kept in another spelling.
- */
-
 static void
 ngx_http_npmtoken_api_login_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    if (!ctx->exists) {
-        ngx_http_npmtoken_api_wait_walk(ctx, NGX_HTTP_NPMTOKEN_WALK_UNFOLDED,
-                                   ngx_http_npmtoken_api_login_walked);
-        return;
-    }
-
-    ngx_http_npmtoken_api_tokens_store(ctx,
-                                       ngx_http_npmtoken_api_login_logged_in);
-}
-
-
-static void
-ngx_http_npmtoken_api_login_walked(ngx_http_npmtoken_api_ctx_t *ctx,
-    ngx_int_t rc)
-{
-    if (rc == NGX_ERROR) {
-        ngx_http_npmtoken_api_answer_unavailable(ctx);
-        return;
-    }
-
-    if (rc == NGX_BUSY) {
-        ngx_http_npmtoken_api_auth_unfolded_account(ctx);
-        return;
-    }
-
     ngx_http_npmtoken_api_tokens_store(ctx,
                                        ngx_http_npmtoken_api_login_logged_in);
 }

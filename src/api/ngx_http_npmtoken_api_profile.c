@@ -206,7 +206,8 @@ ngx_http_npmtoken_api_profile_fields(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    ngx_http_npmtoken_api_profile_fields_admitted(ctx);
+    ngx_http_npmtoken_api_auth_new(ctx,
+                                 ngx_http_npmtoken_api_profile_fields_admitted);
 }
 
 
