@@ -205,6 +205,21 @@ npmtoken_verdict_package(npmtoken_record_t *record, ngx_str_t *package)
 }
 
 
+npmtoken_reason_e
+npmtoken_verdict_subject(npmtoken_record_t *record,
+    npmtoken_subject_pt subject, void *data)
+{
+    u_char     buf[NPMTOKEN_PACKAGE_MAX];
+    ngx_str_t  package;
+
+    if (subject(data, buf, &package) != NGX_OK) {
+        return NPMTOKEN_PACKAGE;
+    }
+
+    return npmtoken_verdict_package(record, &package);
+}
+
+
 u_char *
 npmtoken_verdict_sentence(npmtoken_reason_e reason, npmtoken_facts_t *facts,
     u_char *buf)

@@ -59,12 +59,10 @@ typedef struct {
 npmtoken_reason_t *npmtoken_verdict_reason(npmtoken_reason_e reason);
 
 /*
- * Judges a request whose record is known.  "now" is in seconds since the
- * epoch.  A token in any state may log itself out, unless its record is bad or
- * protected.
- *
- * NPMTOKEN_PACKAGE means: the token is confined to some packages, and nothing
- * else forbids this write.  npmtoken_verdict_package() then decides.
+ * Judges a request that is about no package and whose record is known.  "now"
+ * is in seconds since the epoch.  A token in any state may log itself out,
+ * unless its record is bad or protected.  A token that is confined to packages
+ * may not write, which is the last thing judged.
  */
 npmtoken_reason_e npmtoken_verdict(npmtoken_record_t *record,
     npmtoken_op_e op, struct sockaddr *sockaddr, int64_t now);
@@ -75,6 +73,39 @@ npmtoken_reason_e npmtoken_verdict(npmtoken_record_t *record,
  */
 npmtoken_reason_e npmtoken_verdict_package(npmtoken_record_t *record,
     ngx_str_t *package);
+
+/*
+ * The package of a write, as npmtoken_operation_subject() gives it: called
+ * only where the verdict depends on it.
+ */
+typedef ngx_int_t (*npmtoken_subject_pt)(void *data, u_char *buf,
+    ngx_str_t *name);
+
+/* a write, which "subject" says the package of, by a confined token */
+npmtoken_reason_e npmtoken_verdict_subject(npmtoken_record_t *record,
+    npmtoken_subject_pt subject, void *data);
+
+/*
+ * Judges a request that may be about a package, else as npmtoken_verdict().
+ * Inline: what is allowed otherwise needs to know no package.
+ */
+
+static ngx_inline npmtoken_reason_e
+npmtoken_verdict_request(npmtoken_record_t *record, npmtoken_op_e op,
+    struct sockaddr *sockaddr, int64_t now, npmtoken_subject_pt subject,
+    void *data)
+{
+    npmtoken_reason_e  reason;
+
+    reason = npmtoken_verdict(record, op, sockaddr, now);
+
+    if (reason == NPMTOKEN_ALLOW) {
+        return NPMTOKEN_ALLOW;
+    }
+
+    return (reason == NPMTOKEN_PACKAGE)
+           ? npmtoken_verdict_subject(record, subject, data) : reason;
+}
 
 /*
  * Writes the sentence for a person to "buf" of NPMTOKEN_SENTENCE_MAX bytes.  It

@@ -265,13 +265,11 @@ ngx_http_npmtoken_access_judge_record(ngx_http_request_t *r,
     now = (ctx->record->expires_at == NPMTOKEN_NEVER) ? 0 : time(NULL);
     sockaddr = r->connection->sockaddr;
 
-    reason = npmtoken_verdict(ctx->record, ctx->operation, sockaddr, now);
+    reason = npmtoken_verdict_request(ctx->record, ctx->operation, sockaddr,
+                                      now, ngx_http_npmtoken_request_subject,
+                                      r);
 
-    if (reason != NPMTOKEN_ALLOW
-        && (reason != NPMTOKEN_PACKAGE
-            || ngx_http_npmtoken_request_confined(r, ctx->record)
-               != NPMTOKEN_ALLOW))
-    {
+    if (reason != NPMTOKEN_ALLOW) {
         return reason;
     }
 

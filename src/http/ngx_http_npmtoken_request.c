@@ -192,23 +192,18 @@ ngx_http_npmtoken_request_package(ngx_http_request_t *r, ngx_str_t *package)
 }
 
 
-npmtoken_reason_e
-ngx_http_npmtoken_request_confined(ngx_http_request_t *r,
-    npmtoken_record_t *record)
+ngx_int_t
+ngx_http_npmtoken_request_subject(void *data, u_char *buf, ngx_str_t *name)
 {
-    u_char              buf[NPMTOKEN_PACKAGE_MAX];
-    ngx_str_t           package;
+    ngx_http_request_t  *r = data;
+
     npmtoken_request_t  req;
 
     ngx_http_npmtoken_request_describe(r, &req);
 
     req.override = ngx_http_npmtoken_request_overridden(r);
 
-    if (npmtoken_operation_subject(&req, buf, &package) != NGX_OK) {
-        return NPMTOKEN_PACKAGE;
-    }
-
-    return npmtoken_verdict_package(record, &package);
+    return npmtoken_operation_subject(&req, buf, name);
 }
 
 

@@ -179,11 +179,11 @@ ngx_int_t ngx_http_npmtoken_request_package(ngx_http_request_t *r,
     ngx_str_t *package);
 
 /*
- * NPMTOKEN_ALLOW, or NPMTOKEN_PACKAGE unless the request is a write about one
- * package, by npmtoken_operation_subject(), that the record names.
+ * The package of a write that is about one package: npmtoken_subject_pt, with
+ * the request as its data.
  */
-npmtoken_reason_e ngx_http_npmtoken_request_confined(ngx_http_request_t *r,
-    npmtoken_record_t *record);
+ngx_int_t ngx_http_npmtoken_request_subject(void *data, u_char *buf,
+    ngx_str_t *name);
 
 /* The value, now, of a directive that may be a variable. */
 #define ngx_http_npmtoken_request_switch(r, sw)                               \
