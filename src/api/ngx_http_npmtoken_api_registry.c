@@ -18,8 +18,7 @@
 
 typedef struct {
     ngx_http_npmtoken_api_ctx_t    *ctx;
-    void                          (*handler)(ngx_http_npmtoken_api_ctx_t *ctx,
-                                             ngx_int_t rc);
+    ngx_http_npmtoken_api_result_pt handler;
     ngx_http_post_subrequest_t      post;
     ngx_str_t                       uri;
     ngx_str_t                       unparsed_uri;

@@ -100,6 +100,9 @@ ngx_http_npmtoken_api_wait_script(ngx_http_npmtoken_api_ctx_t *ctx,
 static void
 ngx_http_npmtoken_api_wait_sent(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc)
 {
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: request waits for Redis: %i", rc);
+
     if (rc != NGX_AGAIN) {
         ctx->wait.replied(ctx, NULL);
     }
@@ -257,6 +260,9 @@ static void
 ngx_http_npmtoken_api_wait_begun(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_int_t rc)
 {
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: request waits: %i", rc);
+
     if (rc != NGX_AGAIN) {
         ctx->wait.result(ctx, NGX_ERROR);
     }
@@ -315,6 +321,9 @@ ngx_http_npmtoken_api_wait_over(ngx_http_npmtoken_api_ctx_t *ctx)
     c = ctx->request->connection;
 
     ngx_http_set_log_request(c->log, ctx->request);
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "npmtoken api: request goes on");
 
     return c;
 }

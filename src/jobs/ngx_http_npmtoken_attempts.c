@@ -241,6 +241,10 @@ ngx_http_npmtoken_attempts_begun(ngx_http_npmtoken_command_waiter_t *asking,
         rc = (attempt->wait == NGX_DECLINED) ? NGX_ERROR : NGX_BUSY;
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "npmtoken attempt %p begins: %i, placed: %d", attempt, rc,
+                   attempt->placed);
+
     attempt->handler(attempt, rc);
 }
 
@@ -267,6 +271,10 @@ ngx_http_npmtoken_attempts_stand(ngx_http_npmtoken_attempt_t *attempt)
 
     attempt->sharer.address = attempt->address;
     ngx_http_npmtoken_share_join(line, &attempt->sharer);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "npmtoken attempt %p waits for a place for %M ms", attempt,
+                   attempt->again);
 
     attempt->waits = 1;
 
@@ -365,6 +373,10 @@ ngx_http_npmtoken_attempts_tell(ngx_http_npmtoken_attempt_t *attempt,
         return;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "npmtoken attempt %p ends, counts for %uL ms", attempt,
+                   msec);
+
     attempt->placed = 0;
 
     if (ngx_http_npmtoken_attempts_end_args(attempt, msec, argv, &argc)
@@ -437,6 +449,9 @@ ngx_http_npmtoken_attempts_ended(ngx_http_npmtoken_command_waiter_t *asking,
         attempt->handler(attempt, NGX_ERROR);
         return;
     }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "npmtoken attempt %p has failed, and is counted", attempt);
 
     attempt->placed = 0;
 

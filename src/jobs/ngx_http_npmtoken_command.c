@@ -531,6 +531,10 @@ ngx_http_npmtoken_command_waited(ngx_http_npmtoken_command_job_t *job,
 
     (void) ngx_http_npmtoken_command_no_error(job, reply);
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &job->link->conn.log, 0,
+                   "npmtoken job %p is known to fewer than %ui replicas",
+                   job, job->replicas);
+
     if (job->waiter) {
         job->waiter->unreplicated = 1;
     }
@@ -605,6 +609,10 @@ ngx_http_npmtoken_command_end(ngx_http_npmtoken_command_job_t *job,
     ngx_http_npmtoken_link_remove(job->link, &job->sent);
 
     waiter = job->waiter;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &job->link->conn.log, 0,
+                   "npmtoken job %p ends, type of its reply: %d, waiter: %p",
+                   job, reply ? reply->type : 0, waiter);
 
     if (waiter) {
         waiter->job = NULL;

@@ -268,6 +268,10 @@ ngx_http_npmtoken_hash_start(ngx_http_npmtoken_hash_t *job,
         rc = NGX_OK;
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "npmtoken hash %p: %i, running: %ui, waiting: %ui", job, rc,
+                   places->running.n, places->waiting.n);
+
     if (rc != NGX_OK) {
         ngx_http_npmtoken_hash_free(job);
         return rc;
@@ -300,6 +304,9 @@ ngx_http_npmtoken_hash_run(ngx_http_npmtoken_hash_t *job)
     if (ngx_thread_task_post(job->threads, job->task) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "npmtoken hash %p is a thread's", job);
 
     job->running = 1;
 
@@ -403,6 +410,9 @@ ngx_http_npmtoken_hash_end(ngx_http_npmtoken_hash_t *job, ngx_int_t rc)
     ngx_http_npmtoken_hash_waiter_t  *waiter;
 
     waiter = job->waiter;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "npmtoken hash %p ends: %i, waiter: %p", job, rc, waiter);
 
     if (waiter) {
         waiter->job = NULL;

@@ -84,6 +84,10 @@ ngx_http_npmtoken_link_add(ngx_http_npmtoken_link_t *link,
     if (job->account.len
         && ngx_http_npmtoken_link_jobs_of(&link->jobs, &job->account))
     {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, &link->conn.log, 0,
+                       "npmtoken job %p is held: its account has another one",
+                       job);
+
         job->held = 1;
         ngx_queue_insert_tail(&link->held, &job->queue);
 
@@ -101,6 +105,10 @@ ngx_http_npmtoken_link_queue(ngx_http_npmtoken_link_t *link,
     ngx_http_npmtoken_link_job_t *job)
 {
     ngx_int_t  rc;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &link->conn.log, 0,
+                   "npmtoken job %p, connection: %d, probing: %d, doubt: %d",
+                   job, link->conn.state, link->probing, link->doubt);
 
     rc = NGX_OK;
 
@@ -238,6 +246,9 @@ ngx_http_npmtoken_link_probe(ngx_http_npmtoken_link_t *link)
         return NGX_ERROR;
     }
 
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, &link->conn.log, 0,
+                   "npmtoken link is asked for a sign of life");
+
     link->probing = 1;
 
     ngx_add_timer(&link->probe,
@@ -262,6 +273,9 @@ static ngx_int_t
 ngx_http_npmtoken_link_probed(ngx_http_npmtoken_link_t *link,
     redisReply *reply)
 {
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, &link->conn.log, 0,
+                   "npmtoken link shows a sign of life");
+
     link->probing = 0;
     link->doubt = 0;
     ngx_del_timer(&link->probe);
@@ -291,6 +305,9 @@ ngx_http_npmtoken_link_send(ngx_http_npmtoken_link_t *link,
     {
         return NGX_ERROR;
     }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, &link->conn.log, 0,
+                   "npmtoken job %p is sent", job);
 
     job->sent = 1;
 
@@ -353,6 +370,9 @@ void
 ngx_http_npmtoken_link_doubt(ngx_http_npmtoken_link_t *link)
 {
     if (link) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, &link->conn.log, 0,
+                       "npmtoken link may lead to no master");
+
         link->doubt = 1;
     }
 }

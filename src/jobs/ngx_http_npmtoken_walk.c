@@ -142,6 +142,9 @@ ngx_http_npmtoken_walk_begin(ngx_http_npmtoken_walk_t *walk)
         }
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "npmtoken walk for %ui names", n);
+
     walk->running = (n != 0);
     walk->cursor[0] = '0';
     walk->cursor_len = 1;
@@ -321,6 +324,9 @@ static void
 ngx_http_npmtoken_walk_waiter_end(ngx_http_npmtoken_walk_waiter_t *waiter,
     ngx_int_t rc)
 {
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "npmtoken walk, waiter at %ui: %i", waiter->place, rc);
+
     ngx_http_npmtoken_walk_forget(waiter);
 
     waiter->handler(waiter, rc);
