@@ -8,6 +8,7 @@
 #include "ngx_http_npmtoken_access.h"
 #include "ngx_http_npmtoken_identity.h"
 #include "ngx_http_npmtoken_redact.h"
+#include "ngx_http_npmtoken_setter.h"
 #include "ngx_http_npmtoken_store_conf.h"
 #include "ngx_http_npmtoken_variables.h"
 #include "npmtoken_version.h"
@@ -51,7 +52,6 @@ static char *ngx_http_npmtoken_time_set(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_http_npmtoken_header_set(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static ngx_uint_t ngx_http_npmtoken_header_allowed(ngx_str_t *name);
-static char *ngx_http_npmtoken_invalid(ngx_conf_t *cf, char *expected);
 static ngx_int_t ngx_http_npmtoken_add_variables(ngx_conf_t *cf);
 static ngx_int_t ngx_http_npmtoken_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_npmtoken_init_phase(ngx_conf_t *cf,
@@ -385,7 +385,8 @@ ngx_http_npmtoken_block_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     if (value[1].len == 0 || ngx_strcmp(value[1].data, "off") == 0) {
-        return ngx_http_npmtoken_invalid(cf, "a name other than \"off\"");
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
+                                                "a name other than \"off\"");
     }
 
     store = ngx_http_npmtoken_store_conf_get(cf, &nmcf->stores, &value[1]);
@@ -412,7 +413,8 @@ ngx_http_npmtoken_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     if (value[1].len == 0) {
-        return ngx_http_npmtoken_invalid(cf, "the name of a store or \"off\"");
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
+                                              "the name of a store or \"off\"");
     }
 
     if (ngx_strcmp(value[1].data, "off") == 0) {
@@ -492,44 +494,10 @@ ngx_http_npmtoken_switch_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* as ngx_conf_set_enum_slot(), but the message names the directive as well */
-
 static char *
 ngx_http_npmtoken_enum_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    char  *p = conf;
-
-    u_char           *last;
-    ngx_str_t        *value;
-    ngx_uint_t       *field, i;
-    ngx_conf_enum_t  *e;
-    u_char            expected[128];
-
-    field = (ngx_uint_t *) (p + cmd->offset);
-
-    if (*field != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    e = cmd->post;
-    last = expected;
-
-    for (i = 0; e[i].name.len; i++) {
-        if (value[1].len == e[i].name.len
-            && ngx_strcmp(value[1].data, e[i].name.data) == 0)
-        {
-            *field = e[i].value;
-            return NGX_CONF_OK;
-        }
-
-        last = ngx_slprintf(last, expected + sizeof(expected) - 1,
-                            "%s\"%V\"", i ? ", " : "one of ", &e[i].name);
-    }
-
-    *last = '\0';
-
-    return ngx_http_npmtoken_invalid(cf, (char *) expected);
+    return ngx_http_npmtoken_setter_enum(cf, cmd, conf, "one of ", ", ");
 }
 
 
@@ -553,9 +521,9 @@ ngx_http_npmtoken_base_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (npmtoken_base_parse(&value[1], buf, &nlcf->base) != NGX_OK) {
-        return ngx_http_npmtoken_invalid(cf, "a plain path such as "
-                                             "\"/npm/\" or "
-                                             "\"/groups/acme%2Fweb/npm/\"");
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
+                                             "a plain path such as \"/npm/\" "
+                                             "or \"/groups/acme%2Fweb/npm/\"");
     }
 
     return NGX_CONF_OK;
@@ -581,7 +549,8 @@ ngx_http_npmtoken_time_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *field = ngx_parse_time(&value[1], 1);
 
     if (*field == (time_t) NGX_ERROR) {
-        return ngx_http_npmtoken_invalid(cf, "a time in whole seconds");
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
+                                                "a time in whole seconds");
     }
 
     return NGX_CONF_OK;
@@ -610,9 +579,10 @@ ngx_http_npmtoken_header_set(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     if (!ngx_http_npmtoken_header_allowed(&value[1])) {
-        return ngx_http_npmtoken_invalid(cf, "a header name that neither "
-                                             "nginx nor HTTP itself needs, "
-                                             "or \"off\"");
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
+                                                "a header name that neither "
+                                                "nginx nor HTTP itself needs, "
+                                                "or \"off\"");
     }
 
     identity = ngx_pcalloc(cf->pool,
@@ -681,20 +651,6 @@ ngx_http_npmtoken_header_allowed(ngx_str_t *name)
     }
 
     return 1;
-}
-
-
-static char *
-ngx_http_npmtoken_invalid(ngx_conf_t *cf, char *expected)
-{
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid value \"%V\" in \"%V\" directive, "
-                       "it must be %s", &value[1], &value[0], expected);
-    return NGX_CONF_ERROR;
 }
 
 

@@ -1,9 +1,6 @@
 
 #include "ngx_http_npmtoken_api_conf.h"
-
-
-static char *ngx_http_npmtoken_api_conf_invalid(ngx_conf_t *cf,
-    ngx_str_t *value, char *expected);
+#include "ngx_http_npmtoken_setter.h"
 
 
 char *
@@ -21,7 +18,7 @@ ngx_http_npmtoken_api_conf_store(ngx_conf_t *cf, ngx_command_t *cmd,
     value = cf->args->elts;
 
     if (value[1].len == 0) {
-        return ngx_http_npmtoken_api_conf_invalid(cf, &value[1],
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
                                              "the name of a store or \"off\"");
     }
 
@@ -35,39 +32,7 @@ ngx_http_npmtoken_api_conf_store(ngx_conf_t *cf, ngx_command_t *cmd,
 char *
 ngx_http_npmtoken_api_conf_enum(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    char  *p = conf;
-
-    ngx_str_t        *value;
-    ngx_uint_t       *field;
-    ngx_conf_enum_t  *e;
-    u_char            expected[128], *last;
-
-    field = (ngx_uint_t *) (p + cmd->offset);
-
-    if (*field != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    last = expected;
-
-    for (e = cmd->post; e->name.len; e++) {
-        if (value[1].len == e->name.len
-            && ngx_strcmp(value[1].data, e->name.data) == 0)
-        {
-            *field = e->value;
-            return NGX_CONF_OK;
-        }
-
-        last = ngx_slprintf(last, expected + sizeof(expected) - 1,
-                            "%s\"%V\"", last == expected ? "" : " or ",
-                            &e->name);
-    }
-
-    *last = '\0';
-
-    return ngx_http_npmtoken_api_conf_invalid(cf, &value[1],
-                                              (char *) expected);
+    return ngx_http_npmtoken_setter_enum(cf, cmd, conf, "", " or ");
 }
 
 
@@ -96,8 +61,8 @@ ngx_http_npmtoken_api_conf_number(ngx_conf_t *cf, ngx_command_t *cmd,
     if (n == NGX_ERROR
         || (ngx_uint_t) n < bounds->min || (ngx_uint_t) n > bounds->max)
     {
-        return ngx_http_npmtoken_api_conf_invalid(cf, &value[1],
-                                                  bounds->expected);
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
+                                                bounds->expected);
     }
 
     *field = n;
@@ -124,8 +89,8 @@ ngx_http_npmtoken_api_conf_max_body(ngx_conf_t *cf, ngx_command_t *cmd,
     size = ngx_parse_size(&value[1]);
 
     if (size < 1024 || size > 1024 * 1024) {
-        return ngx_http_npmtoken_api_conf_invalid(cf, &value[1],
-                                                  "a size from 1k to 1m");
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
+                                                "a size from 1k to 1m");
     }
 
     alcf->api.max_body = size;
@@ -152,8 +117,8 @@ ngx_http_npmtoken_api_conf_replicas(ngx_conf_t *cf, ngx_command_t *cmd,
     n = ngx_atoi(value[1].data, value[1].len);
 
     if (n == NGX_ERROR || n > 100) {
-        return ngx_http_npmtoken_api_conf_invalid(cf, &value[1],
-                                                     "a number from 0 to 100");
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
+                                                   "a number from 0 to 100");
     }
 
     alcf->api.replicas = n;
@@ -168,8 +133,8 @@ ngx_http_npmtoken_api_conf_replicas(ngx_conf_t *cf, ngx_command_t *cmd,
         || alcf->api.replicas_timeout == 0
         || alcf->api.replicas_timeout > 60000)
     {
-        return ngx_http_npmtoken_api_conf_invalid(cf, &value[2],
-                                                     "a time from 1ms to 60s");
+        return ngx_http_npmtoken_setter_invalid(cf, &value[2],
+                                                   "a time from 1ms to 60s");
     }
 
     return NGX_CONF_OK;
@@ -199,7 +164,7 @@ ngx_http_npmtoken_api_conf_attempts(ngx_conf_t *cf, ngx_command_t *cmd,
         n = ngx_atoi(value[i + 1].data, value[i + 1].len);
 
         if (n == NGX_ERROR || n > 1000000) {
-            return ngx_http_npmtoken_api_conf_invalid(cf, &value[i + 1],
+            return ngx_http_npmtoken_setter_invalid(cf, &value[i + 1],
                            "a number from 0, which is no limit, to 1000000");
         }
 
@@ -215,8 +180,8 @@ ngx_http_npmtoken_api_conf_attempts(ngx_conf_t *cf, ngx_command_t *cmd,
     if (alcf->api.attempts_time < 1
         || alcf->api.attempts_time > 7 * 24 * 60 * 60)
     {
-        return ngx_http_npmtoken_api_conf_invalid(cf, &value[3],
-                                                  "a time from 1s to 7d");
+        return ngx_http_npmtoken_setter_invalid(cf, &value[3],
+                                                "a time from 1s to 7d");
     }
 
     return NGX_CONF_OK;
@@ -254,7 +219,7 @@ ngx_http_npmtoken_api_conf_reserved(ngx_conf_t *cf, ngx_command_t *cmd,
         if (npmtoken_account_name(&value[i]) != NGX_OK
             || ngx_strcmp(value[i].data, "off") == 0)
         {
-            return ngx_http_npmtoken_api_conf_invalid(cf, &value[i],
+            return ngx_http_npmtoken_setter_invalid(cf, &value[i],
                            "names of 1 to 214 letters, digits and -._~@+, "
                            "or \"off\" alone");
         }
@@ -291,7 +256,7 @@ ngx_http_npmtoken_api_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     if (value[1].len == 0 || value[1].len > 64 || i < value[1].len) {
-        return ngx_http_npmtoken_api_conf_invalid(cf, &value[1],
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
                            "1 to 64 ASCII characters, none of them a colon");
     }
 
@@ -315,26 +280,11 @@ ngx_http_npmtoken_api_conf_pool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     if (value[1].len == 0) {
-        return ngx_http_npmtoken_api_conf_invalid(cf, &value[1],
-                                                  "the name of a thread_pool");
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
+                                                "the name of a thread_pool");
     }
 
     alcf->api.pool = ngx_thread_pool_add(cf, &value[1]);
 
     return alcf->api.pool ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_npmtoken_api_conf_invalid(ngx_conf_t *cf, ngx_str_t *value,
-    char *expected)
-{
-    ngx_str_t  *directive;
-
-    directive = cf->args->elts;
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid value \"%V\" in \"%V\" directive, "
-                       "it must be %s", value, directive, expected);
-    return NGX_CONF_ERROR;
 }

@@ -1,5 +1,6 @@
 
 #include "ngx_http_npmtoken_store_conf.h"
+#include "ngx_http_npmtoken_setter.h"
 
 
 /* bytes of a file that has a password in it */
@@ -314,9 +315,8 @@ ngx_http_npmtoken_store_conf_invalid(ngx_conf_t *cf, char *expected)
 
     value = cf->args->elts;
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid value \"%V\" in \"%V\" directive, "
-                       "it must be %s", &value[1], &value[0], expected);
+    (void) ngx_http_npmtoken_setter_invalid(cf, &value[1], expected);
+
     return NGX_ERROR;
 }
 
