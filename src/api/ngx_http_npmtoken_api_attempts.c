@@ -297,7 +297,7 @@ ngx_http_npmtoken_api_attempts_go_on(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 void
-ngx_http_npmtoken_api_attempts_succeeded(ngx_http_npmtoken_api_ctx_t *ctx)
+ngx_http_npmtoken_api_attempts_give_back(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (ctx->attempt) {
         ngx_http_npmtoken_attempts_give_back(&ctx->attempt->counted);

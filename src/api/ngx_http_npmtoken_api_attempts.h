@@ -31,8 +31,8 @@ void ngx_http_npmtoken_api_attempts_begin(ngx_http_npmtoken_api_ctx_t *ctx,
 void ngx_http_npmtoken_api_attempts_signup(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
-/* It succeeded, or was none: gives back what begin() took, if it did. */
-void ngx_http_npmtoken_api_attempts_succeeded(
+/* It has not failed: gives back what begin() took, if it did. */
+void ngx_http_npmtoken_api_attempts_give_back(
     ngx_http_npmtoken_api_ctx_t *ctx);
 
 /* It failed: "next" is called, and answers that, once it has been counted. */

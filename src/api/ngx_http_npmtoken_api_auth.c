@@ -86,7 +86,7 @@ ngx_http_npmtoken_api_auth_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
     fields = reply ? ngx_http_npmtoken_api_text_fields(ctx, reply, &n) : NULL;
 
     if (fields == NULL) {
-        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_attempts_give_back(ctx);
         ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
@@ -181,7 +181,7 @@ ngx_http_npmtoken_api_auth_unfolded_read(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
     if (reply == NULL || reply->type != REDIS_REPLY_INTEGER) {
-        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_attempts_give_back(ctx);
         ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
@@ -264,7 +264,7 @@ ngx_http_npmtoken_api_auth_password_checked(ngx_http_npmtoken_api_ctx_t *ctx,
                    rc, ctx->account.locked);
 
     if (rc == NGX_ERROR) {
-        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_attempts_give_back(ctx);
         ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
@@ -389,7 +389,7 @@ ngx_http_npmtoken_api_auth_factor(ngx_http_npmtoken_api_ctx_t *ctx)
 
         /* npm learns only now that it has to ask for one */
 
-        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_attempts_give_back(ctx);
         ngx_http_npmtoken_api_answer_challenge(ctx,
                          "You must provide a one-time password: six digits "
                          "from your authenticator, or a recovery code. "
@@ -572,7 +572,7 @@ ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
      */
 
     if (reply == NULL || ctx->unreplicated) {
-        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_attempts_give_back(ctx);
         ngx_http_npmtoken_api_answer_unavailable(ctx);
         return;
     }
@@ -586,7 +586,7 @@ ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
 
         /* whoever sends it had it, and has not guessed */
 
-        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_attempts_give_back(ctx);
         ngx_http_npmtoken_api_answer_challenge(ctx,
                          "This one-time password has been used, or a later "
                          "one has. Wait for the next one and try again.");
@@ -596,7 +596,7 @@ ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
     wait = ngx_http_npmtoken_attempts_wait(reply);
 
     if (wait != NGX_DECLINED) {
-        ngx_http_npmtoken_api_attempts_succeeded(ctx);
+        ngx_http_npmtoken_api_attempts_give_back(ctx);
         ngx_http_npmtoken_api_attempts_refused(ctx, wait,
                          "Too many failed attempts to give a one-time "
                          "password. Wait a while, then try again.");
@@ -623,7 +623,7 @@ ngx_http_npmtoken_api_auth_admit(ngx_http_npmtoken_api_ctx_t *ctx)
     ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "npmtoken api: admitted");
 
-    ngx_http_npmtoken_api_attempts_succeeded(ctx);
+    ngx_http_npmtoken_api_attempts_give_back(ctx);
     ngx_http_npmtoken_api_auth_new(ctx, ctx->admitted);
 }
 

@@ -304,7 +304,7 @@ ngx_http_npmtoken_api_tfa_confirm_counted(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    ngx_http_npmtoken_api_attempts_succeeded(ctx);
+    ngx_http_npmtoken_api_attempts_give_back(ctx);
 
     used.data = buf;
     used.len = ngx_sprintf(buf, "%L", step) - buf;
