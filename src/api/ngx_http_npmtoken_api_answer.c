@@ -1,5 +1,6 @@
 
 #include "ngx_http_npmtoken_api_answer.h"
+#include "ngx_http_npmtoken_lines.h"
 
 
 static void ngx_http_npmtoken_api_answer_finalize(
@@ -327,21 +328,8 @@ ngx_int_t
 ngx_http_npmtoken_api_answer_header(ngx_http_request_t *r, char *name,
     ngx_str_t *value)
 {
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->value = *value;
-
-    return NGX_OK;
+    return ngx_http_npmtoken_lines_answer(r, name, value) ? NGX_OK
+                                                          : NGX_ERROR;
 }
 
 

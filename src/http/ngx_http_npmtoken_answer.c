@@ -1,6 +1,7 @@
 
 #include "ngx_http_npmtoken_answer.h"
 #include "ngx_http_npmtoken_identity.h"
+#include "ngx_http_npmtoken_lines.h"
 
 
 static ngx_int_t ngx_http_npmtoken_answer_headers(ngx_http_request_t *r,
@@ -335,17 +336,10 @@ ngx_http_npmtoken_answer_push(ngx_http_request_t *r,
         return NULL;
     }
 
-    h = ngx_list_push(&r->headers_out.headers);
+    h = ngx_http_npmtoken_lines_answer(r, name, value);
     if (h == NULL) {
         return NULL;
     }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->value = *value;
 
     ctx->pushed[ctx->npushed] = h;
     ctx->said[ctx->npushed++] = value->data;

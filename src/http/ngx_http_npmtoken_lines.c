@@ -307,3 +307,25 @@ ngx_http_npmtoken_lines_forget(ngx_http_request_t *r)
         }
     }
 }
+
+
+ngx_table_elt_t *
+ngx_http_npmtoken_lines_answer(ngx_http_request_t *r, char *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value = *value;
+
+    return h;
+}

@@ -38,5 +38,12 @@ ngx_uint_t ngx_http_npmtoken_lines_forged(ngx_http_request_t *r,
 ngx_int_t ngx_http_npmtoken_lines_change(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which, ngx_table_elt_t *line);
 
+/*
+ * Adds a line to an answer; name and value are to live as long as the request.
+ * Returns NULL if there is no memory.
+ */
+ngx_table_elt_t *ngx_http_npmtoken_lines_answer(ngx_http_request_t *r,
+    char *name, ngx_str_t *value);
+
 
 #endif /* _NGX_HTTP_NPMTOKEN_LINES_H_INCLUDED_ */
