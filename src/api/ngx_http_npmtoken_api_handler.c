@@ -52,7 +52,7 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
 
     judged = ngx_http_npmtoken_request_ctx(r, 0);
 
-    if (judged == NULL || !judged->judged) {
+    if (judged == NULL || !judged->concluded) {
         return NGX_DECLINED;
     }
 

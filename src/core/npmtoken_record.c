@@ -322,7 +322,7 @@ npmtoken_record_cidr_whitelist(npmtoken_record_t *record, ngx_str_t *value)
         return NGX_ERROR;
     }
 
-    record->limited = 1;
+    record->ranges_only = 1;
     record->ranges_len = (uint32_t) n;
     record->size += n;
 
@@ -341,7 +341,7 @@ npmtoken_record_packages_field(npmtoken_record_t *record, ngx_str_t *value)
         return NGX_ERROR;
     }
 
-    record->confined = 1;
+    record->packages_only = 1;
     record->packages_len = (uint16_t) n;
     record->size += n;
 
@@ -360,7 +360,7 @@ npmtoken_record_scopes_field(npmtoken_record_t *record, ngx_str_t *value)
         return NGX_ERROR;
     }
 
-    record->confined = 1;
+    record->packages_only = 1;
     record->scopes_len = (uint16_t) n;
     record->size += n;
 

@@ -48,11 +48,12 @@ typedef struct {
     uint32_t              ranges_len;
     uint16_t              user_len;      /* 0: no name */
     unsigned              readonly:1;
-    unsigned              limited:1;     /* good from the ranges alone */
+    unsigned              ranges_only:1; /* good from the ranges alone */
     unsigned              revoked:1;
     unsigned              protected:1;
     unsigned              bad:1;
-    unsigned              confined:1;    /* writes only to the packages and
+    unsigned              packages_only:1;
+                                         /* writes only to the packages and
                                             scopes that it names */
     unsigned              bypass_2fa:1;
     uint16_t              packages_len;

@@ -159,7 +159,7 @@ npmtoken_verdict(npmtoken_record_t *record, npmtoken_op_e op,
         return NPMTOKEN_BAD_RECORD;
     }
 
-    if (record->limited
+    if (record->ranges_only
         && npmtoken_cidr_match(npmtoken_record_ranges(record),
                                record->ranges_len, sockaddr)
            != NGX_OK)
@@ -173,7 +173,7 @@ npmtoken_verdict(npmtoken_record_t *record, npmtoken_op_e op,
             return NPMTOKEN_READONLY;
         }
 
-        if (record->confined) {
+        if (record->packages_only) {
             return NPMTOKEN_PACKAGE;
         }
     }

@@ -61,7 +61,7 @@ npmtoken_reason_t *npmtoken_verdict_reason(npmtoken_reason_e reason);
 /*
  * Judges a request that is about no package and whose record is known.  "now"
  * is in seconds since the epoch.  A token in any state may log itself out,
- * unless its record is bad or protected.  A token that is confined to packages
+ * unless its record is bad or protected.  A token that is limited to packages
  * may not write, which is the last thing judged.
  */
 npmtoken_reason_e npmtoken_verdict(npmtoken_record_t *record,
@@ -81,7 +81,7 @@ npmtoken_reason_e npmtoken_verdict_package(npmtoken_record_t *record,
 typedef ngx_int_t (*npmtoken_subject_pt)(void *data, u_char *buf,
     ngx_str_t *name);
 
-/* a write, which "subject" says the package of, by a confined token */
+/* a write by a token that is limited to packages; "subject" says to which */
 npmtoken_reason_e npmtoken_verdict_subject(npmtoken_record_t *record,
     npmtoken_subject_pt subject, void *data);
 

@@ -498,7 +498,7 @@ ngx_http_npmtoken_access_conclude(ngx_http_request_t *r,
 
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
 
-    ctx->judged = 1;
+    ctx->concluded = 1;
 
     if (ctx->npushed) {
         ngx_http_npmtoken_answer_undo(r, ctx);
@@ -667,7 +667,7 @@ ngx_http_npmtoken_access_precontent(ngx_http_request_t *r)
 
     ctx = ngx_http_npmtoken_request_ctx(r, 0);
 
-    if (ctx == NULL || !ctx->judged || ctx->reason == NPMTOKEN_ALLOW) {
+    if (ctx == NULL || !ctx->concluded || ctx->reason == NPMTOKEN_ALLOW) {
         return NGX_DECLINED;
     }
 

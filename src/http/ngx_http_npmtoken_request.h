@@ -90,7 +90,7 @@ typedef enum {
 
 typedef struct {
     unsigned                      parsed:1;    /* the credentials are below */
-    unsigned                      judged:1;    /* so is the verdict */
+    unsigned                      concluded:1; /* so is the verdict */
     unsigned                      verified:1;  /* a record allowed it */
     unsigned                      anonymous:1; /* as if without its unknown
                                                   credentials */

@@ -96,7 +96,7 @@ ngx_http_npmtoken_variables_user(ngx_http_request_t *r,
 
     ctx = ngx_http_npmtoken_request_ctx(r, 0);
 
-    if (ctx && ctx->judged && ctx->verified) {
+    if (ctx && ctx->concluded && ctx->verified) {
         ngx_http_npmtoken_variables_set(v, npmtoken_record_user(ctx->record),
                                         ctx->record->user_len);
     } else {
@@ -144,7 +144,7 @@ ngx_http_npmtoken_variables_operation(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->judged) {
+    if (ctx->concluded) {
         operation = ctx->operation;
 
     } else {
@@ -185,7 +185,7 @@ ngx_http_npmtoken_variables_verdict(ngx_http_request_t *r,
 
     ctx = ngx_http_npmtoken_request_ctx(r, 0);
 
-    if (ctx && ctx->judged) {
+    if (ctx && ctx->concluded) {
         name = &npmtoken_verdict_reason(ctx->reason)->name;
         ngx_http_npmtoken_variables_set(v, name->data, name->len);
 
@@ -206,7 +206,7 @@ ngx_http_npmtoken_variables_cache(ngx_http_request_t *r,
 
     ctx = ngx_http_npmtoken_request_ctx(r, 0);
 
-    if (ctx && ctx->judged && ctx->store) {
+    if (ctx && ctx->concluded && ctx->store) {
         name = &ngx_http_npmtoken_cached[ctx->cached];
         ngx_http_npmtoken_variables_set(v, name->data, name->len);
 
@@ -226,7 +226,7 @@ ngx_http_npmtoken_variables_readonly(ngx_http_request_t *r,
 
     ctx = ngx_http_npmtoken_request_ctx(r, 0);
 
-    if (ctx && ctx->judged && ctx->store && ctx->record
+    if (ctx && ctx->concluded && ctx->store && ctx->record
         && !ctx->record->bad)
     {
         ngx_http_npmtoken_variables_set(v,

@@ -342,13 +342,13 @@ assert_record(npmtoken_record_t *record, const char *wanted)
 
     assert_true(record->expires_at == expires);
     assert_int_equal(record->readonly, readonly);
-    assert_int_equal(record->limited, limited);
+    assert_int_equal(record->ranges_only, limited);
     assert_int_equal(record->revoked, revoked);
     assert_int_equal(record->protected, protected);
     assert_int_equal(record->ranges_len != 0, limited);
     assert_int_equal(record->packages_len, packages_len);
     assert_int_equal(record->scopes_len, scopes_len);
-    assert_int_equal(record->confined, packages_len || scopes_len);
+    assert_int_equal(record->packages_only, packages_len || scopes_len);
     assert_int_equal(record->bypass_2fa, bypass_2fa);
     assert_int_equal(record->size, sizeof(npmtoken_record_t)
                                    + record->user_len + record->ranges_len

@@ -102,8 +102,8 @@ make_record(const char *text)
     record->revoked = strstr(text, "revoked") != NULL;
     record->protected = strstr(text, "protected") != NULL;
     record->bad = strstr(text, "bad") != NULL;
-    record->limited = strstr(text, "nowhere") != NULL;
-    record->confined = strstr(text, "confined") != NULL;
+    record->ranges_only = strstr(text, "nowhere") != NULL;
+    record->packages_only = strstr(text, "confined") != NULL;
 
     if (strstr(text, "lasts")) {
         record->expires_at = NOW + 1;
@@ -121,7 +121,7 @@ make_record(const char *text)
         list = unit_str("10.0.0.0/8,::1");
         ranges = npmtoken_record_ranges(record);
 
-        record->limited = 1;
+        record->ranges_only = 1;
         record->ranges_len = npmtoken_cidr_pack(&list, ranges);
     }
 
