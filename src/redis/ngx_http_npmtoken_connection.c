@@ -737,16 +737,6 @@ ngx_http_npmtoken_connection_replied(ngx_http_npmtoken_connection_t *conn,
 }
 
 
-ngx_uint_t
-ngx_http_npmtoken_connection_leads_to(ngx_http_npmtoken_connection_t *conn,
-    u_char *server)
-{
-    return conn->server[0]
-           && ngx_memcmp(conn->server, server, NGX_HTTP_NPMTOKEN_SERVER_LEN)
-              == 0;
-}
-
-
 static ngx_int_t
 ngx_http_npmtoken_connection_greet(ngx_http_npmtoken_connection_t *conn)
 {

@@ -157,10 +157,6 @@ ngx_uint_t ngx_http_npmtoken_connection_doubtful(
 void ngx_http_npmtoken_connection_renew(ngx_http_npmtoken_connection_t *conn,
     ngx_msec_t patience);
 
-/* Whether the connection is known to lead to this server. */
-ngx_uint_t ngx_http_npmtoken_connection_leads_to(
-    ngx_http_npmtoken_connection_t *conn, u_char *server);
-
 /* the level at which a failure is logged: only the first of a series is new */
 ngx_uint_t ngx_http_npmtoken_connection_level(
     ngx_http_npmtoken_connection_t *conn);

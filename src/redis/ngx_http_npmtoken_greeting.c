@@ -539,3 +539,13 @@ ngx_http_npmtoken_greeting_server_step(void)
 {
     return (ngx_uint_t) 1 << NGX_HTTP_NPMTOKEN_SERVER;
 }
+
+
+ngx_uint_t
+ngx_http_npmtoken_greeting_leads_to(ngx_http_npmtoken_connection_t *conn,
+    u_char *server)
+{
+    return conn->server[0]
+           && ngx_memcmp(conn->server, server, NGX_HTTP_NPMTOKEN_SERVER_LEN)
+              == 0;
+}

@@ -67,5 +67,9 @@ ngx_http_npmtoken_role_e ngx_http_npmtoken_greeting_role(redisReply *reply);
 /* The bit in "left_out" of asking a server who it is. */
 ngx_uint_t ngx_http_npmtoken_greeting_server_step(void);
 
+/* Whether the connection is known to lead to this server. */
+ngx_uint_t ngx_http_npmtoken_greeting_leads_to(
+    ngx_http_npmtoken_connection_t *conn, u_char *server);
+
 
 #endif /* _NGX_HTTP_NPMTOKEN_GREETING_H_INCLUDED_ */

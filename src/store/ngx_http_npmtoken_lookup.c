@@ -444,8 +444,8 @@ ngx_http_npmtoken_lookup_stamp(ngx_http_npmtoken_lookup_t *lookup)
     /* rule: same-server */
 
     if (lookups->epoch
-        && !ngx_http_npmtoken_connection_leads_to(&lookups->conn,
-                                                  lookups->server))
+        && !ngx_http_npmtoken_greeting_leads_to(&lookups->conn,
+                                                lookups->server))
     {
         ngx_http_npmtoken_lookup_debug(lookup->key, "another server, epoch",
                                        lookups->epoch);
