@@ -65,17 +65,15 @@ typedef struct {
 } ngx_http_npmtoken_api_conf_t;
 
 
+/* the calls that are told apart anywhere but in the table of _route */
+
 typedef enum {
-    NGX_HTTP_NPMTOKEN_API_OTHER = 0,   /* goes on to the registry */
+    NGX_HTTP_NPMTOKEN_API_OTHER = 0,   /* none: goes on to the registry */
     NGX_HTTP_NPMTOKEN_API_WEB_LOGIN,
     NGX_HTTP_NPMTOKEN_API_LOGIN,
     NGX_HTTP_NPMTOKEN_API_LOGOUT,
-    NGX_HTTP_NPMTOKEN_API_WHOAMI,
-    NGX_HTTP_NPMTOKEN_API_PROFILE_GET,
     NGX_HTTP_NPMTOKEN_API_PROFILE_SET,
-    NGX_HTTP_NPMTOKEN_API_LIST,
-    NGX_HTTP_NPMTOKEN_API_CREATE,
-    NGX_HTTP_NPMTOKEN_API_REVOKE
+    NGX_HTTP_NPMTOKEN_API_CALL         /* any other one */
 } ngx_http_npmtoken_api_call_e;
 
 

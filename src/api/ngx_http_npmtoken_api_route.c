@@ -34,11 +34,11 @@ static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_routes[] = {
       ngx_http_npmtoken_api_login_logout },
 
     { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/whoami"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_WHOAMI,
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_CALL,
       ngx_http_npmtoken_api_login_whoami },
 
     { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/npm/v1/user"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_PROFILE_GET,
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_CALL,
       ngx_http_npmtoken_api_profile_get },
 
     { NGX_HTTP_POST, ngx_string("-/npm/v1/user"),
@@ -46,15 +46,15 @@ static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_routes[] = {
       ngx_http_npmtoken_api_profile_set },
 
     { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/npm/v1/tokens"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_LIST,
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_CALL,
       ngx_http_npmtoken_api_list },
 
     { NGX_HTTP_POST, ngx_string("-/npm/v1/tokens"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_CREATE,
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_CALL,
       ngx_http_npmtoken_api_tokens_create },
 
     { NGX_HTTP_DELETE, ngx_string("-/npm/v1/tokens/token/"),
-      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_REVOKE,
+      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_CALL,
       ngx_http_npmtoken_api_tokens_revoke },
 
     { 0, ngx_null_string, ngx_null_string, 0, 0, NULL }
