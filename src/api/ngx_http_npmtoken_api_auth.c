@@ -648,6 +648,9 @@ static void
 ngx_http_npmtoken_api_auth_walked(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_int_t rc)
 {
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "npmtoken api: name in another spelling: %i", rc);
+
     switch (rc) {
 
     case NGX_OK:

@@ -70,11 +70,10 @@ ngx_http_npmtoken_api_login_web(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 /*
- * login: body, password, code, is the name kept in another spelling, write,
- * answer
+ * login: body, password, code, write, answer
+ * adduser: body, account, count, is the name free, hash, write, answer
  *
- * adduser: body, account, count, is the name free, hash, write, answer; or as
- * login where the name is taken
+ * Where its name is taken, the second is a login.
  */
 
 void
