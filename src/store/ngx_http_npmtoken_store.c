@@ -61,10 +61,10 @@ ngx_http_npmtoken_store_cached(ngx_http_npmtoken_store_t *store,
         || !ngx_http_npmtoken_proof_current(cache->sh->proof, &entry->stamp,
                                             now, store->lookup.bound))
     {
-        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
-                       "npmtoken cache: an entry may not be used, "
-                       "%L ms old, ttl %M", (int64_t) (now
-                       - ngx_http_npmtoken_word_time(entry->stamp.word)), ttl);
+        /* no figures: a hit would have to keep them */
+
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "npmtoken cache: an entry may not be used");
 
         return NGX_DECLINED;
     }
