@@ -12,7 +12,7 @@ use NpmToken::Node;
 use NpmToken::Redis;
 use NpmToken::Util qw( wait_for );
 
-my $redis = NpmToken::Redis->new(config => "cluster-enabled yes\n");
+my $redis = NpmToken::Redis->new(cluster => 1);
 
 $redis->command(CLUSTER => ADDSLOTSRANGE => 0, 16383);
 wait_for {

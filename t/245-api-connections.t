@@ -199,7 +199,7 @@ $redis->command('CONFIG', 'SET', 'maxmemory', 0);
 
 
 subtest 'a cluster, and no hash tag' => sub {
-    my $cluster = NpmToken::Redis->new(config => "cluster-enabled yes\n");
+    my $cluster = NpmToken::Redis->new(cluster => 1);
 
     $cluster->command(CLUSTER => ADDSLOTSRANGE => 0, 16383);
     wait_for {

@@ -21,6 +21,7 @@ package NpmToken::Redis;
 #
 # new() takes more lines of redis.conf:  config => "requirepass secret\n"
 # and what the client is to say first:   auth => ['secret']
+# and whether it is a node of a cluster: cluster => 1
 
 use strict;
 use warnings;
@@ -49,6 +50,11 @@ sub new {
         config => '',
         %options,
     }, $class;
+
+    # by itself it would be one of those of outgoing connections
+
+    $self->{config} .= "cluster-enabled yes\ncluster-port " . free_port()
+        . "\n" if $self->{cluster};
 
     mkdir $name or croak "cannot make $name: $!";
 
