@@ -333,7 +333,7 @@ GET  /index    npm_one  200
 === TEST 12: from the cache, as from Redis
 --- tokens eval: $::tokens
 --- store_directives
-cache 1m;
+cache 1m; push off; revocation_bound 60s;
 --- http_config
     log_format test '$npmtoken_cache $npmtoken_verdict $npmtoken_package';
 --- config
@@ -366,7 +366,7 @@ put_token('npm_long', user => 'alice',
           packages => join(',', map { "package-$_" } 1 .. 500),
           scopes => join(', ', map { "\@scope-$_" } 1 .. 500));
 --- store_directives
-cache 1m;
+cache 1m; push off; revocation_bound 60s;
 --- http_config
     log_format test '$npmtoken_cache $npmtoken_verdict $npmtoken_package';
 --- config

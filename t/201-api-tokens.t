@@ -14,6 +14,7 @@ use NpmToken::Util qw( token_key wait_for );
 my $redis = NpmToken::Redis->new;
 my $api = NpmToken::Api->new(
     redis  => $redis,
+    store  => 'cache off; lookup_timeout 5s;',
     api    => 'npmtoken_api_attempts 0 0;',
     server => <<'_EOC_',
         location /pass/ {
