@@ -124,4 +124,48 @@ subtest 'those that wait go with their requests' => sub {
 };
 
 
+subtest 'a flood of sign-ups from one address, where there are many keys'
+    => sub {
+    my $walks = NpmToken::Api->new(
+        redis  => $redis,
+        level  => 'debug',
+        server => 'set_real_ip_from 127.0.0.1; real_ip_header X-From;',
+        api    => 'npmtoken_api_attempts 0 0; npmtoken_api_signup on;',
+    );
+
+    $redis->flush;
+    $redis->command('EVAL', <<'_EOC_', 0);
+        for i = 1, 200000 do
+            redis.call('HSET', 'npmtoken:token:' .. i, 'user', 'u' .. i)
+        end
+_EOC_
+
+    my $sign_up = sub {
+        my ($name, $from) = @_;
+        my $c = NpmToken::HTTP1->new($walks->port);
+
+        $c->request('PUT', LOGIN . $name, { 'X-From' => $from },
+                    "{\"password\":\"$password\",\"email\":\"a\@b.c\"}");
+        return $c;
+    };
+
+    my $walking = sub { $walks->error_log =~ /npmtoken walk for/ };
+
+    my @flood = map { $sign_up->("flood-$_", '192.0.2.1') } 1 .. 300;
+
+    wait_for { $walking->() } 'a walk';
+
+    my $other = $sign_up->('alice', '198.51.100.1');
+
+    is(answer($other), 201, 'somebody else has a place');
+
+    my %got;
+
+    $got{ answer($_) }++ for @flood;
+
+    ok($got{503} >= 200, "... the flood has its share: $got{503} refused");
+    $redis->flush;
+};
+
+
 done();

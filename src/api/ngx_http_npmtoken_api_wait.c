@@ -155,9 +155,10 @@ ngx_http_npmtoken_api_wait_walk(ngx_http_npmtoken_api_ctx_t *ctx,
     key = &waiter->key;
 
     *key = ngx_http_npmtoken_api_text_account_key(ctx, "user:");
+    waiter->address = ngx_http_npmtoken_api_text_address(ctx->request);
     rc = NGX_ERROR;
 
-    if (key->data) {
+    if (key->data && waiter->address.data) {
         waiter->name.len = ctx->user.len;
         waiter->name.data = key->data + key->len - ctx->user.len;
         waiter->what = what;

@@ -13,9 +13,10 @@
 /* keys a page: Redis does nothing else for about half a millisecond */
 #define NGX_HTTP_NPMTOKEN_WALK_PAGE        "200"
 
-/* names a walk, and who may wait at all */
+/* names a walk; who may wait at all, and who of one address */
 #define NGX_HTTP_NPMTOKEN_WALK_NAMES       32
 #define NGX_HTTP_NPMTOKEN_WALK_WAITERS     256
+#define NGX_HTTP_NPMTOKEN_WALK_SHARE       32
 
 #define NGX_HTTP_NPMTOKEN_WALK_CURSOR_LEN  20
 
@@ -34,6 +35,8 @@ struct ngx_http_npmtoken_walk_s {
 };
 
 
+static ngx_uint_t ngx_http_npmtoken_walk_place(ngx_http_npmtoken_walk_t *walk,
+    ngx_str_t *address);
 static ngx_int_t ngx_http_npmtoken_walk_begin(ngx_http_npmtoken_walk_t *walk);
 static ngx_int_t ngx_http_npmtoken_walk_page(ngx_http_npmtoken_walk_t *walk);
 static void ngx_http_npmtoken_walk_reply(
@@ -89,11 +92,7 @@ ngx_http_npmtoken_walk(ngx_http_npmtoken_walk_t *walk,
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < NGX_HTTP_NPMTOKEN_WALK_WAITERS; i++) {
-        if (walk->waiters[i] == NULL) {
-            break;
-        }
-    }
+    i = ngx_http_npmtoken_walk_place(walk, &waiter->address);
 
     if (i == NGX_HTTP_NPMTOKEN_WALK_WAITERS) {
         return NGX_ERROR;
@@ -114,6 +113,42 @@ ngx_http_npmtoken_walk(ngx_http_npmtoken_walk_t *walk,
     ngx_http_npmtoken_walk_forget(waiter);
 
     return NGX_ERROR;
+}
+
+
+/*
+ * A free place; NGX_HTTP_NPMTOKEN_WALK_WAITERS: there is none, or this address
+ * has its share of them.
+ */
+
+static ngx_uint_t
+ngx_http_npmtoken_walk_place(ngx_http_npmtoken_walk_t *walk,
+    ngx_str_t *address)
+{
+    ngx_str_t   *other;
+    ngx_uint_t   i, place, share;
+
+    place = NGX_HTTP_NPMTOKEN_WALK_WAITERS;
+    share = 0;
+
+    for (i = 0; i < NGX_HTTP_NPMTOKEN_WALK_WAITERS; i++) {
+
+        if (walk->waiters[i] == NULL) {
+            place = i;
+            continue;
+        }
+
+        other = &walk->waiters[i]->address;
+
+        if (other->len == address->len
+            && ngx_memcmp(other->data, address->data, address->len) == 0)
+        {
+            share++;
+        }
+    }
+
+    return share < NGX_HTTP_NPMTOKEN_WALK_SHARE
+           ? place : NGX_HTTP_NPMTOKEN_WALK_WAITERS;
 }
 
 

@@ -29,12 +29,13 @@ typedef enum {
 
 /*
  * What a caller hands over to be called back.  It is the caller's memory, and
- * so are the name and the key; the caller must forget it before that goes.
+ * so are its texts; the caller must forget it before that goes.
  */
 
 struct ngx_http_npmtoken_walk_waiter_s {
     ngx_str_t                      name;      /* folded, */
     ngx_str_t                      key;       /* and its account's */
+    ngx_str_t                      address;   /* whom it is for, as a text */
     ngx_http_npmtoken_walk_e       what;
 
     /*
