@@ -1,12 +1,12 @@
 
 /*
- * What the files of the token API share: the configuration of a location,
- * and a request that is being answered.
+ * Declares what the files of the token API share: the configuration of a
+ * location and the context of a request that is being answered.
  *
- * The answer is made in steps, each of which waits for something: the body,
- * Redis, a thread, the registry.  A step is a function of the context; it
- * ends by starting the next, or by an answer.  What is waited for is detached
- * from the request: it may outlive it, and then calls nobody.
+ * The answer is made in steps.  Each step waits for something: the body, Redis,
+ * a thread, the registry.  A step is a function of the context.  It ends by
+ * starting the next step or by answering.  What a step waits for is detached
+ * from the request: it may outlive the request, and then calls nobody.
  */
 
 
@@ -42,45 +42,50 @@ typedef struct ngx_http_npmtoken_api_attempt_s
 
 typedef struct {
     ngx_http_npmtoken_store_t         *store;      /* NULL: off */
-    ngx_http_npmtoken_commands_t      *commands;   /* to that store */
-    ngx_http_npmtoken_walk_t          *walk;       /* of it */
+    ngx_http_npmtoken_commands_t      *commands;   /* to the store */
+    ngx_http_npmtoken_walk_t          *walk;       /* of the store */
     ngx_uint_t                         login;
     ngx_uint_t                         signup;
-    ngx_uint_t                         unstated;   /* 1: read-only is what a
-                                                      granular token is that
-                                                      says no permission */
+    ngx_uint_t                         unstated;   /* 1: a granular token that
+                                                      states no permission is
+                                                      read-only */
     ngx_uint_t                         replicas;
     ngx_msec_t                         replicas_timeout;
     ngx_uint_t                         account_attempts;  /* 0: no limit */
     ngx_uint_t                         address_attempts;  /* the same */
     time_t                             attempts_time;
-    ngx_array_t                       *reserved;   /* of ngx_str_t; NULL: no
-                                                      name is */
-    ngx_uint_t                         reuse;      /* of a code, by writes */
-    ngx_uint_t                         max_tokens; /* of an account */
-    ngx_uint_t                         max_cidrs;  /* of a token */
+    ngx_array_t                       *reserved;   /* of ngx_str_t; NULL:
+                                                      none */
+    ngx_uint_t                         reuse;      /* 1: a write may use a code
+                                                      again */
+    ngx_uint_t                         max_tokens; /* per account */
+    ngx_uint_t                         max_cidrs;  /* per token */
     size_t                             max_body;
-    ngx_str_t                          issuer;     /* for authenticators */
+    ngx_str_t                          issuer;     /* shown by
+                                                      authenticators */
     ngx_thread_pool_t                 *pool;
 } ngx_http_npmtoken_api_conf_t;
 
 
-/* the calls that are told apart anywhere but in the table of _route */
+/* the calls that code outside the table of _route tells apart */
 
 typedef enum {
-    NGX_HTTP_NPMTOKEN_API_OTHER = 0,   /* none: goes on to the registry */
+    NGX_HTTP_NPMTOKEN_API_OTHER = 0,   /* no call: goes on to the registry */
     NGX_HTTP_NPMTOKEN_API_WEB_LOGIN,
     NGX_HTTP_NPMTOKEN_API_LOGIN,
     NGX_HTTP_NPMTOKEN_API_LOGOUT,
     NGX_HTTP_NPMTOKEN_API_PROFILE_SET,
-    NGX_HTTP_NPMTOKEN_API_CALL         /* any other one */
+    NGX_HTTP_NPMTOKEN_API_CALL         /* any other call */
 } ngx_http_npmtoken_api_call_e;
 
 
 typedef void (*ngx_http_npmtoken_api_step_pt)(
     ngx_http_npmtoken_api_ctx_t *ctx);
 
-/* NULL: Redis cannot be asked; it may or may not have done what it was told */
+/*
+ * A "reply" of NULL means that Redis gave no answer: the command may or may not
+ * have been carried out.  The reply is valid only during the call.
+ */
 typedef void (*ngx_http_npmtoken_api_reply_pt)(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 
@@ -88,19 +93,19 @@ typedef void (*ngx_http_npmtoken_api_result_pt)(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
 
 
-/* what is waited for, and the step after it: _wait */
+/* what a request waits for, and the step that follows: see _wait */
 
 typedef struct {
     ngx_http_npmtoken_command_waiter_t command;
     ngx_http_npmtoken_api_reply_pt     replied;
     ngx_http_npmtoken_walk_waiter_t    walk;
     ngx_http_npmtoken_hash_waiter_t    hash;
-    ngx_str_t                         *made;       /* gets the hash */
+    ngx_str_t                         *made;       /* receives the hash */
     ngx_http_npmtoken_api_result_pt    result;
 } ngx_http_npmtoken_api_wait_t;
 
 
-/* what a token is to be, or is */
+/* the rights and limits of a token */
 
 typedef struct {
     ngx_str_t                          name;
@@ -111,10 +116,11 @@ typedef struct {
     int64_t                            expires_at; /* or NPMTOKEN_NEVER */
     unsigned                           readonly:1;
     unsigned                           bypass_2fa:1;
-    unsigned                           all:1;      /* packages, it says */
-    unsigned                           granular:1; /* asked for by a later
-                                                      npm, */
-    unsigned                           stated:1;   /* which says what it may */
+    unsigned                           all:1;      /* all packages */
+    unsigned                           granular:1; /* in the form of later
+                                                      npm */
+    unsigned                           stated:1;   /* the permission is
+                                                      stated */
 } ngx_http_npmtoken_api_grant_t;
 
 
@@ -123,32 +129,39 @@ struct ngx_http_npmtoken_api_ctx_s {
     ngx_http_npmtoken_api_conf_t      *conf;
     ngx_http_npmtoken_ctx_t           *judged;     /* by the front module */
     ngx_http_npmtoken_api_call_e       call;
-    ngx_str_t                          subject;    /* name, id or token in the
-                                                      path, decoded */
-    ngx_str_t                          user;       /* the account, as it is
-                                                      spelt once it is known */
+    ngx_str_t                          subject;    /* name, id or token from
+                                                      the path, decoded */
+    ngx_str_t                          user;       /* the account; in its own
+                                                      spelling once loaded */
     json_t                            *body;       /* freed with the request */
     ngx_http_npmtoken_api_step_pt      parsed;     /* the step after that */
 
-    /* authentication: who asks, with what */
+    /* authentication */
     ngx_str_t                          password;
     ngx_str_t                          email;      /* for the registry */
     ngx_http_npmtoken_api_step_pt      loaded;     /* the step after the
-                                                      account is known, */
-    ngx_http_npmtoken_api_step_pt      admitted;   /* and after all of it */
+                                                      account is loaded */
+    ngx_http_npmtoken_api_step_pt      admitted;   /* the step after all
+                                                      proofs */
     npmtoken_account_t                 account;
-    ngx_str_t                          user_seen;  /* of it, by what it was
-                                                      judged */
+    ngx_str_t                          user_seen;  /* the fields the decision
+                                                      rests on */
     ngx_http_npmtoken_api_attempt_t   *attempt;
     ngx_str_t                          code;       /* one-time password */
-    ngx_str_t                          rehashed;   /* the password, anew */
+    ngx_str_t                          rehashed;   /* a new hash of the
+                                                      password */
     unsigned                           exists:1;   /* the account */
-    unsigned                           reverified:1; /* it was changed */
-    unsigned                           reuse:1;    /* its code may be one that
-                                                      its token has used */
-    unsigned                           guarded:1;  /* it may go on */
+    unsigned                           reverified:1; /* loaded again after a
+                                                        rehash */
+    unsigned                           reuse:1;    /* a code that this token
+                                                      has used is accepted
+                                                      again */
+    unsigned                           guarded:1;  /* the write may go on to
+                                                      the registry */
 
-    /* the token that asks, as it is now; NULL: none, or it does not matter */
+    /*
+     * the bearer: the token of this request, as stored now; NULL if not needed
+     */
     ngx_http_npmtoken_api_step_pt      known;      /* the step after that */
     npmtoken_record_t                 *bearer;
     ngx_str_t                          bearer_key;
@@ -156,13 +169,15 @@ struct ngx_http_npmtoken_api_ctx_s {
     npmtoken_field_t                  *bearer_fields;
     ngx_uint_t                         nbearer_fields;
 
-    /* a new token, or one that is changed */
+    /* a new token, or the key of a token to revoke */
     ngx_http_npmtoken_api_grant_t      grant;
     ngx_str_t                          token;
     u_char                             key[NPMTOKEN_KEY_LEN];
-    ngx_str_t                          created;    /* now, as npm prints it */
+    ngx_str_t                          created;    /* the time now, as npm
+                                                      prints it */
     ngx_array_t                        record;     /* of npmtoken_field_t */
-    ngx_http_npmtoken_api_step_pt      stored;     /* the step after it is */
+    ngx_http_npmtoken_api_step_pt      stored;     /* the step after the token
+                                                      is stored */
 
     /* a change of the account */
     npmtoken_tfa_e                     mode;
@@ -170,18 +185,19 @@ struct ngx_http_npmtoken_api_ctx_s {
     ngx_str_t                          new_password;
     u_char                            *codes;      /* recovery codes */
 
-    /* of a list */
+    /* the page of a list */
     ngx_int_t                          page;
     ngx_int_t                          per_page;
 
     /* what is waited for */
-    ngx_http_npmtoken_api_reply_pt     acted;      /* to a change */
+    ngx_http_npmtoken_api_reply_pt     acted;      /* receives the reply to a
+                                                      change */
     ngx_http_npmtoken_api_wait_t       wait;
     void                              *job;        /* _registry */
     void                             (*detach)(void *job);
     ngx_uint_t                         registry_status;
-    unsigned                           unreplicated:1; /* done, but known to
-                                                      too few replicas */
+    unsigned                           unreplicated:1; /* done, but too few
+                                                          replicas have it */
 };
 
 

@@ -83,7 +83,7 @@ ngx_http_npmtoken_api_account_tfa_json(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* of an account of the registry behind nothing may have been kept so far */
+/* If the registry verifies passwords, there may be no account in Redis yet. */
 
 ngx_int_t
 ngx_http_npmtoken_api_account_change(ngx_http_npmtoken_api_ctx_t *ctx,

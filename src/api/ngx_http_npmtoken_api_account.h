@@ -1,7 +1,5 @@
 
-/*
- * An account: answered as npm's profile, and changed.
- */
+/* Answers with an account as npm's profile, and changes an account. */
 
 
 #ifndef _NGX_HTTP_NPMTOKEN_API_ACCOUNT_H_INCLUDED_
@@ -19,35 +17,46 @@ typedef struct {
 } ngx_http_npmtoken_api_change_t;
 
 
-/* Reads the account of ctx->user as it is now, and answers with it. */
+/* Reads the account of ctx->user from Redis and answers with it. */
 void ngx_http_npmtoken_api_account_answer(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
- * Begins a change of the account, which is loaded, or is made by this.
- * NGX_OK; or NGX_ERROR after having answered.
+ * Begins a change of the account: initializes "change" in the request's pool.
+ * The account must be loaded.  If it does not exist, the change creates it.
+ * Returns NGX_OK, or NGX_ERROR after it has answered.
  */
 ngx_int_t ngx_http_npmtoken_api_account_change(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_http_npmtoken_api_change_t *change);
 
 /*
- * Adds a field that is set, and one that is deleted.  The names, and the data
- * of the value, are kept as they are.  NGX_OK or NGX_ERROR (no memory).
+ * The first adds a field to set, the second a field to delete.  Both keep
+ * pointers to the name and to the data of the value: these must live until the
+ * change is sent.  Return NGX_OK or NGX_ERROR (no memory).
  */
 ngx_int_t ngx_http_npmtoken_api_account_set(
     ngx_http_npmtoken_api_change_t *change, char *field, ngx_str_t *value);
 ngx_int_t ngx_http_npmtoken_api_account_delete(
     ngx_http_npmtoken_api_change_t *change, char *field);
 
-/* Makes the change: as ngx_http_npmtoken_api_act(). */
+/*
+ * Sends the change.  "handler" gets the reply, as described at
+ * ngx_http_npmtoken_api_act().
+ */
 void ngx_http_npmtoken_api_account_write(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_change_t *change,
     ngx_http_npmtoken_api_reply_pt handler);
 
-/* NGX_OK: the change is made; or NGX_ERROR: that it is not was answered. */
+/*
+ * Checks the reply to a change.  Returns NGX_OK if the change is made, or
+ * NGX_ERROR after it has answered that it is not.
+ */
 ngx_int_t ngx_http_npmtoken_api_account_done(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply);
 
-/* A handler: answers with the changed account, or that it is not changed. */
+/*
+ * A handler for a reply: answers with the changed account, or with an error if
+ * it was not changed.
+ */
 void ngx_http_npmtoken_api_account_changed(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply);
 

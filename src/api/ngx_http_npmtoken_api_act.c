@@ -19,8 +19,8 @@ static void ngx_http_npmtoken_api_act_done(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 /*
- * What says who may log in, and as what it was judged.  The first is what only
- * a change of the profile looks at.
+ * The fields that decide who may log in.  Only a change of the profile looks at
+ * the first one.
  */
 
 static ngx_str_t  ngx_http_npmtoken_api_account_fields[] = {
@@ -134,7 +134,10 @@ ngx_http_npmtoken_api_act_bearer_read(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* as it was judged before; a token that is somebody else's now is unknown */
+/*
+ * Judges the bearer again.  If its token now belongs to another account, it is
+ * unknown.
+ */
 
 static npmtoken_reason_e
 ngx_http_npmtoken_api_act_bearer_judge(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -250,7 +253,7 @@ ngx_http_npmtoken_api_act(ngx_http_npmtoken_api_ctx_t *ctx,
 {
     npmtoken_reason_e  reason;
 
-    /* that its time has come no script would see */
+    /* no script checks whether the bearer has expired */
 
     reason = change->bearer.len ? ngx_http_npmtoken_api_act_bearer_judge(ctx)
                                 : NPMTOKEN_ALLOW;

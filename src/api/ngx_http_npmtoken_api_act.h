@@ -13,31 +13,34 @@
 
 
 /*
- * Reads the record of the token that asks, as it is now and with all of its
- * texts, judges it as any write is, and calls "next".  Answers where it is not
- * what let the request in, or Redis is away.
+ * Reads the current record of the bearer with all of its texts, judges it as
+ * for a write, and calls "next".  Answers instead if the record no longer
+ * allows a write, if the token now belongs to another account, or if Redis does
+ * not answer.
  */
 void ngx_http_npmtoken_api_act_bearer(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
 /*
- * Keeps what was seen of the account, for ctx->user_seen: what a call's
- * judgement rests on.  NGX_OK, or NGX_ERROR: no memory.
+ * Stores in ctx->user_seen those fields of the account that the call's decision
+ * rests on, in the request's pool.  Returns NGX_OK or NGX_ERROR (no memory).
  */
 ngx_int_t ngx_http_npmtoken_api_act_see(ngx_http_npmtoken_api_ctx_t *ctx,
     npmtoken_field_t *fields, ngx_uint_t nfields);
 
 /*
- * Begins a change: the keys of the account, of ctx->key and of the bearer, and
- * what was seen of these.  NGX_OK; or NGX_ERROR after having answered.
+ * Begins a change: fills "change" with the keys of the account, of ctx->key and
+ * of the bearer, and with what was seen of the account and the bearer.  The
+ * data is in the request's pool.  Returns NGX_OK, or NGX_ERROR after it has
+ * answered.
  */
 ngx_int_t ngx_http_npmtoken_api_act_begin(ngx_http_npmtoken_api_ctx_t *ctx,
     npmtoken_change_t *change);
 
 /*
- * Makes it: "args" writes the arguments of its script, "handler" gets the
- * reply, as of ngx_http_npmtoken_api_wait_write(); "DENIED" is answered before.
- * Answers where nothing could be sent.
+ * Sends a change.  "args" writes the arguments of the script.  "handler" gets
+ * the reply, as described at ngx_http_npmtoken_api_wait_write().  Answers the
+ * reply "DENIED" itself, and also answers if nothing could be sent.
  */
 void ngx_http_npmtoken_api_act(ngx_http_npmtoken_api_ctx_t *ctx,
     npmtoken_change_t *change, void (*args)(npmtoken_change_t *change),

@@ -51,7 +51,7 @@ ngx_http_npmtoken_api_answer(ngx_http_npmtoken_api_ctx_t *ctx,
 
     rc = ngx_http_npmtoken_api_answer_send(ctx->request, status, text);
 
-    /* it may have had a token in it */
+    /* the text may contain a token */
 
     ngx_explicit_memzero(text, ngx_strlen(text));
     free(text);
@@ -84,7 +84,7 @@ ngx_http_npmtoken_api_answer_send(ngx_http_request_t *r, ngx_uint_t status,
     *p = '\n';
     cv.value.len++;
 
-    /* or discarding the body would first invite it with a "100 Continue" */
+    /* prevents a "100 Continue" while the body is discarded */
     r->expect_tested = 1;
 
     return ngx_http_send_response(r, status, &ngx_http_npmtoken_api_type,
@@ -144,7 +144,7 @@ ngx_http_npmtoken_api_answer_error_quote(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* npm takes a 400 to a login for "there is no such user" */
+/* npm takes a 400 to a login as "there is no such user". */
 
 ngx_int_t
 ngx_http_npmtoken_api_answer_bad(ngx_http_npmtoken_api_ctx_t *ctx,
@@ -171,8 +171,8 @@ ngx_http_npmtoken_api_answer_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *sentence)
 {
     /*
-     * npm's registry says "OTP".  pnpm 11 and 12 know small letters only, and
-     * pnpm 11 does not say its name; all others take both.
+     * npm's registry sends "OTP".  pnpm 11 and 12 know lower case only, and
+     * pnpm 11 does not identify itself.  All other clients accept both.
      */
 
     if (ngx_http_npmtoken_api_answer_header(ctx->request, "WWW-Authenticate",
@@ -333,7 +333,7 @@ ngx_http_npmtoken_api_answer_header(ngx_http_request_t *r, char *name,
 }
 
 
-/* the request goes on to end as any other does */
+/* Lets the request end as any other does. */
 
 static void
 ngx_http_npmtoken_api_answer_finalize(ngx_http_npmtoken_api_ctx_t *ctx,

@@ -12,70 +12,85 @@
 #include "ngx_http_npmtoken_api.h"
 
 
-/* The request waits: what the client does meanwhile is seen later. */
+/* Parks the request: events of its client are handled later. */
 void ngx_http_npmtoken_api_answer_park(ngx_http_npmtoken_api_ctx_t *ctx);
 
-/* "json" is given away; NULL: no memory, which is answered too */
+/*
+ * Answers with "status" and "json".  Takes the reference to "json".  NULL means
+ * that there was no memory: answers 500.
+ */
 void ngx_http_npmtoken_api_answer(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t status, json_t *json);
 
-/* an answer without a body: 204 */
+/* Answers 204 without a body. */
 void ngx_http_npmtoken_api_answer_no_content(ngx_http_npmtoken_api_ctx_t *ctx);
 
-/* {"error": SENTENCE}; what it quotes of a request is escaped */
+/* Answers {"error": SENTENCE}.  Text quoted from a request is escaped. */
 void ngx_http_npmtoken_api_answer_error(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t status, const char *sentence);
 
-/* the same, of the sentence 'TEXT: QUOTED' */
+/* The same with the sentence 'TEXT: QUOTED'. */
 void ngx_http_npmtoken_api_answer_error_quote(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t status, const char *text, ngx_str_t *quoted);
 
 /*
- * The body of a request asks for what cannot be: 422 to a login, else 400.
- * "quoted" may be NULL.  Returns NGX_ERROR.
+ * Answers that the body of a request asks for something impossible: 422 to a
+ * login, else 400.  "quoted" may be NULL.  Returns NGX_ERROR.
  */
 ngx_int_t ngx_http_npmtoken_api_answer_bad(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *sentence, ngx_str_t *quoted);
 
-/* 401 with "WWW-Authenticate: otp": npm then prompts */
+/* Answers 401 with "WWW-Authenticate: otp": npm then prompts. */
 void ngx_http_npmtoken_api_answer_challenge(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *sentence);
 
-/* 429 with Retry-After in seconds */
+/* Answers 429 with Retry-After in seconds. */
 void ngx_http_npmtoken_api_answer_too_many(ngx_http_npmtoken_api_ctx_t *ctx,
     time_t seconds, const char *sentence);
 
-/* 429 for what goes by in a moment, with Retry-After and a sentence */
+/* Answers 429 with a short Retry-After, for a shortage that soon passes. */
 void ngx_http_npmtoken_api_answer_busy(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *sentence);
 
-/* the token is not good for this, though its location let it through: 401 */
+/*
+ * Answers 401: the token is not valid for this call, though the location let
+ * the request in.
+ */
 void ngx_http_npmtoken_api_answer_denied(ngx_http_npmtoken_api_ctx_t *ctx);
 
-/* name or password are wrong, whichever it is: 401 without a challenge */
+/*
+ * Answers 401 without a challenge.  Does not tell whether the name or the
+ * password is wrong.
+ */
 void ngx_http_npmtoken_api_answer_wrong(ngx_http_npmtoken_api_ctx_t *ctx);
 
-/* this is no name that an account may have: 422 */
+/* Answers 422: no account may have this name. */
 void ngx_http_npmtoken_api_answer_no_name(ngx_http_npmtoken_api_ctx_t *ctx);
 
-/* the account is another than was judged: 409 */
+/* Answers 409: the account has changed since the decision. */
 void ngx_http_npmtoken_api_answer_changed(ngx_http_npmtoken_api_ctx_t *ctx);
 
-/* its own bearer may not end this token: 403 */
+/* Answers 403: the bearer may not revoke this token. */
 void ngx_http_npmtoken_api_answer_protected(ngx_http_npmtoken_api_ctx_t *ctx);
 
-/* Redis cannot be asked: 503 */
+/* Answers 503: Redis does not answer. */
 void ngx_http_npmtoken_api_answer_unavailable(
     ngx_http_npmtoken_api_ctx_t *ctx);
 
-/* it is done, but fewer replicas than asked for are known to have it: 503 */
+/*
+ * Answers 503: the change is made, but fewer replicas than required are known
+ * to have it.
+ */
 void ngx_http_npmtoken_api_answer_unreplicated(
     ngx_http_npmtoken_api_ctx_t *ctx);
 
-/* no memory: 500 */
+/* Answers 500: no memory. */
 void ngx_http_npmtoken_api_answer_failed(ngx_http_npmtoken_api_ctx_t *ctx);
 
-/* Adds a header line to the answer that comes: NGX_OK or NGX_ERROR. */
+/*
+ * Adds a header line to the answer to come.  Keeps pointers to "name" and to
+ * the data of "value".  Returns NGX_OK or NGX_ERROR (no memory).
+ */
 ngx_int_t ngx_http_npmtoken_api_answer_header(ngx_http_request_t *r,
     char *name, ngx_str_t *value);
 

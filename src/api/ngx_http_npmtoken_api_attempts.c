@@ -6,14 +6,14 @@
 #include "ngx_http_npmtoken_attempts.h"
 
 
-/* how often it is logged that attempts are refused, in milliseconds */
+/* the least time between log lines about refused attempts, in milliseconds */
 #define NGX_HTTP_NPMTOKEN_API_REFUSED_LOG    10000
 
 
 struct ngx_http_npmtoken_api_attempt_s {
     ngx_http_npmtoken_attempt_t     counted;
     ngx_http_npmtoken_api_step_pt   next;
-    const char                     *sentence;    /* to who is refused */
+    const char                     *sentence;    /* told to the client */
 };
 
 
@@ -130,7 +130,7 @@ ngx_http_npmtoken_api_attempts_new(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* a token that is sent with a login proves nothing */
+/* A token sent with a login proves nothing. */
 
 static ngx_int_t
 ngx_http_npmtoken_api_attempts_tallies(ngx_http_npmtoken_api_ctx_t *ctx,
@@ -164,7 +164,9 @@ ngx_http_npmtoken_api_attempts_tallies(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* the name of the account, with some room behind it */
+/*
+ * Returns the folded name of the account, with "room" bytes allocated after it.
+ */
 
 static ngx_str_t
 ngx_http_npmtoken_api_attempts_name(ngx_http_npmtoken_api_ctx_t *ctx,
@@ -186,7 +188,11 @@ ngx_http_npmtoken_api_attempts_name(ngx_http_npmtoken_api_ctx_t *ctx,
 static ngx_uint_t
 ngx_http_npmtoken_api_attempts_limit(ngx_http_npmtoken_api_conf_t *conf)
 {
-    /* who says "0 50" wants nobody kept out by strangers: these are none */
+    /*
+     * "0 50" turns off the limit per account so that strangers cannot lock out
+     * its owner.  Holders of a token are not strangers, so the limit per
+     * address serves for them.
+     */
 
     return conf->account_attempts ? conf->account_attempts
                                   : conf->address_attempts;

@@ -1,10 +1,10 @@
 
 /*
- * What an attempt to prove who one is counts for, of what src/jobs counts.
+ * Decides which tallies of src/jobs an attempt to authenticate counts for.
  *
- * A login counts for the account and for the client's address.  What comes
- * with a valid token counts for that token alone: nobody without it keeps its
- * owner from using it.  Sign-ups count for the address, made or refused.
+ * A login counts for the account and for the client's address.  A request with
+ * a valid token counts for that token alone: nobody without the token can lock
+ * out its owner.  A sign-up counts for the address, whether it succeeds or not.
  */
 
 
@@ -15,45 +15,46 @@
 #include "ngx_http_npmtoken_api.h"
 
 
-/* arguments of npmtoken_script_otp about the tally: its limit and its time */
+/* the arguments of npmtoken_script_otp for the tally: its limit and its time */
 #define NGX_HTTP_NPMTOKEN_API_CODES_ARGS  2
 
 
 /*
- * Takes a place for an attempt of ctx->user, once for a request, then calls
- * "next".  Answers where there is none, or Redis cannot be asked.  A limit of
- * 0 is none.
+ * Counts an attempt of ctx->user, once for a request, then calls "next".
+ * Answers if the limit is reached or Redis does not answer.  A limit of 0 means
+ * no limit.
  */
 void ngx_http_npmtoken_api_attempts_begin(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
-/* Counts a sign-up, whatever becomes of it, then as above. */
+/* Counts a sign-up, whether it succeeds or not, then goes on as above. */
 void ngx_http_npmtoken_api_attempts_signup(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
-/* It has not failed: gives back what begin() took, if it did. */
+/* Takes back what begin() counted, if anything: the attempt did not fail. */
 void ngx_http_npmtoken_api_attempts_give_back(
     ngx_http_npmtoken_api_ctx_t *ctx);
 
-/* It failed: "next" is called, and answers that, once it has been counted. */
+/* Counts a failed attempt, then calls "next", which answers that it failed. */
 void ngx_http_npmtoken_api_attempts_failed(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
-/* The request goes: an attempt whose end nobody has seen counts as failed. */
+/* The request ends.  An attempt without a known result counts as failed. */
 void ngx_http_npmtoken_api_attempts_gone(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
- * The tally of wrong one-time passwords: of the account, as long as it has
- * this password, or of the token that the request came with.  Writes its key
- * and NGX_HTTP_NPMTOKEN_API_CODES_ARGS arguments, in the request's pool.
- * NGX_OK; NGX_DECLINED: there is no limit; NGX_ERROR: no memory.
+ * The tally of wrong one-time passwords.  For a login it belongs to the account
+ * and its present password, for other calls to the token of the request.  Sets
+ * "key" and NGX_HTTP_NPMTOKEN_API_CODES_ARGS arguments in "args", in the
+ * request's pool.  Returns NGX_OK, NGX_DECLINED if there is no limit, or
+ * NGX_ERROR (no memory).
  */
 ngx_int_t ngx_http_npmtoken_api_attempts_codes(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *key, ngx_str_t *args);
 
 /*
- * Answers 429: after "seconds" another attempt may be made.  One line in the
- * log stands for all of ten seconds.
+ * Answers 429 with "sentence".  Another attempt may be made after "seconds".
+ * Logs at most one line in ten seconds.
  */
 void ngx_http_npmtoken_api_attempts_refused(ngx_http_npmtoken_api_ctx_t *ctx,
     time_t seconds, const char *sentence);

@@ -151,7 +151,10 @@ ngx_http_npmtoken_api_auth_folded(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* by a release that did not fold names: its second factor must not be lost */
+/*
+ * An older release did not fold names.  Its accounts may have a second factor,
+ * which must not be lost.
+ */
 
 static void
 ngx_http_npmtoken_api_auth_unfolded(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -240,7 +243,7 @@ ngx_http_npmtoken_api_auth_counted(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_auth_password(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    /* an account may have its password here though others do not */
+    /* some accounts may have a password in Redis, though others do not */
 
     if (ctx->conf->login == NGX_HTTP_NPMTOKEN_API_PROXY
         && ctx->account.password.len == 0)
@@ -291,7 +294,7 @@ ngx_http_npmtoken_api_auth_wrong_password(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* no account stays at an older method because it came with it */
+/* Replaces a hash that an outdated method has made. */
 
 static void
 ngx_http_npmtoken_api_auth_rehash(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -317,8 +320,8 @@ ngx_http_npmtoken_api_auth_rehash(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 /*
- * What is written later is compared with what the account is now, so it is
- * read again.  Where the hash cannot be changed, the old one is good still.
+ * A later write compares the account with what was read, so reads it again.  If
+ * the hash cannot be replaced, the old one remains valid.
  */
 
 static void
@@ -337,8 +340,8 @@ ngx_http_npmtoken_api_auth_rehash_done(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 /*
- * Where it was changed meanwhile, by another login that did the same or to
- * another password, it is verified again.
+ * Verifies the password again if the stored hash is not the new one.  Another
+ * login may have replaced the hash, or the password may have changed.
  */
 
 static void
@@ -387,7 +390,7 @@ ngx_http_npmtoken_api_auth_factor(ngx_http_npmtoken_api_ctx_t *ctx)
 
     if (code == NULL || code->len == 0) {
 
-        /* npm learns only now that it has to ask for one */
+        /* only this answer tells npm to ask for a code */
 
         ngx_http_npmtoken_api_attempts_give_back(ctx);
         ngx_http_npmtoken_api_answer_challenge(ctx,
@@ -427,7 +430,10 @@ ngx_http_npmtoken_api_auth_otp_header(ngx_http_request_t *r)
                 continue;
             }
 
-            /* of two, none: another behind us may take the other */
+            /*
+             * ignore both of two headers: a server behind nginx may read the
+             * other
+             */
 
             if (value) {
                 return NULL;
@@ -442,8 +448,8 @@ ngx_http_npmtoken_api_auth_otp_header(ngx_http_request_t *r)
 
 
 /*
- * What has been used is not what is wrong: the script tells it, which also
- * knows of a use that was not there yet when the account was loaded.
+ * A used code is not a wrong code.  The script tells them apart, since it also
+ * sees a use that came after the account was loaded.
  */
 
 static void
@@ -489,7 +495,10 @@ ngx_http_npmtoken_api_auth_recovery(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* on all nodes only once, and counted over all of them: Redis decides */
+/*
+ * Lets Redis decide: it accepts a code once for all nodes, and counts attempts
+ * over all nodes.
+ */
 
 static void
 ngx_http_npmtoken_api_auth_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
@@ -567,8 +576,8 @@ ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
                    reply ? reply->type : 0, ctx->unreplicated);
 
     /*
-     * Where a replica that does not know of it may take over, the code might
-     * be taken a second time.
+     * If a replica without this use took over, the code could be used a second
+     * time.
      */
 
     if (reply == NULL || ctx->unreplicated) {
@@ -584,7 +593,7 @@ ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (ngx_http_npmtoken_command_is(reply, "USED") == NGX_OK) {
 
-        /* whoever sends it had it, and has not guessed */
+        /* the client had the code and has not guessed it */
 
         ngx_http_npmtoken_api_attempts_give_back(ctx);
         ngx_http_npmtoken_api_answer_challenge(ctx,

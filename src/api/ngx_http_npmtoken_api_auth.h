@@ -1,9 +1,9 @@
 
 /*
- * Proof of who one is: password, then one-time password.
+ * Authenticates a user: first the password, then the one-time password.
  *
- * In this order, since the other one would tell who has an account.  What is
- * wrong is answered here; what is right goes on with ctx->admitted.
+ * The order matters: the reverse would tell which accounts exist.  Failures are
+ * answered here.  A success goes on with ctx->admitted.
  */
 
 
@@ -16,31 +16,32 @@
 
 /*
  * Loads the account ctx->user from Redis into ctx->account and ctx->exists,
- * then calls "next".  Answers if Redis is away or the account is bad.
+ * then calls "next".  Answers if Redis does not answer or the account is
+ * invalid.
  */
 void ngx_http_npmtoken_api_auth_load(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
 /*
- * Counts an attempt and loads the account; then ctx->password has to be right,
- * by its hash or by the registry; then, if the account has a second factor,
- * the npm-otp header.
+ * Counts an attempt, loads the account, and verifies ctx->password by the
+ * account's hash or by the registry.  If the account has a second factor, then
+ * verifies the npm-otp header.  Calls "admitted", or answers.
  */
 void ngx_http_npmtoken_api_auth_begin(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt admitted);
 
 /*
- * The second half alone: the account is loaded.  With ctx->reuse the code may
- * also be the last one that was used, if that was with this token, and so.
+ * Verifies the second factor alone.  The account must be loaded.  With
+ * ctx->reuse, also accepts the last code used, if this token used it that way.
  */
 void ngx_http_npmtoken_api_auth_second_factor(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt admitted);
 
 /*
- * A name that has no account may get one by what "next" does: it must not be
- * one that an older release has kept in another spelling, with a second factor
- * or a lock that nobody would see any more.  Calls "next", or answers.  What
- * has been authenticated has been here.
+ * Calls "next", which may create an account for the name ctx->user, or answers.
+ * If there is no account yet, first checks that an older release has not stored
+ * one in another spelling: its second factor or lock would be ignored.
+ * Authentication includes this check.
  */
 void ngx_http_npmtoken_api_auth_new(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);

@@ -4,8 +4,8 @@
 
 
 /*
- * What the linker puts in the place of stdin where jansson is linked in: see
- * "config".  Nothing here reads from a file.
+ * The linker replaces stdin with this where jansson is linked in: see "config".
+ * Nothing here reads from a file.
  */
 
 extern FILE  *__wrap_stdin;
@@ -57,7 +57,10 @@ ngx_http_npmtoken_api_body_read(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* a length that is known beforehand is the one way to keep it in memory */
+/*
+ * Refuses a body of unknown length: only a length known in advance keeps the
+ * body in memory.
+ */
 
 static ngx_uint_t
 ngx_http_npmtoken_api_body_refused(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -131,9 +134,9 @@ ngx_http_npmtoken_api_body_handler(ngx_http_request_t *r)
 
 
 /*
- * All of the body, in the request's pool, and nowhere else any more.  What
- * came together with the header is a buffer of its own: nginx does not honor
- * r->request_body_in_single_buf there.
+ * Moves the whole body into the request's pool and leaves no other copy.  Data
+ * that came together with the header is in a buffer of its own: nginx does not
+ * honour r->request_body_in_single_buf there.
  */
 
 static ngx_int_t
@@ -199,7 +202,7 @@ ngx_http_npmtoken_api_body_parse(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* jansson's own words might quote what is there */
+/* Jansson's own message might quote the body. */
 
 static void
 ngx_http_npmtoken_api_body_invalid(ngx_http_npmtoken_api_ctx_t *ctx,

@@ -12,19 +12,19 @@
 
 
 /*
- * Reads the body into ctx->body, an object, then calls "next".  What is not
- * one is answered here; so is one that would be written to a file on its way,
- * since there may be a password in it.
+ * Reads the body into ctx->body, a JSON object, then calls "next".  Answers if
+ * the body is not an object.  Also answers if nginx would write the body to a
+ * file, since it may have a password in it.
  */
 void ngx_http_npmtoken_api_body_read(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
-/* Frees ctx->body, and wipes the passwords that are there. */
+/* Frees ctx->body and wipes the passwords in it. */
 void ngx_http_npmtoken_api_body_free(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
- * A password that is a member of "json".  Returns NGX_OK; or NGX_ERROR after
- * having answered what is wrong with it.
+ * Reads a password from a member of "json" into "password".  Returns NGX_OK, or
+ * NGX_ERROR after it has answered what is wrong.
  */
 ngx_int_t ngx_http_npmtoken_api_body_password(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *json, const char *member,

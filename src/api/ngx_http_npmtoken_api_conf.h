@@ -11,16 +11,16 @@
 #include "ngx_http_npmtoken_api.h"
 
 
-/* what is read of a location, until it is merged */
+/* the configuration of a location as it is read, before it is merged */
 
 typedef struct {
     ngx_http_npmtoken_api_conf_t       api;        /* first, for handlers */
-    ngx_str_t                          name;       /* of the store; "off" */
+    ngx_str_t                          name;       /* of the store, or "off" */
     unsigned                           in_location:1;
 } ngx_http_npmtoken_api_loc_conf_t;
 
 
-/* the bounds of a number, and what is said of another */
+/* the bounds of a number, and the text to log if it is outside of them */
 
 typedef struct {
     ngx_uint_t                         min;
@@ -30,8 +30,8 @@ typedef struct {
 
 
 /*
- * Each sets what its directive says, as ngx_command_t's "set" does; another
- * value is logged together with what it has to be.
+ * Each handles its directive, as "set" of ngx_command_t does.  It logs an
+ * invalid value together with what is expected.
  */
 
 char *ngx_http_npmtoken_api_conf_store(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -49,11 +49,14 @@ char *ngx_http_npmtoken_api_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_npmtoken_api_conf_pool(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* at cmd->offset of "conf"; cmd->post is an array of ngx_conf_enum_t */
+/*
+ * Sets the value at cmd->offset of "conf".  cmd->post is an array of
+ * ngx_conf_enum_t.
+ */
 char *ngx_http_npmtoken_api_conf_enum(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* the same; cmd->post is ngx_http_npmtoken_api_bounds_t */
+/* The same for a number.  cmd->post is ngx_http_npmtoken_api_bounds_t. */
 char *ngx_http_npmtoken_api_conf_number(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 

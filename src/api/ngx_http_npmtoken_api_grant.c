@@ -10,7 +10,7 @@
 #define NGX_HTTP_NPMTOKEN_API_MAX_LABEL        100
 #define NGX_HTTP_NPMTOKEN_API_MAX_DESCRIPTION  1024
 
-/* entries of a list of packages or scopes */
+/* entries in a list of packages or scopes */
 #define NGX_HTTP_NPMTOKEN_API_MAX_LIST         100
 
 #define NGX_HTTP_NPMTOKEN_API_MAX_DAYS         36500
@@ -18,7 +18,10 @@
 #define NGX_HTTP_NPMTOKEN_API_DAY              86400
 
 
-/* a member of a body; "read" returns NGX_OK, or NGX_ERROR and has answered */
+/*
+ * A member of a body.  "read" returns NGX_OK, or NGX_ERROR after it has
+ * answered.
+ */
 
 typedef struct {
     const char             *name;
@@ -82,7 +85,7 @@ static ngx_http_npmtoken_api_member_t  ngx_http_npmtoken_api_members[] = {
     { "readonly", 0, ngx_http_npmtoken_api_grant_readonly },
     { "cidr_whitelist", 0, ngx_http_npmtoken_api_grant_cidrs },
 
-    /* later ones: granular tokens */
+    /* later npm: granular tokens */
 
     { "name", 1, ngx_http_npmtoken_api_grant_name },
     { "description", 1, ngx_http_npmtoken_api_grant_description },
@@ -159,7 +162,7 @@ ngx_http_npmtoken_api_grant_member(ngx_http_npmtoken_api_ctx_t *ctx,
         if (ctx->call == NGX_HTTP_NPMTOKEN_API_LOGIN
             && member->read == ngx_http_npmtoken_api_grant_name)
         {
-            /* there it is the account's */
+            /* in a login, this is the name of the account */
             return NGX_OK;
         }
 
@@ -168,7 +171,7 @@ ngx_http_npmtoken_api_grant_member(ngx_http_npmtoken_api_ctx_t *ctx,
         return json_is_null(value) ? NGX_OK : member->read(ctx, value);
     }
 
-    /* login comes with CouchDB's members, and those of a document it read */
+    /* a login has CouchDB's members, and those of the document that npm read */
 
     if (ctx->call == NGX_HTTP_NPMTOKEN_API_LOGIN) {
         return NGX_OK;
@@ -179,7 +182,7 @@ ngx_http_npmtoken_api_grant_member(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (quoted.len > 64) {
 
-        /* not within a character of UTF-8 */
+        /* do not cut within a UTF-8 character */
 
         for (quoted.len = 64; (name[quoted.len] & 0xc0) == 0x80; ) {
             quoted.len--;
@@ -329,7 +332,7 @@ ngx_http_npmtoken_api_grant_permission(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* a token that may do something to an organisation is one without limits */
+/* A token with rights for an organisation would be a token without limits. */
 
 static ngx_int_t
 ngx_http_npmtoken_api_grant_orgs(ngx_http_npmtoken_api_ctx_t *ctx,
@@ -386,7 +389,7 @@ ngx_http_npmtoken_api_grant_scopes(ngx_http_npmtoken_api_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    /* npm lets people write them without the "@" */
+    /* npm lets users omit the "@" */
 
     scope = ctx->grant.scopes.elts;
 
@@ -454,7 +457,7 @@ ngx_http_npmtoken_api_grant_cidr(ngx_str_t *entry, u_char *buf)
 }
 
 
-/* in a record, commas part entries, and blanks may stand around them */
+/* Commas separate the entries of a record, and blanks may surround them. */
 
 static ngx_uint_t
 ngx_http_npmtoken_api_grant_is_one(ngx_str_t *entry)
@@ -485,7 +488,7 @@ ngx_http_npmtoken_api_grant_names(ngx_http_npmtoken_api_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    /* limited to nothing, or not limited? npm leaves an empty one out */
+    /* an empty list is ambiguous: no packages or all; npm omits it */
 
     if (list->nelts == 0) {
         return ngx_http_npmtoken_api_answer_bad(ctx,
@@ -548,8 +551,8 @@ ngx_http_npmtoken_api_grant_list(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 /*
- * A read-only token gets nowhere near this, nor does one that may write some
- * packages alone: making a token is a write about no package.
+ * A read-only token cannot reach this, nor can a token limited to some
+ * packages: making a token is a write that concerns no package.
  */
 
 ngx_int_t
@@ -635,7 +638,7 @@ ngx_http_npmtoken_api_grant_narrow_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* NGX_OK or NGX_ERROR (no memory) */
+/* Returns NGX_OK or NGX_ERROR (no memory). */
 
 static ngx_int_t
 ngx_http_npmtoken_api_grant_split(ngx_str_t *list, ngx_pool_t *pool,

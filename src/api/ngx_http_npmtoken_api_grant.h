@@ -13,16 +13,17 @@
 
 
 /*
- * Reads ctx->body into ctx->grant.  Returns NGX_OK; or NGX_ERROR after having
- * answered why it cannot be.  What a body asks for and cannot be honoured in
- * full is refused, never granted wider.
+ * Reads ctx->body into ctx->grant.  Returns NGX_OK, or NGX_ERROR after it has
+ * answered why not.  Refuses a body that cannot be honoured in full: never
+ * grants more than was asked for.
  */
 ngx_int_t ngx_http_npmtoken_api_grant_read(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
- * Makes ctx->grant no wider than ctx->bearer: what was not asked for is
- * inherited, what is wider is refused.  The end of a token is the earlier one
- * of expires_at and the TTL of its key.  Returns as above.
+ * Makes ctx->grant no wider than ctx->bearer.  Inherits what was not asked for
+ * and refuses what is wider.  A token ends at expires_at or with the TTL of its
+ * key, whichever comes first.  Returns NGX_OK, or NGX_ERROR after it has
+ * answered.
  */
 ngx_int_t ngx_http_npmtoken_api_grant_narrow(
     ngx_http_npmtoken_api_ctx_t *ctx);

@@ -45,7 +45,7 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
 
     if (ctx) {
 
-        /* it has been guarded, or whoever calls it does so too early */
+        /* NGX_DONE: the call came before the second factor was verified */
 
         return ctx->guarded ? NGX_DECLINED : NGX_DONE;
     }
@@ -56,7 +56,7 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* in another location, before a redirect to this one, which skips us */
+    /* judged in another location, before a redirect that skips our check */
 
     if (judged->store && judged->store != conf->store) {
         return NGX_DECLINED;
@@ -92,10 +92,9 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
 
 
 /*
- * A login with a name that no account may have is not the login that the front
- * module knows, since a registry may read its path in its own way: it is a
- * write, and is denied as one.  Nobody else answers it either, so its user may
- * be told what is wrong.
+ * The front module takes a login with an invalid name for a write, since a
+ * registry may read the path in its own way.  It denies this login as a write.
+ * No other handler answers it, so tell the user what is wrong.
  */
 
 ngx_uint_t
@@ -109,7 +108,7 @@ ngx_http_npmtoken_api_handler_denied(ngx_http_request_t *r)
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     conf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_api_module);
 
-    /* with "satisfy any" somebody else may let it in yet */
+    /* with "satisfy any" another module may still let the request in */
 
     if (r != r->main
         || clcf->satisfy == NGX_HTTP_SATISFY_ANY
@@ -140,7 +139,9 @@ ngx_http_npmtoken_api_handler_denied(ngx_http_request_t *r)
 }
 
 
-/* what is the registry's, or nobody's who has a second factor */
+/*
+ * Returns 1 if the request is for the registry and needs no second factor here.
+ */
 
 static ngx_uint_t
 ngx_http_npmtoken_api_handler_passes(ngx_http_npmtoken_ctx_t *judged,
@@ -174,8 +175,9 @@ ngx_http_npmtoken_api_handler_passes(ngx_http_npmtoken_ctx_t *judged,
 
 
 /*
- * In another location, before a redirect within nginx, which clears r->ctx
- * but no cleanup: its one-time password is used up by that, and was good.
+ * The request may have passed the second factor in another location, before an
+ * internal redirect.  The redirect clears r->ctx, but keeps the cleanups.  The
+ * one-time password is used up, so do not ask for it again.
  */
 
 static ngx_uint_t
@@ -258,7 +260,7 @@ ngx_http_npmtoken_api_handler_start(ngx_http_npmtoken_api_ctx_t *ctx,
 
     case NGX_HTTP_NPMTOKEN_API_LOGOUT:
 
-        /* allowed in any state, hence without being verified */
+        /* allowed for a token in any state, hence not verified */
 
         if (ctx->judged->reason != NPMTOKEN_ALLOW) {
             ngx_http_npmtoken_api_answer_denied(ctx);
@@ -287,7 +289,10 @@ ngx_http_npmtoken_api_handler_start(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* whose token it is; NGX_ERROR: that has been answered */
+/*
+ * Sets ctx->user to the account of the token.  Returns NGX_OK, or NGX_ERROR
+ * after it has answered.
+ */
 
 static ngx_int_t
 ngx_http_npmtoken_api_handler_known(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -321,13 +326,13 @@ ngx_http_npmtoken_api_handler_known(ngx_http_npmtoken_api_ctx_t *ctx)
 /*
  * a write to the registry: account, code, on to the registry
  *
- * With "auth-and-writes" each write takes a one-time password.  What comes
- * here has been allowed and is the registry's to do.
+ * With "auth-and-writes" each write takes a one-time password.  A request that
+ * comes here has been allowed and is for the registry.
  *
- * A client that publishes several packages asks a person for one code and
- * sends it with each of them.  So as long as it is valid, a code is good again
- * for the token that it was used with.  Who has the one and not the other gains
- * nothing; who has both could have used them for the first write.
+ * A client that publishes several packages asks its user for one code and sends
+ * it with each of them.  So as long as a code is valid, the token that has used
+ * it may use it again.  An attacker with only the code or only the token gains
+ * nothing.  An attacker with both could have made the first write.
  */
 
 static void
@@ -360,7 +365,7 @@ ngx_http_npmtoken_api_handler_go_on(ngx_http_npmtoken_api_ctx_t *ctx)
     r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_core_run_phases;
 
-    /* with poll, whoever saw that there is a body has stopped watching */
+    /* with poll, nginx stops watching the client once it sees a body */
 
     if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);

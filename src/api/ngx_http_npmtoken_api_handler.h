@@ -11,10 +11,16 @@
 #include "ngx_http_npmtoken_api.h"
 
 
-/* of the precontent phase */
+/*
+ * Handler of the precontent phase.  Returns NGX_DECLINED if the request goes
+ * on, NGX_DONE if the API answers it, or 500 (no memory).
+ */
 ngx_int_t ngx_http_npmtoken_api_handler(ngx_http_request_t *r);
 
-/* What the front module denies: 1 if it has been answered by this. */
+/*
+ * Called for a request that the front module denies.  Returns 1 if this has
+ * answered it, else 0.
+ */
 ngx_uint_t ngx_http_npmtoken_api_handler_denied(ngx_http_request_t *r);
 
 

@@ -14,7 +14,7 @@
 #define NGX_HTTP_NPMTOKEN_API_PER_PAGE      10
 #define NGX_HTTP_NPMTOKEN_API_MAX_PER_PAGE  9999
 
-/* bytes of keys and fields of a page, unless one token has more */
+/* the most bytes of keys and fields in a page, unless one token has more */
 #define NGX_HTTP_NPMTOKEN_API_PAGE_BYTES    (256 * 1024)
 
 
@@ -185,11 +185,13 @@ ngx_http_npmtoken_api_list_page(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 /*
- * Redis gave "n" tokens of a page.  Where that is less than there was to give,
- * more would have been too large: then the page ends where one of some other
- * size begins, since the next one has to be named by "perPage" and "page", too.
- * Neither gets less than half of what there was room for.  Returns the number
- * of tokens on this page; "size" is that of the next.
+ * Returns the number of tokens on this page, and sets "size" to the page size
+ * of the next.  Redis gave "n" tokens.
+ *
+ * If there are more tokens, they would have made the page too large.  Then this
+ * page must end where a page of some other size begins, since "perPage" and
+ * "page" must name the next page.  The page keeps at least half of the "n"
+ * tokens.
  */
 
 static ngx_uint_t
@@ -238,7 +240,10 @@ ngx_http_npmtoken_api_list_token(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* what the record says is shown of it; never more than a part of it is */
+/*
+ * Returns what the record lets a list show of its token, cut to
+ * NPMTOKEN_TOKEN_SHOWN bytes.
+ */
 
 static ngx_str_t
 ngx_http_npmtoken_api_list_shown(npmtoken_field_t *fields, ngx_uint_t nfields)

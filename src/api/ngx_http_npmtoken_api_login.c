@@ -73,7 +73,7 @@ ngx_http_npmtoken_api_login_web(ngx_http_npmtoken_api_ctx_t *ctx)
  * login: body, password, code, write, answer
  * adduser: body, account, count, is the name free, hash, write, answer
  *
- * Where its name is taken, the second is a login.
+ * If the name is taken, an adduser becomes a login.
  */
 
 void
@@ -122,7 +122,7 @@ ngx_http_npmtoken_api_login_body(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* the name is in the path, and said again in the body */
+/* The name is in the path, and again in the body. */
 
 static ngx_int_t
 ngx_http_npmtoken_api_login_name(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -154,7 +154,7 @@ ngx_http_npmtoken_api_login_name(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* where the name is taken it is a login, and the password stays */
+/* If the name is taken, this is a login and the password stays. */
 
 static void
 ngx_http_npmtoken_api_login_signup(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -211,7 +211,7 @@ ngx_http_npmtoken_api_login_reserved(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* nothing that was written by hand has this name either */
+/* The walk also finds names in what operators have written by hand. */
 
 static void
 ngx_http_npmtoken_api_login_signup_walked(ngx_http_npmtoken_api_ctx_t *ctx,
@@ -262,7 +262,7 @@ ngx_http_npmtoken_api_login_signup_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t         n;
     npmtoken_change_t  change;
 
-    /* the last one only where it says more than the key */
+    /* the name is stored only if its spelling differs from the key */
 
     npmtoken_field_t  account[] = {
         { ngx_string("password"), ctx->account.password },
@@ -314,7 +314,7 @@ ngx_http_npmtoken_api_login_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (ngx_http_npmtoken_command_is(reply, "OK") != NGX_OK) {
 
-        /* somebody was faster: then it is a login */
+        /* another sign-up was faster, so this is a login */
 
         ngx_http_npmtoken_api_login_signup_taken(ctx);
         return;
@@ -322,7 +322,7 @@ ngx_http_npmtoken_api_login_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (ctx->unreplicated) {
 
-        /* the account may stay, but nobody has seen its token */
+        /* the account may stay, but revoke the token, which nobody has seen */
 
         ngx_http_npmtoken_api_tokens_withdraw(ctx,
                                  ngx_http_npmtoken_api_login_signup_withdrawn);
@@ -349,7 +349,7 @@ ngx_http_npmtoken_api_login_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* as npm's registry answers, to the letter */
+/* Answers exactly as npm's registry does. */
 
 static void
 ngx_http_npmtoken_api_login_logged_in(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -367,10 +367,11 @@ ngx_http_npmtoken_api_login_logged_in(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 /*
- * logout: write, answer; of another token: token that asks, account, code,
- * write, answer
+ * logout: write, answer
+ * logout of another token: token that asks, account, code, write, answer
  *
- * Whatever state the token is in; what is gone is logged out.
+ * A token in any state can be logged out.  A token that is gone counts as
+ * logged out.
  */
 
 void
@@ -391,14 +392,14 @@ ngx_http_npmtoken_api_login_logout(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    /* also where its spelling is none that a read-only token may use */
+    /* also if the path is spelt in a way that a read-only token may not use */
 
     if (ngx_memcmp(own, ctx->key, NPMTOKEN_KEY_LEN) == 0) {
         ngx_http_npmtoken_api_login_logout_admitted(ctx);
         return;
     }
 
-    /* of another token it is a write as "npm token revoke" is */
+    /* logout of another token is a write, like "npm token revoke" */
 
     ngx_http_npmtoken_api_act_bearer(ctx,
                                      ngx_http_npmtoken_api_login_logout_known);

@@ -69,8 +69,8 @@ static ngx_http_npmtoken_api_bounds_t  ngx_http_npmtoken_api_cidrs = {
 
 
 /*
- * What nobody gets by signing up, if nothing else is said: whom a registry may
- * trust by name alone.  The first ones are groups and roles of registries.
+ * Names that nobody can get by signing up, by default: a registry may trust
+ * these by name alone.  The first ones are groups and roles of registries.
  */
 
 static ngx_str_t  ngx_http_npmtoken_api_names[] = {
@@ -353,9 +353,9 @@ ngx_http_npmtoken_api_merge_loc_conf(ngx_conf_t *cf, void *parent,
 
 
 /*
- * The API answers what has been judged in the same place by the same store.
- * Where nothing is enforced, as in a location for error pages, what is
- * inherited does nothing.
+ * The API answers only requests judged in the same location by the same store.
+ * If a location enforces nothing, such as one for error pages, then an
+ * inherited "npmtoken_api" does nothing there.
  */
 
 static char *
@@ -412,7 +412,7 @@ ngx_http_npmtoken_api_use(ngx_conf_t *cf,
 }
 
 
-/* the structures that both modules use are those of one version */
+/* Both modules share structures, so must be of one version. */
 
 static ngx_int_t
 ngx_http_npmtoken_api_check_version(ngx_conf_t *cf)
@@ -464,7 +464,10 @@ ngx_http_npmtoken_api_init(ngx_conf_t *cf)
 }
 
 
-/* a thread that is done tells so by the event method; not each can be told */
+/*
+ * A finished thread notifies nginx through the event method.  Some event
+ * methods cannot be notified.
+ */
 
 static ngx_int_t
 ngx_http_npmtoken_api_init_module(ngx_cycle_t *cycle)
@@ -505,7 +508,7 @@ ngx_http_npmtoken_api_init_process(ngx_cycle_t *cycle)
     ngx_http_npmtoken_commands_t      **commands;
     ngx_http_npmtoken_api_main_conf_t  *amcf;
 
-    /* the cache manager and loader come here as well */
+    /* the cache manager and the cache loader call this as well */
 
     if (ngx_process != NGX_PROCESS_WORKER
         && ngx_process != NGX_PROCESS_SINGLE)

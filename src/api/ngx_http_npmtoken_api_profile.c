@@ -2,8 +2,8 @@
 /*
  * npm profile get, set.
  *
- * What npm sends to set a profile has no kind: a password, a second factor,
- * its confirmation, and the rest are told apart by what is there.
+ * A request to set a profile has no kind.  Its members tell whether it changes
+ * the password, the second factor, its confirmation, or the rest.
  */
 
 
@@ -37,7 +37,7 @@ static void ngx_http_npmtoken_api_profile_fields_admitted(
     ngx_http_npmtoken_api_ctx_t *ctx);
 
 
-/* what npm lets people write and we do not keep */
+/* fields that npm lets users write and that are not kept */
 
 static const char  *ngx_http_npmtoken_api_not_kept[] = {
     "homepage", "freenode", "twitter", "github", NULL
@@ -175,7 +175,7 @@ ngx_http_npmtoken_api_profile_password_hashed(ngx_http_npmtoken_api_ctx_t *ctx,
 /*
  * the rest: password or code, if one of them is due, write, answer
  *
- * Where no password is asked for it is as any write is: by the mode.
+ * If no password is needed, the mode decides as for any other write.
  */
 
 static void
@@ -211,7 +211,7 @@ ngx_http_npmtoken_api_profile_fields(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* npm sends all that it may set, with what was there for the rest */
+/* npm sends all fields that it can set, most of them unchanged. */
 
 static ngx_int_t
 ngx_http_npmtoken_api_profile_fields_read(ngx_http_npmtoken_api_ctx_t *ctx)

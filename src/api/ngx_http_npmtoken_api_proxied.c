@@ -1,13 +1,15 @@
 
 /*
- * A request that is a login itself is cloned: the subrequest goes on from
- * where its parent is.  Any other one is asked anew, by its URI, so that it
- * gets to the location that logins have, by the rules that logins go by; only
- * in a named location there is nothing to find it by, and it is cloned.
+ * Makes the subrequest that logs in to the registry.
  *
- * Nothing of the client's gets to the registry that could make it answer 200:
- * not its query, its method or a header that overrides it, its credentials or
- * what they were turned into.
+ * If the request is itself a login, the subrequest is a clone that continues
+ * where its parent is.  Otherwise the subrequest is a new one by URI, so that
+ * it reaches the location for logins by the same rules as a login.  In a named
+ * location no URI finds that location, so there it is a clone, too.
+ *
+ * Nothing from the client that could make the registry answer 200 may reach it:
+ * not the query, the method or a header that overrides it, the credentials or
+ * anything derived from them.
  */
 
 
@@ -49,7 +51,7 @@ static ngx_str_t  ngx_http_npmtoken_api_content_length =
 static ngx_str_t  ngx_http_npmtoken_api_json = ngx_string("application/json");
 
 
-/* what a login keeps of the client's header lines */
+/* the client's header lines that a login keeps */
 
 static ngx_str_t  ngx_http_npmtoken_api_kept[] = {
     ngx_string("host"),
@@ -135,8 +137,8 @@ ngx_http_npmtoken_api_proxied_uri(ngx_http_npmtoken_api_proxied_t *login)
 
 
 /*
- * The parent is such a login: the path of its first try, without a query, and
- * of the account as it is spelt.
+ * Returns 1 if the parent is itself a login: it has the path of npm's first
+ * try, and the account as it is spelt.  Takes its URI, without the query.
  */
 
 static ngx_uint_t
@@ -204,7 +206,7 @@ ngx_http_npmtoken_api_proxied_body(ngx_http_npmtoken_api_proxied_t *login)
     login->text.data = (u_char *) text;
     login->text.len = ngx_strlen(text);
 
-    /* it is needed until there is nobody left who may still send it */
+    /* the text must live as long as anything may still send it */
 
     cln = ngx_pool_cleanup_add(login->ctx->request->pool, 0);
     if (cln == NULL) {
@@ -296,7 +298,7 @@ ngx_http_npmtoken_api_proxied_headers(ngx_http_npmtoken_api_proxied_t *login)
         return NGX_ERROR;
     }
 
-    /* of all that nginx has pointers to, these stay */
+    /* of the header lines that nginx has pointers to, keep these */
 
     in->host = r->headers_in.host;
     in->user_agent = r->headers_in.user_agent;
@@ -456,11 +458,11 @@ ngx_http_npmtoken_api_proxied_request(ngx_http_npmtoken_api_proxied_t *login,
         sr->headers_in.headers.last = &sr->headers_in.headers.part;
     }
 
-    /* its own, with nothing in it to be read, or to be closed */
+    /* a body of its own: nothing to read from the client, no file to close */
 
     sr->request_body = &login->body;
 
-    /* the answer has a token in it, which is not ours: it is not even read */
+    /* the answer contains a token that is not ours: do not even read it */
 
     sr->header_only = 1;
 
@@ -469,10 +471,10 @@ ngx_http_npmtoken_api_proxied_request(ngx_http_npmtoken_api_proxied_t *login,
 
 
 /*
- * A subrequest has the values that its parent has computed: of the client's
- * Authorization, for one.  A login computes its own, and keeps only what is
- * not computed: what "set" has set, what a regex has captured or auth_request
- * has left.
+ * A subrequest inherits the values of variables that its parent has computed,
+ * such as one from the client's Authorization.  The login computes its own.  It
+ * keeps only values that cannot be computed: those from "set", from a regex or
+ * from auth_request.
  */
 
 static void

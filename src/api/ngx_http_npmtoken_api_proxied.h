@@ -12,7 +12,10 @@
 #include "ngx_http_npmtoken_api.h"
 
 
-/* zeroed but for "ctx"; in the request's pool, as all that it points to */
+/*
+ * The caller allocates it from the request's pool, zeroed, and sets "ctx".  All
+ * that it points to is in that pool.
+ */
 
 typedef struct {
     ngx_http_npmtoken_api_ctx_t       *ctx;
@@ -27,19 +30,19 @@ typedef struct {
     ngx_http_headers_in_t              headers_in;
     ngx_http_variable_value_t         *variables;
     unsigned                           clone:1;
-    unsigned                           verified:1; /* as its parent was */
+    unsigned                           verified:1; /* as the parent was */
     unsigned                           done:1;
 } ngx_http_npmtoken_api_proxied_t;
 
 
 /*
- * Makes URI, body and header lines for the login of login->ctx.  NGX_OK or
- * NGX_ERROR (no memory).
+ * Makes the URI, body and header lines for the login of login->ctx.  Returns
+ * NGX_OK or NGX_ERROR (no memory).
  */
 ngx_int_t ngx_http_npmtoken_api_proxied_make(
     ngx_http_npmtoken_api_proxied_t *login);
 
-/* Puts them into the subrequest, which has not begun. */
+/* Puts these into the subrequest "sr", which must not have begun. */
 void ngx_http_npmtoken_api_proxied_request(
     ngx_http_npmtoken_api_proxied_t *login, ngx_http_request_t *sr);
 

@@ -179,7 +179,7 @@ ngx_http_npmtoken_api_record_add_list(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* what those who enforce it will make of it: the same code decides here */
+/* Checks the record with the code that enforces it. */
 
 static ngx_int_t
 ngx_http_npmtoken_api_record_test(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -259,7 +259,7 @@ ngx_http_npmtoken_api_record_json(ngx_str_t *key, ngx_str_t *token,
 }
 
 
-/* null where there is none: npm prints what is there */
+/* Returns null if there is no list, since npm prints what it gets. */
 
 static json_t *
 ngx_http_npmtoken_api_record_json_list(ngx_str_t *list)
@@ -292,7 +292,7 @@ ngx_http_npmtoken_api_record_json_list(ngx_str_t *list)
 }
 
 
-/* what only a granular token has */
+/* Adds the members that only a granular token has. */
 
 static ngx_int_t
 ngx_http_npmtoken_api_record_json_more(json_t *json, npmtoken_field_t *fields,

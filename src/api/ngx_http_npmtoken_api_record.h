@@ -12,16 +12,16 @@
 
 
 /*
- * Makes a token of ctx->grant: ctx->token, ctx->key, ctx->created, and in
- * ctx->record the fields of its record.  They have been seen to make a record
- * that is not bad, and one that enforcers read.  NGX_OK; or NGX_ERROR after
- * having answered why it cannot be.
+ * Makes a token from ctx->grant: sets ctx->token, ctx->key, ctx->created, and
+ * the fields of the record in ctx->record.  Checks that these fields make a
+ * valid record that enforcing nodes can read.  Returns NGX_OK, or NGX_ERROR
+ * after it has answered why not.
  */
 ngx_int_t ngx_http_npmtoken_api_record_make(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
- * npm's token object of a record; "token" is what is shown of it.  NULL: no
- * memory.
+ * Returns a record as npm's token object.  "token" is the part of the token to
+ * show.  The caller owns the object.  Returns NULL if there is no memory.
  */
 json_t *ngx_http_npmtoken_api_record_json(ngx_str_t *key, ngx_str_t *token,
     npmtoken_field_t *fields, ngx_uint_t nfields);

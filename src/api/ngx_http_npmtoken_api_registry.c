@@ -1,8 +1,8 @@
 
 /*
- * Whatever makes a registry answer 200 makes a password right.  So nothing of
- * the client's gets there that could (see _proxied); and no answer counts that
- * nginx made of another one, with an error_page.
+ * If the registry answers 200, the password counts as right.  So nothing from
+ * the client that could cause a 200 may reach it: see _proxied.  An answer that
+ * nginx has made from another one, with an error_page, does not count.
  */
 
 
@@ -78,7 +78,7 @@ ngx_http_npmtoken_api_registry_start(ngx_http_npmtoken_api_ctx_t *ctx,
                    "npmtoken api: registry asked for a password, clone: %d",
                    login->clone);
 
-    /* it is posted, and has not begun */
+    /* the subrequest is posted, but has not begun */
 
     ctx->job = login;
     ctx->detach = ngx_http_npmtoken_api_registry_detach;
@@ -96,8 +96,8 @@ ngx_http_npmtoken_api_registry_start(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 /*
- * NGX_OK ends the subrequest here, whatever there was: nginx would go on with
- * an error_page, and its status would be the last one.
+ * Returns NGX_OK after most errors, too, which ends the subrequest.  Otherwise
+ * nginx would go on with an error_page and its status would replace this one.
  */
 
 static ngx_int_t
@@ -129,7 +129,7 @@ ngx_http_npmtoken_api_registry_done(ngx_http_request_t *sr, void *data,
 }
 
 
-/* all of its memory is the request's, and goes with it */
+/* Restores the parent's state.  The memory belongs to the request. */
 
 static void
 ngx_http_npmtoken_api_registry_detach(void *data)
@@ -140,7 +140,7 @@ ngx_http_npmtoken_api_registry_detach(void *data)
 }
 
 
-/* the subrequest has ended and posted its parent */
+/* Called when the subrequest has ended and posted its parent. */
 
 static void
 ngx_http_npmtoken_api_registry_resume(ngx_http_request_t *r)
@@ -161,7 +161,7 @@ ngx_http_npmtoken_api_registry_resume(ngx_http_request_t *r)
 
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    /* with poll, whoever watched the client may have stopped */
+    /* with poll, nginx may have stopped watching the client */
 
     if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
@@ -187,7 +187,7 @@ ngx_http_npmtoken_api_registry_result(ngx_http_npmtoken_api_ctx_t *ctx)
         return NGX_OK;
     }
 
-    /* 440 and above are nginx's own, for what is no answer */
+    /* nginx itself uses 440 and above if there is no valid answer */
 
     if (status >= NGX_HTTP_BAD_REQUEST && status < 440
         && status != NGX_HTTP_REQUEST_TIME_OUT

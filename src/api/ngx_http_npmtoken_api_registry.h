@@ -1,8 +1,8 @@
 
 /*
- * Asks the registry behind whether a password is right, by a login as npm
- * would log in there, in a subrequest that the location's proxy_pass takes
- * to that registry.
+ * Asks the registry behind nginx whether a password is right.  Makes a
+ * subrequest that logs in as npm does.  The location's proxy_pass takes it to
+ * the registry.
  */
 
 
@@ -14,15 +14,17 @@
 
 
 /*
- * Logs ctx->user in with ctx->password (and ctx->email, if not empty).
- * "handler": NGX_OK: the registry took it (200 or 201, and it was a registry
- * that said so, not nginx); NGX_DECLINED: it did not (a 4xx but 408 and 429);
- * NGX_ERROR: it cannot be asked, or has answered something else.
- * It may be called from within, with NGX_ERROR.
+ * Logs ctx->user in with ctx->password, and with ctx->email if it is not empty.
+ * Calls "handler" with:
+ * NGX_OK: the registry accepted it, with 200 or 201 from the registry itself,
+ * not from nginx;
+ * NGX_DECLINED: the registry refused it, with a 4xx except 408 and 429;
+ * NGX_ERROR: the registry cannot be asked, or gave another answer.  This call
+ * may come from within this function.
  *
- * The subrequest has no header lines of the client's but those that say where
- * it is, what it is, and which host it asked.  It has no identity, either:
- * while it runs, nobody is verified.
+ * The subrequest keeps only those header lines of the client that say where it
+ * is, what it is, and which host it asked.  While the subrequest runs, the
+ * request counts as not verified, so no identity is passed on.
  */
 void ngx_http_npmtoken_api_registry(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_result_pt handler);

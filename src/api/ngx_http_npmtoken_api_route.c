@@ -22,8 +22,10 @@ static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_routes[] = {
       ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_LOGIN,
       ngx_http_npmtoken_api_login },
 
-    /* after a 409, which we do not answer, but the registry before us may
-       have */
+    /*
+     * npm sends this after a 409; the API never answers 409 here, but an
+     * earlier registry may have
+     */
 
     { NGX_HTTP_PUT, ngx_string("-/user/org.couchdb.user:"),
       ngx_string("/-rev/"), 1, NGX_HTTP_NPMTOKEN_API_LOGIN,
@@ -98,7 +100,7 @@ ngx_http_npmtoken_api_route(ngx_http_request_t *r, ngx_str_t *subject)
             continue;
         }
 
-        /* what does not decode is nobody, and no call of another */
+        /* a subject that cannot be decoded is empty; the call stays the same */
 
         if (ngx_http_npmtoken_api_route_decode(r, &raw, subject) != NGX_OK) {
             ngx_str_null(subject);
@@ -137,7 +139,7 @@ ngx_http_npmtoken_api_route_match(ngx_http_npmtoken_api_route_t *route,
 
     if (route->suffix.len == 0) {
 
-        /* a token may have "/" in it, and some clients do not encode that */
+        /* a token may contain "/", and some clients do not encode it */
 
         if (p && route->call != NGX_HTTP_NPMTOKEN_API_LOGOUT) {
             return NGX_DECLINED;

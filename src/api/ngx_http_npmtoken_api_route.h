@@ -13,21 +13,22 @@
 
 typedef struct {
     ngx_uint_t                       method;   /* bits; 0 ends the table */
-    ngx_str_t                        path;     /* behind the base */
-    ngx_str_t                        suffix;   /* behind the subject, with one
+    ngx_str_t                        path;     /* after the base */
+    ngx_str_t                        suffix;   /* after the subject, before one
                                                   more segment */
     ngx_uint_t                       subject;  /* 1: the path has one */
     ngx_http_npmtoken_api_call_e     call;
-    ngx_http_npmtoken_api_step_pt    step;     /* the first one of the call */
+    ngx_http_npmtoken_api_step_pt    step;     /* the first step of the call */
 } ngx_http_npmtoken_api_route_t;
 
 
 /*
- * What a request asks of the API, by method and raw path, exactly as npm
- * writes it: any other spelling is none of ours, and has been judged as what
- * it is.  "subject" is the variable part of the path, decoded once, in the
- * request's pool.  Returns a row of the one table, never NULL; that of what is
- * none of ours is NGX_HTTP_NPMTOKEN_API_OTHER, without a step.
+ * Finds the call that a request makes, by method and raw path.  A path must be
+ * spelt exactly as npm writes it: any other spelling is not a call of the API.
+ * Sets "subject" to the variable part of the path, decoded once, in the
+ * request's pool.  Returns a row of the static table, never NULL.  For a
+ * request that is not a call, the row is NGX_HTTP_NPMTOKEN_API_OTHER without a
+ * step.
  */
 ngx_http_npmtoken_api_route_t *ngx_http_npmtoken_api_route(
     ngx_http_request_t *r, ngx_str_t *subject);

@@ -18,7 +18,7 @@ ngx_http_npmtoken_api_text_key(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
         p = ngx_cpymem(key.data, prefix->data, prefix->len);
         p = ngx_cpymem(p, kind, ngx_strlen(kind));
 
-        /* the name of all is none, and may be NULL */
+        /* the prefix of all keys has no name: its data may be NULL */
 
         if (name->len) {
             ngx_memcpy(p, name->data, name->len);

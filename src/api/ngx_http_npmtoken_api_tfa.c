@@ -107,7 +107,7 @@ ngx_http_npmtoken_api_tfa_disable(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* the password was right, and the one-time password if there had to be one */
+/* The password was right, and the one-time password if one was needed. */
 
 static void
 ngx_http_npmtoken_api_tfa_enable(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -199,7 +199,7 @@ ngx_http_npmtoken_api_tfa_mode(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* npm before 11.4 expects null there, later ones the mode */
+/* npm before 11.4 expects null there, later npm the mode. */
 
 static void
 ngx_http_npmtoken_api_tfa_mode_changed(ngx_http_npmtoken_api_ctx_t *ctx,
@@ -219,7 +219,7 @@ ngx_http_npmtoken_api_tfa_mode_changed(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* npm 5 has for its profile the name of what it makes requests with */
+/* npm 5 identifies itself in profile calls by the name of its HTTP client. */
 
 static ngx_uint_t
 ngx_http_npmtoken_api_tfa_old_npm(ngx_http_request_t *r)
@@ -260,9 +260,9 @@ ngx_http_npmtoken_api_tfa_old_npm(ngx_http_request_t *r)
 
 
 /*
- * enable-2fa, at last: code of the new authenticator, write, answer
+ * enable-2fa, last step: code of the new authenticator, write, answer
  *
- * The code shows that the secret has arrived; it is used up by that.
+ * The code proves that the user has the secret.  This uses it up.
  */
 
 void
@@ -354,7 +354,10 @@ ngx_http_npmtoken_api_tfa_confirm_wrong(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* the codes in ctx->codes, which are shown this once; and their hashes */
+/*
+ * Makes recovery codes in ctx->codes, which are shown only once, and their
+ * hashes in "hashes".
+ */
 
 static ngx_int_t
 ngx_http_npmtoken_api_tfa_recovery_codes(ngx_http_npmtoken_api_ctx_t *ctx,

@@ -12,15 +12,14 @@
 
 
 /*
- * Both go on where the body is read, the token that asks is known, and the
- * account is loaded.
+ * Both functions need the body read, the bearer known, and the account loaded.
  *
- * Changes the second factor as "tfa" says, an object of ctx->body.
+ * Changes the second factor as "tfa" says, an object in ctx->body.
  */
 void ngx_http_npmtoken_api_tfa_set(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *tfa);
 
-/* Confirms the one that waits for it; "codes" is an array of ctx->body. */
+/* Confirms the pending second factor.  "codes" is an array in ctx->body. */
 void ngx_http_npmtoken_api_tfa_confirm(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *codes);
 

@@ -16,7 +16,7 @@
 #include "ngx_http_npmtoken_api_wait.h"
 
 
-/* the shortest prefix of a key that stands for it, as npm prints them */
+/* the shortest prefix of a key that can name it, as npm prints them */
 #define NGX_HTTP_NPMTOKEN_API_MIN_ID        6
 
 
@@ -116,7 +116,7 @@ ngx_http_npmtoken_api_tokens_store(ngx_http_npmtoken_api_ctx_t *ctx,
     change.record = ctx->record.elts;
     change.nrecord = ctx->record.nelts;
 
-    /* a record may name whom no account can be made for */
+    /* a record may name a user for whom no account can be made */
 
     if (npmtoken_account_name(&ctx->user) == NGX_OK) {
         change.name = ctx->user;
@@ -146,7 +146,7 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (ngx_http_npmtoken_command_is(reply, "CHANGED") == NGX_OK) {
 
-        /* what was right when it was judged is wrong by now */
+        /* the account or the bearer has changed since the decision */
 
         if (ctx->call == NGX_HTTP_NPMTOKEN_API_LOGIN) {
             ngx_http_npmtoken_api_answer_wrong(ctx);
@@ -165,7 +165,7 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (ctx->unreplicated) {
 
-        /* nobody has seen it, so it had better not be */
+        /* revoke the token, which nobody has seen */
 
         ngx_http_npmtoken_api_tokens_withdraw(ctx,
                                        ngx_http_npmtoken_api_tokens_withdrawn);
@@ -209,7 +209,7 @@ ngx_http_npmtoken_api_tokens_created(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* later npm sends nothing for --read-only: so its user is told what he got */
+/* Later npm ignores --read-only, so tell its user what the token may do. */
 
 static ngx_int_t
 ngx_http_npmtoken_api_tokens_unstated(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -268,8 +268,9 @@ ngx_http_npmtoken_api_tokens_revoke_loaded(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 /*
- * A key, the beginning of one and no other, or a token.  Its first characters
- * that the list shows are none of these: many tokens have the same.
+ * Finds a token by its key, by a unique prefix of its key, or by the token
+ * itself.  The first characters that the list shows do not name a token, since
+ * many tokens share them.
  */
 
 static void
@@ -364,7 +365,7 @@ ngx_http_npmtoken_api_tokens_is_id(ngx_str_t *id)
 }
 
 
-/* whichever way it is named, the bearer's own is found by its key */
+/* Compares keys to find out whether the token is the bearer's own. */
 
 void
 ngx_http_npmtoken_api_tokens_revoke_key(ngx_http_npmtoken_api_ctx_t *ctx,
@@ -395,7 +396,7 @@ ngx_http_npmtoken_api_tokens_revoke_key(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* nobody has seen it, and nobody is asked */
+/* Nobody has seen the token, so no bearer is checked. */
 
 void
 ngx_http_npmtoken_api_tokens_withdraw(ngx_http_npmtoken_api_ctx_t *ctx,
@@ -420,7 +421,7 @@ ngx_http_npmtoken_api_tokens_revoke_send(ngx_http_npmtoken_api_ctx_t *ctx,
     nlcf = ngx_http_get_module_loc_conf(ctx->request,
                                         ngx_http_npmtoken_module);
 
-    /* there a token without a record is not restricted at all */
+    /* with "pass", a token without a record is not restricted at all */
 
     if (nlcf->unknown == NGX_HTTP_NPMTOKEN_UNKNOWN_PASS) {
         change->now = time(NULL);

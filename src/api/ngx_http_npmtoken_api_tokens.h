@@ -12,20 +12,20 @@
 
 
 /*
- * Stores the token of ctx->grant and, when that is done, calls "next"; answers
- * where it is not.
+ * Makes and stores the token of ctx->grant, then calls "next".  Answers if the
+ * token is not stored.
  */
 void ngx_http_npmtoken_api_tokens_store(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
 /*
- * Revokes the token with this key of ctx->user.  "next" gets the reply of
+ * Revokes the token of ctx->user with this key.  "next" gets the reply of
  * npmtoken_script_revoke.
  */
 void ngx_http_npmtoken_api_tokens_revoke_key(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *key, ngx_http_npmtoken_api_reply_pt next);
 
-/* The same of the token that was just made, ctx->key. */
+/* Does the same with the token just made, ctx->key. */
 void ngx_http_npmtoken_api_tokens_withdraw(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_reply_pt next);
 

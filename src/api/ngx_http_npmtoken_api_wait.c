@@ -95,7 +95,7 @@ ngx_http_npmtoken_api_wait_script(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* NGX_AGAIN: the waiter will be called; else it is told here */
+/* On NGX_AGAIN the waiter will be called.  Otherwise tells it here. */
 
 static void
 ngx_http_npmtoken_api_wait_sent(ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc)
@@ -270,7 +270,7 @@ ngx_http_npmtoken_api_wait_begun(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* what is made will be in "hash" */
+/* Prepares the waiter.  The new hash will be in "hash". */
 
 static ngx_http_npmtoken_hash_waiter_t *
 ngx_http_npmtoken_api_wait_hasher(ngx_http_npmtoken_api_ctx_t *ctx,

@@ -1,8 +1,8 @@
 
 /*
- * What a call waits for, of src/jobs, as a step of it sees that: the request is
- * parked, and goes on in the next step.  A request waits for one thing at a
- * time, and forgets it when it goes.
+ * Connects the steps of a call with the jobs of src/jobs.  The request is
+ * parked while a job runs, and goes on in the next step.  A request waits for
+ * one job at a time, and forgets that job when the request ends.
  */
 
 
@@ -14,74 +14,77 @@
 
 
 /*
- * Sends a command.  "handler" is called once: from the event loop with the
- * reply, which lives for the call; or from within here with NULL.
+ * Sends a command.  Calls "handler" once: from the event loop with the reply,
+ * which is valid only during the call, or from within this function with NULL.
  */
 void ngx_http_npmtoken_api_wait_read(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_uint_t argc, ngx_str_t *argv, ngx_http_npmtoken_api_reply_pt handler);
 
 /*
- * The same for what takes long: one at a time for ctx->user, some others wait.
- * Returns NGX_OK; or NGX_BUSY: too many do, and the handler is not called.
+ * The same for a slow command.  Runs one at a time for ctx->user, a few others
+ * wait.  Returns NGX_OK, or NGX_BUSY if too many wait: "handler" is not called
+ * then.
  */
 ngx_int_t ngx_http_npmtoken_api_wait_read_alone(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_npmtoken_api_reply_pt handler);
 
 /*
- * The same for a script that changes something: "handler" gets its reply only
- * after as many replicas as npmtoken_api_replicas says have it.  Where they
- * have not, ctx->unreplicated is set and the reply is the script's all the
- * same.  "argv" is: number of keys, keys, arguments.
+ * The same for a script that changes something.  "handler" gets the reply only
+ * after as many replicas have the change as npmtoken_api_replicas requires.  If
+ * too few have it, sets ctx->unreplicated and still passes the reply of the
+ * script.  "argv" holds the number of keys, the keys, and the arguments.
  */
 void ngx_http_npmtoken_api_wait_write(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *script, ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_npmtoken_api_reply_pt handler);
 
-/* The same for a script for which no replica is waited. */
+/* The same for a script, without waiting for replicas. */
 void ngx_http_npmtoken_api_wait_script(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *script, ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_npmtoken_api_reply_pt handler);
 
 /*
- * Looks for ctx->user in all of Redis.  "handler" is called once: from the
- * event loop, or from within here with NGX_ERROR.  NGX_OK: nothing has the
- * name; NGX_BUSY: something has, however it spells it; NGX_ERROR: that cannot
- * be known now.
+ * Searches all of Redis for the name ctx->user.  Calls "handler" once: from the
+ * event loop, or from within this function with NGX_ERROR.  The result is
+ * NGX_OK if nothing has the name, NGX_BUSY if something has it in any spelling,
+ * or NGX_ERROR if that cannot be known now.
  */
 void ngx_http_npmtoken_api_wait_walk(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_walk_e what, ngx_http_npmtoken_api_result_pt handler);
 
 /*
- * Verifies ctx->password against ctx->account.password (empty: spends the
- * time and declines).  "handler" is called once: from the event loop, or from
- * within here with NGX_ERROR.  NGX_OK; NGX_DECLINED: it is wrong; NGX_ERROR:
- * no memory, too many wait, or it has waited for too long.  On NGX_OK
- * ctx->rehashed is another hash of the password, in the request's pool, where
- * the one that it has is outdated.
+ * Verifies ctx->password against ctx->account.password.  If the latter is
+ * empty, spends the same time and declines.  Calls "handler" once: from the
+ * event loop, or from within this function with NGX_ERROR.  The result is
+ * NGX_OK, NGX_DECLINED if the password is wrong, or NGX_ERROR if there is no
+ * memory, too many wait, or the wait was too long.  If the present hash is
+ * outdated, NGX_OK also sets ctx->rehashed to a new hash, in the request's
+ * pool.
  */
 void ngx_http_npmtoken_api_wait_verify(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_result_pt handler);
 
 /*
- * Hashes "password".  As above; on NGX_OK the hash is in ctx->account.password,
- * in the request's pool.
+ * Hashes "password".  Calls "handler" as above.  On NGX_OK the hash is in
+ * ctx->account.password, in the request's pool.
  */
 void ngx_http_npmtoken_api_wait_hash(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *password, ngx_http_npmtoken_api_result_pt handler);
 
-/* The same for somebody who has no account: with places of their own. */
+/* The same for a sign-up.  Sign-ups have a queue of their own. */
 void ngx_http_npmtoken_api_wait_signup(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *password, ngx_http_npmtoken_api_result_pt handler);
 
 /*
- * What was waited for is there: the request goes on, and may be gone when its
- * next step returns.  Posted requests of what this returns are run after it.
+ * Ends the wait: the job is done and the request goes on.  The request may be
+ * gone when its next step returns.  The caller then runs the posted requests of
+ * the connection that this returns.
  */
 ngx_connection_t *ngx_http_npmtoken_api_wait_over(
     ngx_http_npmtoken_api_ctx_t *ctx);
 
-/* The request goes: nothing calls it any more. */
+/* The request ends: no job calls it any more. */
 void ngx_http_npmtoken_api_wait_forget(ngx_http_npmtoken_api_ctx_t *ctx);
 
 
