@@ -134,9 +134,10 @@ struct ngx_http_npmtoken_api_ctx_s {
     ngx_str_t                          user;       /* the account; in its own
                                                       spelling once loaded */
     json_t                            *body;       /* freed with the request */
-    ngx_http_npmtoken_api_step_pt      parsed;     /* the step after that */
+    ngx_http_npmtoken_api_step_pt      parsed;     /* the step after the
+                                                      body is read */
 
-    /* authentication */
+    /* authentication: who asks, and with what */
     ngx_str_t                          password;
     ngx_str_t                          email;      /* for the registry */
     ngx_http_npmtoken_api_step_pt      loaded;     /* the step after the
@@ -159,10 +160,9 @@ struct ngx_http_npmtoken_api_ctx_s {
     unsigned                           guarded:1;  /* the write may go on to
                                                       the registry */
 
-    /*
-     * the bearer: the token of this request, as stored now; NULL if not needed
-     */
-    ngx_http_npmtoken_api_step_pt      known;      /* the step after that */
+    /* the bearer: the token of this request as stored now, or NULL */
+    ngx_http_npmtoken_api_step_pt      known;      /* the step after the
+                                                      bearer is read */
     npmtoken_record_t                 *bearer;
     ngx_str_t                          bearer_key;
     ngx_str_t                          bearer_seen;

@@ -1,5 +1,7 @@
 
-/* Answers with an account as npm's profile, and changes an account. */
+/*
+ * Answers with an account as npm's profile, and changes an account.
+ */
 
 
 #ifndef _NGX_HTTP_NPMTOKEN_API_ACCOUNT_H_INCLUDED_

@@ -1,7 +1,7 @@
 
 /*
- * What a call changes in Redis, and what it rests on: the account and the
- * token that asks are looked at once more by the script that makes the change.
+ * Makes the changes of a call in Redis.  The script that makes a change first
+ * checks that the account and the bearer are still what the decision rests on.
  */
 
 

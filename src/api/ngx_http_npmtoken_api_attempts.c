@@ -189,9 +189,9 @@ static ngx_uint_t
 ngx_http_npmtoken_api_attempts_limit(ngx_http_npmtoken_api_conf_t *conf)
 {
     /*
-     * "0 50" turns off the limit per account so that strangers cannot lock out
-     * its owner.  Holders of a token are not strangers, so the limit per
-     * address serves for them.
+     * "0 50" turns off the limit per account, so that strangers cannot lock out
+     * its owner.  Holders of a token are not strangers: use the limit per
+     * address for them.
      */
 
     return conf->account_attempts ? conf->account_attempts

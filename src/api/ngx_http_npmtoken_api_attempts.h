@@ -20,9 +20,9 @@
 
 
 /*
- * Counts an attempt of ctx->user, once for a request, then calls "next".
- * Answers if the limit is reached or Redis does not answer.  A limit of 0 means
- * no limit.
+ * Reserves a place for an attempt of ctx->user, once for a request, then calls
+ * "next".  Answers if the limit is reached or Redis does not answer.  A limit
+ * of 0 means no limit.
  */
 void ngx_http_npmtoken_api_attempts_begin(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
@@ -31,11 +31,16 @@ void ngx_http_npmtoken_api_attempts_begin(ngx_http_npmtoken_api_ctx_t *ctx,
 void ngx_http_npmtoken_api_attempts_signup(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
-/* Takes back what begin() counted, if anything: the attempt did not fail. */
+/*
+ * Gives back the place that begin() reserved, if any: the attempt did not fail.
+ */
 void ngx_http_npmtoken_api_attempts_give_back(
     ngx_http_npmtoken_api_ctx_t *ctx);
 
-/* Counts a failed attempt, then calls "next", which answers that it failed. */
+/*
+ * Counts a failed attempt, then calls "next", which answers that it failed.
+ * Answers 503 instead if Redis does not answer.
+ */
 void ngx_http_npmtoken_api_attempts_failed(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 

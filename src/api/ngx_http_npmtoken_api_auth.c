@@ -320,8 +320,8 @@ ngx_http_npmtoken_api_auth_rehash(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 /*
- * A later write compares the account with what was read, so reads it again.  If
- * the hash cannot be replaced, the old one remains valid.
+ * Reads the account again, since a later write compares it with what was read.
+ * If the hash cannot be replaced, the old one remains valid.
  */
 
 static void
@@ -430,10 +430,7 @@ ngx_http_npmtoken_api_auth_otp_header(ngx_http_request_t *r)
                 continue;
             }
 
-            /*
-             * ignore both of two headers: a server behind nginx may read the
-             * other
-             */
+            /* ignore two headers: a server behind us may read the other one */
 
             if (value) {
                 return NULL;

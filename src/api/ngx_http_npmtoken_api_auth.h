@@ -32,7 +32,8 @@ void ngx_http_npmtoken_api_auth_begin(ngx_http_npmtoken_api_ctx_t *ctx,
 
 /*
  * Verifies the second factor alone.  The account must be loaded.  With
- * ctx->reuse, also accepts the last code used, if this token used it that way.
+ * ctx->reuse, also accepts the code used last, if the same token used it and
+ * also with ctx->reuse.
  */
 void ngx_http_npmtoken_api_auth_second_factor(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt admitted);

@@ -1,6 +1,6 @@
 
 /*
- * The body of a request, as JSON.
+ * Reads the body of a request as JSON.
  */
 
 
@@ -23,8 +23,8 @@ void ngx_http_npmtoken_api_body_read(ngx_http_npmtoken_api_ctx_t *ctx,
 void ngx_http_npmtoken_api_body_free(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
- * Reads a password from a member of "json" into "password".  Returns NGX_OK, or
- * NGX_ERROR after it has answered what is wrong.
+ * Points "password" to the password in a member of "json", which owns the data.
+ * Returns NGX_OK, or NGX_ERROR after it has answered what is wrong.
  */
 ngx_int_t ngx_http_npmtoken_api_body_password(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *json, const char *member,

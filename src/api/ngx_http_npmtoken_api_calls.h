@@ -1,7 +1,7 @@
 
 /*
- * The calls of the token API: each is a step that answers its request, by
- * itself or by those that follow it.
+ * The calls of the token API.  Each is a step that answers its request, itself
+ * or by the steps that follow.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * The values of the token API's directives.
+ * Reads the values of the token API's directives.
  */
 
 

@@ -1,7 +1,7 @@
 
 /*
- * What a token is to be: read from a body, in npm's both dialects, and made no
- * wider than the token that asks for it.
+ * Reads the rights and limits of a new token from a body, in both dialects of
+ * npm, and makes them no wider than those of the bearer.
  */
 
 

@@ -45,7 +45,7 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
 
     if (ctx) {
 
-        /* NGX_DONE: the call came before the second factor was verified */
+        /* a guarded write goes on; any other call comes too early */
 
         return ctx->guarded ? NGX_DECLINED : NGX_DONE;
     }

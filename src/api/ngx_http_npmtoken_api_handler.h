@@ -1,6 +1,6 @@
 
 /*
- * Takes requests in, after they have been judged.
+ * Takes over requests after the front module has judged them.
  */
 
 

@@ -188,10 +188,10 @@ ngx_http_npmtoken_api_list_page(ngx_http_npmtoken_api_ctx_t *ctx,
  * Returns the number of tokens on this page, and sets "size" to the page size
  * of the next.  Redis gave "n" tokens.
  *
- * If there are more tokens, they would have made the page too large.  Then this
+ * If it had more to give, they would have made the page too large.  Then this
  * page must end where a page of some other size begins, since "perPage" and
- * "page" must name the next page.  The page keeps at least half of the "n"
- * tokens.
+ * "page" must name the next page.  Neither page has room for less than half of
+ * "n" tokens.
  */
 
 static ngx_uint_t

@@ -211,7 +211,7 @@ ngx_http_npmtoken_api_login_reserved(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* The walk also finds names in what operators have written by hand. */
+/* Checks that nothing written by hand has this name either. */
 
 static void
 ngx_http_npmtoken_api_login_signup_walked(ngx_http_npmtoken_api_ctx_t *ctx,
@@ -368,7 +368,7 @@ ngx_http_npmtoken_api_login_logged_in(ngx_http_npmtoken_api_ctx_t *ctx)
 
 /*
  * logout: write, answer
- * logout of another token: token that asks, account, code, write, answer
+ * logout of another token: bearer, account, code, write, answer
  *
  * A token in any state can be logged out.  A token that is gone counts as
  * logged out.

@@ -412,7 +412,7 @@ ngx_http_npmtoken_api_use(ngx_conf_t *cf,
 }
 
 
-/* Both modules share structures, so must be of one version. */
+/* Both modules use the same structures, so they must be of one version. */
 
 static ngx_int_t
 ngx_http_npmtoken_api_check_version(ngx_conf_t *cf)

@@ -53,7 +53,7 @@ ngx_http_npmtoken_api_profile_get(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* profile set: body, token that asks, account, then what the body is about */
+/* profile set: body, bearer, account, then what the body is about */
 
 void
 ngx_http_npmtoken_api_profile_set(ngx_http_npmtoken_api_ctx_t *ctx)

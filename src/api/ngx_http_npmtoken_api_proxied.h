@@ -1,7 +1,6 @@
 
 /*
- * The login that the registry behind is asked with: what the subrequest is
- * made of.
+ * Makes the subrequest that logs in to the registry behind nginx.
  */
 
 
@@ -14,7 +13,7 @@
 
 /*
  * The caller allocates it from the request's pool, zeroed, and sets "ctx".  All
- * that it points to is in that pool.
+ * that it points to lives as long as that pool.
  */
 
 typedef struct {

@@ -1,6 +1,6 @@
 
 /*
- * What a token is: as a grant, as fields of its record, as npm's JSON.
+ * Converts a token between a grant, the fields of its record, and npm's JSON.
  */
 
 
@@ -20,8 +20,8 @@
 ngx_int_t ngx_http_npmtoken_api_record_make(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
- * Returns a record as npm's token object.  "token" is the part of the token to
- * show.  The caller owns the object.  Returns NULL if there is no memory.
+ * Returns a record as npm's token object.  "token" is the text to show for the
+ * token.  The caller owns the object.  Returns NULL if there is no memory.
  */
 json_t *ngx_http_npmtoken_api_record_json(ngx_str_t *key, ngx_str_t *token,
     npmtoken_field_t *fields, ngx_uint_t nfields);

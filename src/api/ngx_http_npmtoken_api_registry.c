@@ -96,8 +96,8 @@ ngx_http_npmtoken_api_registry_start(ngx_http_npmtoken_api_ctx_t *ctx,
 
 
 /*
- * Returns NGX_OK after most errors, too, which ends the subrequest.  Otherwise
- * nginx would go on with an error_page and its status would replace this one.
+ * Returns NGX_OK in almost all cases, which ends the subrequest.  Otherwise
+ * nginx would go on with an error_page, and its status would be the last one.
  */
 
 static ngx_int_t

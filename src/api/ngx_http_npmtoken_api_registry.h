@@ -15,12 +15,13 @@
 
 /*
  * Logs ctx->user in with ctx->password, and with ctx->email if it is not empty.
- * Calls "handler" with:
+ * Calls "handler" with one of these results:
  * NGX_OK: the registry accepted it, with 200 or 201 from the registry itself,
  * not from nginx;
  * NGX_DECLINED: the registry refused it, with a 4xx except 408 and 429;
- * NGX_ERROR: the registry cannot be asked, or gave another answer.  This call
- * may come from within this function.
+ * NGX_ERROR: the registry cannot be asked, or gave another answer.
+ *
+ * With NGX_ERROR, "handler" may be called from within this function.
  *
  * The subrequest keeps only those header lines of the client that say where it
  * is, what it is, and which host it asked.  While the subrequest runs, the

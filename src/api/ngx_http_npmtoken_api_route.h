@@ -1,6 +1,6 @@
 
 /*
- * Request -> call of the token API.
+ * Maps a request to a call of the token API.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * Keys of Redis, texts of its replies, and times.
+ * Makes keys of Redis, texts from its replies, and times.
  */
 
 
@@ -58,8 +58,8 @@ ngx_str_t *ngx_http_npmtoken_api_text_field(npmtoken_field_t *fields,
     ngx_uint_t nfields, char *name);
 
 /*
- * Copies a string of a reply into the request's pool.  Returns NGX_OK or
- * NGX_ERROR.
+ * Copies a string of a reply into the request's pool.  Returns NGX_OK, or
+ * NGX_ERROR if there is no memory or the reply is not a string.
  */
 ngx_int_t ngx_http_npmtoken_api_text_copy(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply, ngx_str_t *text);

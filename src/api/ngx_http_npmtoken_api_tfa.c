@@ -262,7 +262,7 @@ ngx_http_npmtoken_api_tfa_old_npm(ngx_http_request_t *r)
 /*
  * enable-2fa, last step: code of the new authenticator, write, answer
  *
- * The code proves that the user has the secret.  This uses it up.
+ * The code proves that the user has the secret.  The write uses up the code.
  */
 
 void

@@ -1,6 +1,6 @@
 
 /*
- * The second factor of an account: asked for, confirmed, and given up.
+ * Requests, confirms and removes the second factor of an account.
  */
 
 

@@ -50,7 +50,7 @@ static void ngx_http_npmtoken_api_tokens_revoked(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 
 
-/* token create: body, token that asks, password, code, write, answer */
+/* token create: body, bearer, password, code, write, answer */
 
 void
 ngx_http_npmtoken_api_tokens_create(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -146,7 +146,7 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (ngx_http_npmtoken_command_is(reply, "CHANGED") == NGX_OK) {
 
-        /* the account or the bearer has changed since the decision */
+        /* the account has changed since the decision */
 
         if (ctx->call == NGX_HTTP_NPMTOKEN_API_LOGIN) {
             ngx_http_npmtoken_api_answer_wrong(ctx);
@@ -209,7 +209,9 @@ ngx_http_npmtoken_api_tokens_created(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* Later npm ignores --read-only, so tell its user what the token may do. */
+/*
+ * Later npm does not send --read-only, so tell its user what the token may do.
+ */
 
 static ngx_int_t
 ngx_http_npmtoken_api_tokens_unstated(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -232,7 +234,7 @@ ngx_http_npmtoken_api_tokens_unstated(ngx_http_npmtoken_api_ctx_t *ctx)
 }
 
 
-/* token revoke: token that asks, account, code, find, write, answer */
+/* token revoke: bearer, account, code, find, write, answer */
 
 void
 ngx_http_npmtoken_api_tokens_revoke(ngx_http_npmtoken_api_ctx_t *ctx)

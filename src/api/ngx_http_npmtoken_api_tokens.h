@@ -1,6 +1,6 @@
 
 /*
- * What changes the tokens of an account, for the calls that do.
+ * Changes the tokens of an account, for the calls that need it.
  */
 
 

@@ -72,7 +72,7 @@ void ngx_http_npmtoken_api_wait_verify(ngx_http_npmtoken_api_ctx_t *ctx,
 void ngx_http_npmtoken_api_wait_hash(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *password, ngx_http_npmtoken_api_result_pt handler);
 
-/* The same for a sign-up.  Sign-ups have a queue of their own. */
+/* The same for a sign-up.  Sign-ups wait in places of their own. */
 void ngx_http_npmtoken_api_wait_signup(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *password, ngx_http_npmtoken_api_result_pt handler);
 
