@@ -1,7 +1,7 @@
 
 /*
- * The front door: directives, configuration, phases.  What they do is in
- * src/, one room a concern; src/README.md is the map.
+ * The front door: directives, configuration, phases.  The work is done in
+ * src/, one directory for each concern; src/README.md is the map.
  */
 
 
@@ -16,9 +16,9 @@
 
 typedef struct {
     ngx_array_t                   stores;      /* of pointers */
-    unsigned                      warned:1;    /* of npmtoken_unknown pass */
+    unsigned                      warned:1;    /* npmtoken_unknown pass */
     unsigned                      identity:1;  /* somewhere */
-    unsigned                      overruled:1; /* a denial may be */
+    unsigned                      overruled:1; /* a denial can be */
 } ngx_http_npmtoken_main_conf_t;
 
 
@@ -95,7 +95,7 @@ static ngx_conf_enum_t  ngx_http_npmtoken_flag_values[] = {
 };
 
 
-/* headers that nginx or the protocol need for themselves, in lower case */
+/* headers that nginx or the protocol needs, in lower case */
 
 static ngx_str_t  ngx_http_npmtoken_reserved[] = {
     ngx_string("connection"),
@@ -319,7 +319,7 @@ ngx_http_npmtoken_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         ngx_http_npmtoken_warn_pass(cf);
     }
 
-    /* what no location asks for costs no request a handler */
+    /* a handler that no location needs is not registered */
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_npmtoken_module);
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -336,7 +336,7 @@ ngx_http_npmtoken_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 }
 
 
-/* elsewhere a record that is lost revokes; here it lifts a restriction */
+/* in other modes a lost record revokes; here it lifts a restriction */
 
 static void
 ngx_http_npmtoken_warn_pass(ngx_conf_t *cf)
@@ -739,8 +739,8 @@ ngx_http_npmtoken_init_phase(ngx_conf_t *cf, ngx_http_phases phase,
 
 
 /*
- * Says the version, at each start and reload: a reload takes new files of the
- * modules.  The second module, which calls this one and is not called, has
+ * Logs the version at each start and reload, since a reload may load new files
+ * of the modules.  The second module calls this one and is not called.  It has
  * compared its own version before.
  */
 
@@ -779,7 +779,7 @@ ngx_http_npmtoken_init_process(ngx_cycle_t *cycle)
     ngx_http_npmtoken_store_t     **stores;
     ngx_http_npmtoken_main_conf_t  *nmcf;
 
-    /* the cache manager and loader come here as well */
+    /* the cache manager and the cache loader call this, too */
 
     if (ngx_process != NGX_PROCESS_WORKER
         && ngx_process != NGX_PROCESS_SINGLE)

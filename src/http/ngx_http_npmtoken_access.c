@@ -1,11 +1,12 @@
 
 /*
  * A request that waits for its record is parked: the handler has returned
- * NGX_AGAIN, nothing of the request runs, and the request is woken by the
- * look-up's result, a time-out included.  It may go away while it waits (the
- * client does, the worker is told to stop): the cleanup then makes the
- * look-up forget it, and is the only thing that protects it, since a parked
- * request is not counted in r->main->count.
+ * NGX_AGAIN, and nothing of the request runs.  The result of the look-up wakes
+ * the request; a time-out is a result, too.
+ *
+ * The request may go away while it waits, because the client leaves or the
+ * worker stops.  The cleanup then makes the look-up forget the request.
+ * Nothing else protects it: a parked request is not counted in r->main->count.
  */
 
 
@@ -74,7 +75,7 @@ ngx_http_npmtoken_access_handler(ngx_http_request_t *r)
 
     if (ctx->waiter.lookup) {
 
-        /* it is parked, whoever else calls it */
+        /* it is parked already */
 
         return NGX_AGAIN;
     }
@@ -196,7 +197,10 @@ ngx_http_npmtoken_access_judge_unknown(ngx_http_request_t *r,
 
     if (ctx->operation == NPMTOKEN_OP_LOGOUT) {
 
-        /* refused, npm would keep the dead token and its owner be stuck */
+        /*
+         * if this were refused, npm would keep the dead token and its owner
+         * would be stuck
+         */
 
         return NPMTOKEN_ALLOW;
     }
@@ -221,7 +225,7 @@ ngx_http_npmtoken_access_judge_unknown(ngx_http_request_t *r,
 }
 
 
-/* a token that is taken for unknown, though nobody has looked */
+/* a token that counts as unknown, though no look-up was made */
 
 static npmtoken_reason_e
 ngx_http_npmtoken_access_judge_unfounded(ngx_http_request_t *r,
@@ -231,7 +235,7 @@ ngx_http_npmtoken_access_judge_unfounded(ngx_http_request_t *r,
 
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
 
-    /* another location may have looked */
+    /* another location may have made a look-up */
 
     ctx->store = NULL;
     ctx->record = NULL;
@@ -258,8 +262,8 @@ ngx_http_npmtoken_access_judge_record(ngx_http_request_t *r,
     npmtoken_reason_e   reason;
 
     /*
-     * nginx's time is that of the last turn of the event loop, which may be
-     * long ago if the worker was stopped.
+     * nginx's time is that of the last turn of the event loop.  That is long
+     * ago if the worker was stopped.
      */
 
     now = (ctx->record->expires_at == NPMTOKEN_NEVER) ? 0 : time(NULL);
@@ -274,8 +278,8 @@ ngx_http_npmtoken_access_judge_record(ngx_http_request_t *r,
     }
 
     /*
-     * Logging out is allowed in any state; who does it is known only if the
-     * token is good for something else, too.
+     * A token may log out in any state.  Its user counts as verified only if
+     * the token also allows reading.
      */
 
     ctx->verified = (ctx->operation != NPMTOKEN_OP_LOGOUT
@@ -288,8 +292,9 @@ ngx_http_npmtoken_access_judge_record(ngx_http_request_t *r,
 
 
 /*
- * The record, or the lack of it, in ctx; NGX_AGAIN if it is awaited.  What
- * has been found for this token in this store holds for the whole request.
+ * Puts the record, or the lack of one, into ctx.  Returns NGX_AGAIN if it is
+ * awaited.  The result for this token in this store holds for the whole
+ * request.
  */
 
 static ngx_int_t
@@ -363,7 +368,9 @@ ngx_http_npmtoken_access_ask(ngx_http_request_t *r,
 }
 
 
-/* good for this one operation: "found" goes on saying that nothing is known */
+/*
+ * good for this one operation: "found" still says that the record is not known
+ */
 
 static ngx_int_t
 ngx_http_npmtoken_access_find_stale(ngx_http_npmtoken_ctx_t *ctx)
@@ -408,7 +415,7 @@ ngx_http_npmtoken_access_park(ngx_http_request_t *r,
 
     ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0, "npmtoken request waits");
 
-    /* an end of file that has been seen already will not be told again */
+    /* an end of file that has been seen already is not reported again */
 
     if (c->read->ready) {
         ngx_post_event(c->read, &ngx_posted_events);
@@ -476,7 +483,9 @@ ngx_http_npmtoken_access_wake(ngx_http_npmtoken_waiter_t *waiter, ngx_int_t rc,
     r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_core_run_phases;
 
-    /* with poll, whoever saw that there is a body has stopped watching */
+    /*
+     * with poll, the code that saw a body has stopped watching the connection
+     */
 
     if (ngx_handle_read_event(c->read, 0) == NGX_OK) {
         ngx_http_core_run_phases(r);
@@ -506,7 +515,7 @@ ngx_http_npmtoken_access_conclude(ngx_http_request_t *r,
 
     dry_run = ngx_http_npmtoken_request_switch(r, &nlcf->dry_run);
 
-    /* what comes through a tunnel, nobody judges */
+    /* nobody judges what comes through a tunnel */
 
     if (r->headers_in.upgrade && !dry_run
         && ngx_http_npmtoken_lines_change(r, ctx,
@@ -552,8 +561,8 @@ ngx_http_npmtoken_access_allow(ngx_http_request_t *r,
     }
 
     /*
-     * With "satisfy any" NGX_OK overrules the other modules: neither a dry
-     * run nor credentials that we know nothing of are to gain by that.
+     * With "satisfy any" NGX_OK overrules the other modules.  Neither a dry
+     * run nor credentials that we do not know may gain by that.
      */
 
     return (dry_run || ctx->passed) ? NGX_DECLINED : NGX_OK;
@@ -598,9 +607,9 @@ ngx_http_npmtoken_access_allow_anonymous(ngx_http_request_t *r,
 
 
 /*
- * A session, credentials that are the registry's to judge, or none.  Of an
- * Authorization in which there are none, such as a Bearer and nothing behind
- * it, registries make a wrong login, so it is not sent on.
+ * A session, credentials that the registry judges, or none.  An Authorization
+ * without credentials, such as "Bearer" alone, is not sent on: registries
+ * treat it as a failed login.
  */
 
 static ngx_int_t
@@ -632,7 +641,7 @@ ngx_http_npmtoken_access_deny(ngx_http_request_t *r,
 
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
 
-    /* the short key is told, which a hit has not needed */
+    /* the log line has the short key, which a hit has not needed */
 
     (void) ngx_http_npmtoken_request_key(r, ctx);
 
@@ -671,7 +680,10 @@ ngx_http_npmtoken_access_precontent(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* an error_page that keeps the status of our denial keeps its headers */
+    /*
+     * if an error_page keeps the status of our denial, it also keeps its
+     * headers
+     */
 
     if (r->err_status != npmtoken_verdict_reason(ctx->reason)->status) {
         ngx_http_npmtoken_answer_undo(r, ctx);

@@ -78,7 +78,9 @@ ngx_http_npmtoken_answer_headers(ngx_http_request_t *r,
         r->headers_out.www_authenticate = h;
     }
 
-    /* npm hides the error of a 401 that has a challenge, but never this */
+    /*
+     * npm hides the error of a 401 that has a challenge, but always shows this
+     */
 
     if (reason->status == NGX_HTTP_UNAUTHORIZED
         && ngx_http_npmtoken_answer_push(r, ctx, "npm-notice", sentence)
@@ -107,8 +109,8 @@ ngx_http_npmtoken_answer_headers(ngx_http_request_t *r,
 
 
 /*
- * With "satisfy any" a 401 or 403 of ours may not be the last word, and an
- * error_page takes a status, not an answer.
+ * Whether nginx makes the answer.  With "satisfy any" a 401 or 403 of ours may
+ * not be the last word.  An error_page takes a status, not an answer.
  */
 
 static ngx_uint_t
@@ -145,9 +147,9 @@ ngx_http_npmtoken_answer_by_nginx(ngx_http_request_t *r, ngx_uint_t status)
 
 
 /*
- * The page of an error_page may be another server's.  A token that has a
- * record, or may have, is not for that to see where the registry itself does
- * not.
+ * The page of an error_page may be on another server.  If a token has a
+ * record, or may have one, that server must not see it where the registry
+ * itself does not.
  */
 
 static ngx_int_t
@@ -190,10 +192,10 @@ ngx_http_npmtoken_answer_json(ngx_http_request_t *r,
     cv.value.len = ngx_sprintf(p, "{\"error\":\"%V\",\"reason\":\"%V\"}\n",
                                sentence, &reason->name) - p;
 
-    /* or discarding the body would first invite it with a "100 Continue" */
+    /* otherwise discarding the body would send a "100 Continue" first */
     r->expect_tested = 1;
 
-    /* or inside an error_page its status would replace ours */
+    /* otherwise the status of an error_page would replace ours */
     r->err_status = 0;
 
     return ngx_http_send_response(r, reason->status, &ngx_http_npmtoken_json,
@@ -207,7 +209,7 @@ ngx_http_npmtoken_answer_unknown(ngx_http_request_t *r,
 {
     ngx_str_t  sentence;
 
-    /* the short key is told, which may not have been needed so far */
+    /* the sentence has the short key, which may not have been needed so far */
 
     (void) ngx_http_npmtoken_request_key(r, ctx);
 
@@ -358,7 +360,10 @@ ngx_http_npmtoken_answer_undo(ngx_http_request_t *r,
 
         if (ctx->pushed[i]->value.data != ctx->said[i]) {
 
-            /* a filter's error has emptied the list, and it is used anew */
+            /*
+             * an error in a filter has emptied the list, and the list is used
+             * again
+             */
 
             continue;
         }

@@ -12,24 +12,25 @@
 
 
 /*
- * Answers a denied request, whose reason is in ctx.  Returns what the access
- * handler is to return: NGX_DONE if the answer has been sent, or the status
- * if nginx is to make it.
+ * Answers a denied request.  The reason is in ctx.  Returns what the access
+ * handler returns: NGX_DONE if the answer has been sent, or the status if
+ * nginx makes the answer (500 if there is no memory).
  */
 ngx_int_t ngx_http_npmtoken_answer(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 
 /*
- * What an allowed request is told beside its answer: that its token, which
- * has a record, expires soon, if it does; or that its credentials are not
- * known and were left aside.  Both return NGX_OK or NGX_ERROR.
+ * Add header lines to the answer of an allowed request.  _expires() says that
+ * the token expires soon, if it does; the token has a record.  _unknown() says
+ * that its credentials are unknown and were ignored.  Both return NGX_OK or
+ * NGX_ERROR.
  */
 ngx_int_t ngx_http_npmtoken_answer_expires(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 ngx_int_t ngx_http_npmtoken_answer_unknown(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 
-/* Takes the header lines back that were added for an earlier verdict. */
+/* Takes back the header lines that an earlier verdict added. */
 void ngx_http_npmtoken_answer_undo(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 

@@ -1,9 +1,9 @@
 
 /*
- * What the registry is told of the person.  Lines that are taken out of a
- * request do not come back when it is redirected to another location: that
- * may lead to another server.  The credentials are kept beside, since each
- * location judges anew.
+ * What the registry learns about the user.  Lines that are removed from a
+ * request do not come back when it is redirected to another location, because
+ * that may lead to another server.  The credentials are kept in ctx, since
+ * each location judges anew.
  */
 
 
@@ -30,8 +30,10 @@ ngx_http_npmtoken_identity_handler(ngx_http_request_t *r)
 
     which = 0;
 
-    /* a subrequest has the lines of its parent, as the parent's location
-       has made them */
+    /*
+     * a subrequest has the lines of its parent, as the parent's location has
+     * left them
+     */
 
     if (ctx && ctx->named && r == r->main) {
         which |= NGX_HTTP_NPMTOKEN_LINES_OURS;
@@ -59,9 +61,9 @@ ngx_http_npmtoken_identity_handler(ngx_http_request_t *r)
 
 
 /*
- * In what a registry takes for HTTP again, "h2c" for one, any header could
- * be forged, also where nothing is enforced.  What comes over a websocket is
- * no request.
+ * A registry may treat what comes through a tunnel as HTTP again, for example
+ * "h2c".  Any header could then be forged, even where nothing is enforced.  A
+ * websocket is allowed, since it carries no requests.
  */
 
 static ngx_uint_t
@@ -165,7 +167,7 @@ ngx_int_t
 ngx_http_npmtoken_identity_restore(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx)
 {
-    /* another module's own has its place */
+    /* an Authorization that another module has set stays */
 
     if (!ctx->taken || ctx->claimed || r->headers_in.authorization) {
         return NGX_OK;

@@ -1,12 +1,12 @@
 
 /*
- * nginx has no way to leave one header line of a request out, and a list
- * must not be shrunk in place: its parts would no longer be what proxy takes
- * them for.  So a new list is made of the lines that stay; the lines
- * themselves stay where they are, since others point to them.
+ * nginx cannot omit one header line of a request.  A list must not be shrunk
+ * in place, since proxy relies on the sizes of its parts.  So a new list is
+ * made of the lines that stay.  The lines themselves do not move, since other
+ * code points to them.
  *
- * It is made from the list as it is now: what other modules have done to it
- * since we saw it last is theirs.
+ * The new list is made from the list as it is now.  Changes that other modules
+ * have made since we last saw it are kept.
  */
 
 
@@ -35,7 +35,7 @@ static ngx_str_t  ngx_http_npmtoken_lines_authorization =
     ngx_string("Authorization");
 
 
-/* Upgrade and what is said with it, and the variables of these */
+/* Upgrade and the headers that go with it; also the variables of these */
 
 static ngx_str_t  ngx_http_npmtoken_lines_upgrades[] = {
     ngx_string("Upgrade"),
@@ -195,8 +195,8 @@ ngx_http_npmtoken_lines_goes(ngx_table_elt_t *h, ngx_uint_t which,
 
 
 /*
- * The name that no client may use; empty if there is none.  Authorization is
- * the client's own: it holds the token, or what the registry is to check.
+ * The header name that no client may use, or an empty string.  Authorization
+ * is the client's own: it holds the token, or what the registry checks.
  */
 
 static ngx_str_t *
@@ -226,7 +226,9 @@ ngx_http_npmtoken_lines_upgrade(ngx_table_elt_t *h)
 }
 
 
-/* a copy, since a subrequest may still have the list in which the line is */
+/*
+ * Keeps a copy, since a subrequest may still use the list that holds the line.
+ */
 
 static ngx_int_t
 ngx_http_npmtoken_lines_keep(ngx_http_request_t *r,
@@ -281,7 +283,7 @@ ngx_http_npmtoken_lines_gone(ngx_http_request_t *r,
 }
 
 
-/* somebody may have asked for these before us, and nginx remembers them */
+/* variables may have been read before, and nginx caches their values */
 
 static void
 ngx_http_npmtoken_lines_forget(ngx_http_request_t *r)

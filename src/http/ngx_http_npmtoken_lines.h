@@ -1,6 +1,6 @@
 
 /*
- * Header lines of a request: some out, one in.
+ * Removes header lines from a request and adds one.
  */
 
 
@@ -11,36 +11,35 @@
 #include "ngx_http_npmtoken_request.h"
 
 
-/* which lines; an identity of ours is no other but the first */
+/* Which lines.  Our identity counts only as the first, whatever its name is. */
 
 #define NGX_HTTP_NPMTOKEN_LINES_OURS           0x01  /* our identity */
-#define NGX_HTTP_NPMTOKEN_LINES_FORGED         0x02  /* another one's */
+#define NGX_HTTP_NPMTOKEN_LINES_FORGED         0x02  /* anyone else's */
 #define NGX_HTTP_NPMTOKEN_LINES_AUTHORIZATION  0x04
-#define NGX_HTTP_NPMTOKEN_LINES_UPGRADE        0x08  /* and what goes with
-                                                        it */
+#define NGX_HTTP_NPMTOKEN_LINES_UPGRADE        0x08  /* and its companions */
 
 
 /*
- * Whether the request has a line with the name of its location's identity
- * that is not ours.  "ctx" may be NULL.
+ * Whether the request has a line that has the name of its location's identity
+ * and is not ours.  "ctx" may be NULL.
  */
 ngx_uint_t ngx_http_npmtoken_lines_forged(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 
 /*
- * Takes the lines that "which" names out of the request, a subrequest for
- * one, and puts a copy of "line" in, if that is not NULL; its bytes are to
- * live as long as the request.  All other lines stay, whoever has set them.
- * Authorization and our identity, if they go, are noted in "ctx", which may
- * be NULL where neither is named.  Returns NGX_OK, or NGX_ERROR (no memory)
- * and has then changed nothing.
+ * Removes the lines that "which" names from the request, which may be a
+ * subrequest, and adds a copy of "line" unless it is NULL.  The caller keeps
+ * the bytes of "line" alive as long as the request.  All other lines stay,
+ * even those that other modules have set.  If Authorization or our identity is
+ * removed, "ctx" records that.  "ctx" may be NULL if "which" names neither.
+ * Returns NGX_OK, or NGX_ERROR (no memory) and has then changed nothing.
  */
 ngx_int_t ngx_http_npmtoken_lines_change(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which, ngx_table_elt_t *line);
 
 /*
- * Adds a line to an answer; name and value are to live as long as the request.
- * Returns NULL if there is no memory.
+ * Adds a line to an answer.  The caller keeps name and value alive as long as
+ * the request.  Returns the line, or NULL if there is no memory.
  */
 ngx_table_elt_t *ngx_http_npmtoken_lines_answer(ngx_http_request_t *r,
     char *name, ngx_str_t *value);

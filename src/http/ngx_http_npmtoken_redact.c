@@ -64,8 +64,8 @@ ngx_http_npmtoken_redact_line(ngx_http_request_t *r)
 
 
 /*
- * npm 6 says in Referer what it was called with, as in "token revoke TOKEN",
- * and nginx's own formats log that.  The command stays.
+ * npm 6 sends its command line in Referer, such as "token revoke TOKEN", and
+ * nginx's own log formats contain that.  The command stays.
  */
 
 static ngx_int_t
@@ -108,8 +108,8 @@ ngx_http_npmtoken_redact_referer(ngx_http_request_t *r)
 
 
 /*
- * The key of what stands in the path, decoded once.  What is a key itself,
- * as npm sends it to revoke a token by its id, stays as it is.
+ * The key of the secret in the path, which is decoded once.  A secret that is
+ * a key already stays as it is: npm sends a key to revoke a token by its id.
  */
 
 static ngx_int_t

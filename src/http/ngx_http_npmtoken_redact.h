@@ -1,6 +1,6 @@
 
 /*
- * Logging out and revoking put a token into the request line.
+ * Logging out and revoking put a token into the request line, which is logged.
  */
 
 
@@ -13,9 +13,9 @@
 
 
 /*
- * The handler of the post-read phase: puts the short key in the place of a
- * token in r->request_line, before anything logs that.  Routing does not use
- * the request line, and what it does use is left alone.
+ * The handler of the post-read phase.  It replaces a token in r->request_line
+ * by the short key before anything logs that line.  Routing does not use the
+ * request line; the parts that routing uses do not change.
  */
 ngx_int_t ngx_http_npmtoken_redact_handler(ngx_http_request_t *r);
 

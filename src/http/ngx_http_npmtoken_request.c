@@ -14,7 +14,7 @@ static ngx_uint_t ngx_http_npmtoken_request_overridden(ngx_http_request_t *r);
     (((ch) >= '0' && (ch) <= '9') || ((ch) >= 'a' && (ch) <= 'z'))
 
 
-/* frameworks let these stand for the method, whichever of them they know */
+/* frameworks accept these in place of the method; each knows some of them */
 
 static ngx_str_t  ngx_http_npmtoken_overrides[] = {
     ngx_string("X-HTTP-Method-Override"),
@@ -25,8 +25,9 @@ static ngx_str_t  ngx_http_npmtoken_overrides[] = {
 
 
 /*
- * An internal redirect clears r->ctx, but the pool's cleanups stay, and the
- * context is the data of one: so it is found again, as realip finds its own.
+ * An internal redirect clears r->ctx, but the pool's cleanups stay.  The
+ * context is the data of a cleanup, so it can be found there.  The realip
+ * module does the same.
  */
 
 ngx_http_npmtoken_ctx_t *
@@ -93,7 +94,7 @@ ngx_http_npmtoken_request_parse(ngx_http_request_t *r,
 
     authorization = r->main->headers_in.authorization;
 
-    /* another module may have set one since */
+    /* another module may have set one in the meantime */
 
     if (ctx->taken
         && (authorization == NULL
@@ -235,7 +236,7 @@ ngx_http_npmtoken_request_describe(ngx_http_request_t *r,
         req->args.data = p + 1;
         req->args.len = last - req->args.data;
 
-        /* a query that is not what is sent on makes no exception */
+        /* a query that differs from what is sent on makes no exception */
 
         if (req->args.len != r->args.len
             || (req->args.len
@@ -260,7 +261,7 @@ ngx_http_npmtoken_request_overridden(ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
 
-            /* most lines go by here, and all requests come by */
+            /* this runs for every request; skip most lines early */
 
             if (h[i].key.len < sizeof("X-HTTP-Method") - 1
                 || (h[i].key.data[0] | 0x20) != 'x')
@@ -336,7 +337,7 @@ ngx_http_npmtoken_request_switch_variable(ngx_http_request_t *r,
         && (value.len != sw->off.len
             || ngx_memcmp(value.data, sw->off.data, value.len) != 0))
     {
-        /* it may hold what a client sent, so it is not shown */
+        /* the value is not logged, since it may come from a client */
 
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "the variable in \"%V\" directive is neither \"%V\" "

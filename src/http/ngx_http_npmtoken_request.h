@@ -1,7 +1,7 @@
 
 /*
- * What the rooms of src/http share: the configuration of a location, and
- * what is known of a request.
+ * What the files of src/http share: the configuration of a location, and what
+ * is known of a request.
  */
 
 
@@ -63,13 +63,15 @@ typedef struct {
     time_t                        expiry_notice;
     ngx_http_npmtoken_identity_conf_t  *identity;
 
-    /* who may have a better answer to what is denied: 1 if it has been given;
-       NULL: nobody */
+    /*
+     * Called for a denied request.  Returns 1 if it has given a better answer.
+     * NULL: no such handler.
+     */
     ngx_uint_t                  (*denied)(ngx_http_request_t *r);
 } ngx_http_npmtoken_loc_conf_t;
 
 
-/* the most header lines that an answer of ours gets */
+/* the most header lines that we add to an answer */
 #define NGX_HTTP_NPMTOKEN_MAX_PUSHED  4
 
 
@@ -84,21 +86,22 @@ typedef enum {
 
 
 /*
- * What is known of a request, kept through internal redirects, which clear
- * r->ctx.  Made by ngx_http_npmtoken_request_ctx(), freed with the request.
+ * What is known of a request.  Internal redirects clear r->ctx, but this is
+ * kept.  ngx_http_npmtoken_request_ctx() makes it; it is freed with the
+ * request.
  */
 
 typedef struct {
     unsigned                      parsed:1;    /* the credentials are below */
     unsigned                      concluded:1; /* so is the verdict */
     unsigned                      verified:1;  /* a record allowed it */
-    unsigned                      anonymous:1; /* as if without its unknown
-                                                  credentials */
+    unsigned                      anonymous:1; /* its unknown credentials are
+                                                  ignored */
     unsigned                      passed:1;    /* left to the registry */
-    unsigned                      taken:1;     /* the client's Authorization,
-                                                  which is below */
-    unsigned                      claimed:1;   /* ... by a record: it is never
-                                                  put back */
+    unsigned                      taken:1;     /* the client's Authorization is
+                                                  removed and kept below */
+    unsigned                      claimed:1;   /* a record has it, and it is
+                                                  never put back */
     unsigned                      named:1;     /* our identity is there */
     unsigned                      cleanup:1;   /* is registered */
 
@@ -107,33 +110,34 @@ typedef struct {
     npmtoken_record_t            *record;      /* NULL: none */
     ngx_uint_t                    npushed;
 
-    /* from here on nothing is zeroed but waiter.lookup */
+    /* from here on only waiter.lookup is zeroed */
 
-    /* token, and the value that it was read from */
+    /* the header's value, and the token in it */
     ngx_str_t                     value;
     ngx_str_t                     token;
     npmtoken_bearer_e             credentials;
 
-    /* what the store has said */
+    /* the result of the look-up */
     ngx_int_t                     found;       /* NGX_OK: the record;
                                                   NGX_DECLINED: there is none;
                                                   NGX_ERROR: not known */
     ngx_http_npmtoken_cached_e    cached;
     u_char                        tag[NPMTOKEN_TAG_LEN];
     ngx_http_npmtoken_waiter_t    waiter;
-    ngx_http_npmtoken_entry_t     entry;       /* a copy of what the cache
-                                                  has */
+    ngx_http_npmtoken_entry_t     entry;       /* copied from the cache */
 
     /* verdict of the last location that judged */
     npmtoken_op_e                 operation;
     npmtoken_reason_e             reason;
 
-    /* answer: the header lines that we added, and what they said */
+    /* answer: the header lines that we added, and their values */
     ngx_table_elt_t              *pushed[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
     u_char                       *said[NGX_HTTP_NPMTOKEN_MAX_PUSHED];
 
-    /* the line that was taken out of the request's, and the bytes by which
-       the one that was put in is known */
+    /*
+     * the line that was removed from the request, and the bytes that identify
+     * the line that was added
+     */
     ngx_table_elt_t              *authorization;
     u_char                       *identity_name;
     u_char                       *identity_value;
@@ -144,15 +148,15 @@ extern ngx_module_t  ngx_http_npmtoken_module;
 
 
 /*
- * The context of the main request that "r" belongs to, made if "create" is
- * set.  Returns NULL if there is none, or no memory.
+ * The context of the main request of "r".  It is made if it is missing and
+ * "create" is set.  Returns NULL if there is none, or no memory.
  */
 ngx_http_npmtoken_ctx_t *ngx_http_npmtoken_request_ctx(ngx_http_request_t *r,
     ngx_uint_t create);
 
 /*
- * Reads the client's Authorization into ctx, if that has not been done: what
- * the request has, or else what was taken out of it.
+ * Reads the client's Authorization into ctx, unless that has been done.  Uses
+ * the request's line, or else the line that was removed from it.
  */
 void ngx_http_npmtoken_request_parse(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
@@ -165,7 +169,7 @@ u_char *ngx_http_npmtoken_request_key(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 
 /*
- * What the request asks of the registry that its location has.  ctx has been
+ * What the request asks its location's registry to do.  ctx must have been
  * parsed.
  */
 npmtoken_op_e ngx_http_npmtoken_request_operation(ngx_http_request_t *r,
@@ -179,13 +183,13 @@ ngx_int_t ngx_http_npmtoken_request_package(ngx_http_request_t *r,
     ngx_str_t *package);
 
 /*
- * The package of a write that is about one package: npmtoken_subject_pt, with
- * the request as its data.
+ * The package of a write to one package.  The function is a
+ * npmtoken_subject_pt, and "data" is the request.
  */
 ngx_int_t ngx_http_npmtoken_request_subject(void *data, u_char *buf,
     ngx_str_t *name);
 
-/* The value, now, of a directive that may be a variable. */
+/* The present value of a directive that may be a variable. */
 #define ngx_http_npmtoken_request_switch(r, sw)                               \
     ((sw)->complex ? ngx_http_npmtoken_request_switch_variable(r, sw)         \
                    : (sw)->value)
@@ -194,16 +198,16 @@ ngx_flag_t ngx_http_npmtoken_request_switch_variable(ngx_http_request_t *r,
     ngx_http_npmtoken_switch_t *sw);
 
 /*
- * Whether a header line has this name: in any case, and with any character
- * that is neither letter nor digit for any other, since CGI and its like
- * make "_" of all of them.
+ * Whether a header line has this name.  Case does not matter.  Characters that
+ * are neither letters nor digits are equal to each other, since CGI and
+ * similar interfaces turn all of them into "_".
  */
 ngx_uint_t ngx_http_npmtoken_request_is_header(ngx_table_elt_t *h,
     ngx_str_t *name);
 
 /*
- * Whether this is the identity that we have put into the request, and nobody
- * has changed since.  Lists move their lines, so it is known by its bytes.
+ * Whether this line is the identity that we added, unchanged since.  Lists
+ * move their lines, so the line is recognized by its bytes.
  */
 ngx_uint_t ngx_http_npmtoken_request_is_ours(ngx_http_npmtoken_ctx_t *ctx,
     ngx_table_elt_t *h);

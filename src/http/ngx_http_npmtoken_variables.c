@@ -1,16 +1,17 @@
 
 /*
- * A variable is computed when it is used.  What is known before the access
- * phase (key, operation, package) can be used there, by limit_req for one;
- * the rest is empty until then.  None of them is cacheable: their values
- * change when the record is there, and with each location that judges.
+ * A variable is computed when it is used.  Key, operation and package are
+ * known before the access phase and can be used there, for example by
+ * limit_req.  The other variables are empty until then.  No variable is
+ * cacheable: the values change when the record arrives, and with each location
+ * that judges.
  */
 
 
 #include "ngx_http_npmtoken_variables.h"
 
 
-/* hex digits: 8 can be ground out in minutes */
+/* hex digits; someone can find a token with the same 8 digits in minutes */
 #define NGX_HTTP_NPMTOKEN_VARIABLE_KEY_LEN  32
 
 
@@ -32,7 +33,7 @@ static void ngx_http_npmtoken_variables_set(ngx_http_variable_value_t *v,
     u_char *data, size_t len);
 
 
-/* as ngx_http_npmtoken_cached_e */
+/* in the order of ngx_http_npmtoken_cached_e */
 
 static ngx_str_t  ngx_http_npmtoken_cached[] = {
     ngx_string("off"),

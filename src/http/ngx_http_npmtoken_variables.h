@@ -11,7 +11,7 @@
 #include "ngx_http_npmtoken_request.h"
 
 
-/* Returns NGX_OK or NGX_ERROR. */
+/* Adds the variables; for preconfiguration.  Returns NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_http_npmtoken_variables_add(ngx_conf_t *cf);
 
 
