@@ -1,9 +1,9 @@
 
 /*
- * The bytes of a reply are counted off before hiredis gets them: a scanner
- * knows where in the reply they are, and what is over a limit never gets
- * there.  hiredis reads a reply when all of it has come, and has to find its
- * end where the scanner did: if the two disagree, this is no RESP.
+ * A scanner counts the bytes of a reply before hiredis gets them.  It knows
+ * where in the reply they are, and a part over a limit never reaches hiredis.
+ * hiredis reads a reply after all of it has come, and must find its end where
+ * the scanner did.  If the two disagree, this is not RESP.
  */
 
 
@@ -12,24 +12,24 @@
 
 #define NGX_HTTP_NPMTOKEN_MAX_ARGS  64
 
-/* bytes of a word that is logged */
+/* most bytes of a word that is logged */
 #define NGX_HTTP_NPMTOKEN_MAX_WORD  32
 
-/* digits of a length */
+/* most digits of a length */
 #define NGX_HTTP_NPMTOKEN_MAX_DIGITS  18
 
-/* bytes of the shortest element: a status without a text */
+/* bytes of the shortest element, a status without a text */
 #define NGX_HTTP_NPMTOKEN_MIN_ELEMENT  3
 
 
-/* what the scanner is in */
+/* what the scanner is reading */
 
 enum {
     NGX_HTTP_NPMTOKEN_SCAN_TYPE = 0,   /* the first byte of an element */
     NGX_HTTP_NPMTOKEN_SCAN_LINE,
     NGX_HTTP_NPMTOKEN_SCAN_BULK,       /* the length of a string */
     NGX_HTTP_NPMTOKEN_SCAN_ARRAY,      /* the length of an array */
-    NGX_HTTP_NPMTOKEN_SCAN_BYTES       /* a string, and the end of its line */
+    NGX_HTTP_NPMTOKEN_SCAN_BYTES       /* a string and the end of its line */
 };
 
 
@@ -128,7 +128,7 @@ ngx_http_npmtoken_codec_next(ngx_http_npmtoken_codec_t *codec,
 }
 
 
-/* NGX_OK: "pos" is behind a whole reply */
+/* Returns NGX_OK if "pos" is just after a whole reply. */
 
 static ngx_int_t
 ngx_http_npmtoken_codec_scan(ngx_http_npmtoken_codec_t *codec)
@@ -215,7 +215,7 @@ ngx_http_npmtoken_codec_line(ngx_http_npmtoken_codec_t *codec, u_char ch)
 
     if (!end) {
 
-        /* a line has no length that would say where it ends */
+        /* a line has no length that says where it ends */
 
         return codec->skipping ? NGX_ABORT : NGX_AGAIN;
     }
@@ -228,7 +228,7 @@ ngx_http_npmtoken_codec_line(ngx_http_npmtoken_codec_t *codec, u_char ch)
 }
 
 
-/* a length is digits, or "-1" for nil, and the end of the line */
+/* a length is digits, or "-1" for nil, followed by the end of the line */
 
 static ngx_int_t
 ngx_http_npmtoken_codec_digit(ngx_http_npmtoken_codec_t *codec, u_char ch)
@@ -313,7 +313,7 @@ ngx_http_npmtoken_codec_bytes(ngx_http_npmtoken_codec_t *codec)
 }
 
 
-/* an element ends, and with it the arrays that it is the last of */
+/* an element ends; this also ends each array whose last element it is */
 
 static ngx_int_t
 ngx_http_npmtoken_codec_element(ngx_http_npmtoken_codec_t *codec)
@@ -333,7 +333,7 @@ ngx_http_npmtoken_codec_element(ngx_http_npmtoken_codec_t *codec)
 }
 
 
-/* "size" bytes are the least that the reply will have */
+/* "size" is the least number of bytes that the reply will have */
 
 static ngx_int_t
 ngx_http_npmtoken_codec_fits(ngx_http_npmtoken_codec_t *codec, uint64_t size)
@@ -346,7 +346,7 @@ ngx_http_npmtoken_codec_fits(ngx_http_npmtoken_codec_t *codec, uint64_t size)
 }
 
 
-/* what hiredis has got of it is forgotten; the rest will not get there */
+/* what hiredis has of this reply is dropped; the rest is not given to it */
 
 static ngx_int_t
 ngx_http_npmtoken_codec_over(ngx_http_npmtoken_codec_t *codec, uint64_t size)
@@ -435,9 +435,9 @@ ngx_http_npmtoken_codec_error(redisReply *reply, ngx_str_t *code)
 
 
 /*
- * "unknown command 'AUTH', with args beginning with: ..." repeats arguments:
- * these are cut off, and so is whatever is longer than a word of a language,
- * such as the name of a record.
+ * "unknown command 'AUTH', with args beginning with: ..." repeats arguments,
+ * so the text ends before them.  It also ends before a word that is too long
+ * for a word of a language, such as the name of a record.
  */
 
 void

@@ -1,16 +1,16 @@
 
 /*
- * The socket is an ordinary ngx_connection_t whose data is the
- * ngx_http_npmtoken_connection_t; it is woken by its read and write events,
- * by the retry timer and by the resolver, and by nothing else.
+ * The socket is an ordinary ngx_connection_t; its data is the
+ * ngx_http_npmtoken_connection_t.  Only its read and write events, the retry
+ * timer and the resolver wake the connection.
  *
- * Every callback to the owner may close the connection, and open it again:
- * after one, ngx_http_npmtoken_connection_is() tells whether it is the same.
- * The pointer does not, since nginx gives out first what was last given back.
- * Nothing of a request is referenced here.
+ * Every callback to the owner may close the connection and open it again.
+ * After a callback, ngx_http_npmtoken_connection_is() tells whether it is the
+ * same connection.  The pointer does not tell, since nginx first reuses the
+ * connection that was freed last.  Nothing of a request is referenced here.
  *
- * All timers here are cancelable: those who wait for a reply have a timer of
- * their own, which is not, and it is that one which keeps an exiting worker.
+ * All timers here are cancelable.  Whoever waits for a reply has its own
+ * timer, which is not cancelable and keeps an exiting worker alive.
  */
 
 
@@ -19,11 +19,13 @@
 #include "ngx_http_npmtoken_socket.h"
 
 
-/* bytes of one read, and reads of one event, before others get their turn */
+/*
+ * bytes of one read, and reads of one event before other events get their turn
+ */
 #define NGX_HTTP_NPMTOKEN_READ_SIZE   16384
 #define NGX_HTTP_NPMTOKEN_READ_MAX    16
 
-/* back-off in milliseconds: the first, doubled at each failure, the last */
+/* back-off in milliseconds, doubled at each failure: the first, the largest */
 #define NGX_HTTP_NPMTOKEN_RETRY_MIN   50
 #define NGX_HTTP_NPMTOKEN_RETRY_MAX   1000
 
@@ -157,7 +159,7 @@ ngx_http_npmtoken_connection_resolve(ngx_http_npmtoken_connection_t *conn)
     conn->resolving = ctx;
     ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_RESOLVING);
 
-    /* the handler may have been called when this returns */
+    /* the handler may have been called already when this returns */
 
     if (ngx_resolve_name(ctx) != NGX_OK) {
         conn->resolving = NULL;
@@ -188,7 +190,7 @@ ngx_http_npmtoken_connection_resolved(ngx_resolver_ctx_t *ctx)
         return;
     }
 
-    /* the resolver rotates its addresses, so the first is another each time */
+    /* the resolver rotates its addresses, so the first one differs each time */
 
     socklen = ctx->addrs[0].socklen;
 
@@ -265,7 +267,7 @@ ngx_http_npmtoken_connection_connect_to(ngx_http_npmtoken_connection_t *conn,
 
     if (conn->failures && level < NGX_LOG_INFO) {
 
-        /* what fails at once, as a unix socket does, nginx logs by itself */
+        /* nginx itself logs what fails at once, as a unix socket does */
 
         conn->log.log_level = NGX_LOG_ALERT;
     }
@@ -294,7 +296,7 @@ ngx_http_npmtoken_connection_connect_to(ngx_http_npmtoken_connection_t *conn,
 
     ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_CONNECTING);
 
-    /* through the greeting as well */
+    /* the timer covers the greeting as well */
     ngx_add_timer(c->write, conn->connect_timeout);
 
     if (rc == NGX_OK) {
@@ -427,7 +429,7 @@ ngx_http_npmtoken_connection_retry_handler(ngx_event_t *ev)
 }
 
 
-/* the jitter keeps workers that lost the same Redis from coming back as one */
+/* the jitter spreads the reconnects of workers that lost the same Redis */
 
 static ngx_msec_t
 ngx_http_npmtoken_connection_delay(ngx_uint_t failures)
@@ -446,7 +448,7 @@ ngx_http_npmtoken_connection_delay(ngx_uint_t failures)
 }
 
 
-/* an outage is told once, not at each attempt to end it */
+/* an outage is logged once, not at each attempt to connect */
 
 ngx_uint_t
 ngx_http_npmtoken_connection_level(ngx_http_npmtoken_connection_t *conn)
@@ -564,7 +566,7 @@ ngx_http_npmtoken_connection_read_handler(ngx_event_t *rev)
 
     if (conn->state == NGX_HTTP_NPMTOKEN_CONNECTING) {
 
-        /* an error is seen by the write handler, which is called as well */
+        /* the write handler, which is also called, handles an error */
 
         return;
     }
@@ -587,7 +589,7 @@ ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
 
         if (conn->state == NGX_HTTP_NPMTOKEN_READY && !conn->streaming) {
 
-            /* a reset of an idle connection is no more than its end */
+            /* a reset of an idle connection is only its end */
 
             c->log_error = conn->pending ? NGX_ERROR_ERR : NGX_ERROR_INFO;
         }
@@ -618,7 +620,10 @@ ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
         }
     }
 
-    /* others come first, so not in this turn of the event loop */
+    /*
+     * other events come first, so this goes on in the next turn of the event
+     * loop
+     */
 
     ngx_post_event(c->read, &ngx_posted_next_events);
 }
@@ -638,7 +643,9 @@ ngx_http_npmtoken_connection_eof(ngx_http_npmtoken_connection_t *conn)
     if (conn->state == NGX_HTTP_NPMTOKEN_READY && conn->pending == 0
         && !conn->streaming)
     {
-        /* "timeout" in redis.conf, a restart: nobody waits, nothing failed */
+        /*
+         * "timeout" in redis.conf, or a restart: nobody waits, nothing failed
+         */
 
         ngx_log_error(NGX_LOG_INFO, &conn->log, 0,
                       "redis closed an idle connection");
@@ -660,7 +667,7 @@ ngx_http_npmtoken_connection_eof(ngx_http_npmtoken_connection_t *conn)
 }
 
 
-/* NGX_OK if the connection is still there */
+/* Returns NGX_OK if the connection is still there. */
 
 static ngx_int_t
 ngx_http_npmtoken_connection_replies(ngx_http_npmtoken_connection_t *conn)
@@ -801,7 +808,7 @@ ngx_http_npmtoken_connection_ready(ngx_http_npmtoken_connection_t *conn)
 
     conn->log.action = "talking to redis";
 
-    /* idle: may be closed by nginx when the worker exits */
+    /* idle: nginx may close it when the worker exits */
     c->idle = 1;
 
     conn->heard = ngx_current_msec;
@@ -844,7 +851,7 @@ ngx_http_npmtoken_connection_send(ngx_http_npmtoken_connection_t *conn,
         c->idle = 0;
     }
 
-    /* one write for all that is asked in this turn of the event loop */
+    /* one write for all commands of this turn of the event loop */
 
     ngx_post_event(c->write, &ngx_posted_events);
 
@@ -899,7 +906,7 @@ ngx_http_npmtoken_connection_stream(ngx_http_npmtoken_connection_t *conn)
     conn->streaming = 1;
     conn->pending = 0;
 
-    /* nobody waits for it when the worker exits */
+    /* nobody waits for this connection when the worker exits */
     conn->peer.connection->idle = 1;
 }
 

@@ -2,9 +2,9 @@
 /*
  * One connection of a worker to a Redis: socket, authentication, pipeline.
  *
- * It knows nothing of what is asked.  Commands are answered in the order in
- * which they were sent; when the connection is lost, the owner is told once,
- * and what was not answered by then never will be.
+ * It does not know what the commands mean.  Commands are answered in the order
+ * in which they were sent.  When the connection is lost, the owner is told
+ * once.  Commands that were not answered by then never will be.
  */
 
 
@@ -24,7 +24,7 @@ typedef struct ngx_http_npmtoken_connection_s  ngx_http_npmtoken_connection_t;
 
 
 typedef enum {
-    NGX_HTTP_NPMTOKEN_IDLE = 0,     /* no socket, nobody wants one */
+    NGX_HTTP_NPMTOKEN_IDLE = 0,     /* no socket, none is wanted */
     NGX_HTTP_NPMTOKEN_BACKOFF,      /* no socket until the timer fires */
     NGX_HTTP_NPMTOKEN_RESOLVING,
     NGX_HTTP_NPMTOKEN_CONNECTING,
@@ -45,8 +45,8 @@ typedef enum {
 
 
 /*
- * How the owner is called back, always from the event loop and never from
- * within ngx_http_npmtoken_connection_open() or _send().
+ * How the owner is called back.  It is always called from the event loop,
+ * never from within ngx_http_npmtoken_connection_open() or _send().
  */
 
 typedef struct {
@@ -54,11 +54,11 @@ typedef struct {
     void                (*ready)(void *data);
 
     /*
-     * The reply to the oldest command that has none; freed by the caller.
-     * NULL: it is over the limit of bytes or elements, and was skipped; where
-     * it was not, codec.lost is set and the connection is lost right after.
-     * NGX_ERROR: it is not what was asked for, and the connection is to be
-     * closed.
+     * The reply to the oldest unanswered command.  The connection frees it.
+     * NULL: the reply was over the limit of bytes or elements and has been
+     * skipped.  If it could not be skipped, codec.lost is set and the
+     * connection is lost right after.  The owner returns NGX_OK, or NGX_ERROR
+     * if the reply is not what it asked for: then the connection is closed.
      */
     ngx_int_t           (*reply)(void *data, redisReply *reply);
 
@@ -71,29 +71,30 @@ struct ngx_http_npmtoken_connection_s {
     ngx_http_npmtoken_endpoint_t  *endpoint;
     ngx_http_npmtoken_owner_t     *owner;
     void                          *data;
-    ngx_str_t                      label;     /* what it is for, for logs */
+    ngx_str_t                      label;     /* its purpose, for logs */
     ngx_msec_t                     connect_timeout;
     size_t                         max_reply;    /* bytes */
     ngx_uint_t                     max_elements; /* of an array */
     size_t                         max_skip;     /* bytes of a larger one */
 
     ngx_http_npmtoken_state_e      state;
-    ngx_uint_t                     pending;   /* replies owed */
+    ngx_uint_t                     pending;   /* replies still to come */
 
     ngx_sockaddr_t                 sockaddr;  /* of the last socket */
     socklen_t                      socklen;
-    unsigned                       pinned:1;  /* connect to sockaddr alone */
+    unsigned                       pinned:1;  /* connect only to sockaddr */
     unsigned                       streaming:1;  /* replies come unasked */
 
     /* what the owner wants to know of the server */
     unsigned                       ask_server:1;
     unsigned                       ask_memory:1;
-    unsigned                       ask_master:1; /* a replica will not do */
+    unsigned                       ask_master:1; /* a replica is no use */
 
-    /* what it has said of itself */
+    /* what the server has said about itself */
     u_char                         server[NGX_HTTP_NPMTOKEN_SERVER_LEN];
     ngx_http_npmtoken_role_e       role;
-    ngx_str_t                      refusal;  /* of saying who it is */
+    ngx_str_t                      refusal;  /* its reply if it does not say who
+                                                it is */
     u_char                         refused[NGX_HTTP_NPMTOKEN_MAX_WORDS + 64];
 
     ngx_log_t                      log;
@@ -101,7 +102,7 @@ struct ngx_http_npmtoken_connection_s {
     ngx_resolver_ctx_t            *resolving;
     ngx_http_npmtoken_codec_t      codec;
 
-    u_char                        *out;       /* not yet written */
+    u_char                        *out;       /* bytes to be written */
     size_t                         out_len;
     size_t                         out_sent;
     size_t                         out_size;
@@ -110,80 +111,91 @@ struct ngx_http_npmtoken_connection_s {
     ngx_msec_t                     retry_at;
     ngx_uint_t                     failures;  /* since it last worked */
     ngx_uint_t                     next_addr;
-    ngx_uint_t                     asked;     /* steps of the greeting, bits */
-    ngx_uint_t                     greeting;  /* the step to be answered */
+    ngx_uint_t                     asked;     /* its steps, as bits */
+    ngx_uint_t                     greeting;  /* the step that is awaited */
 
-    ngx_msec_t                     begun;     /* when it began to connect */
-    ngx_msec_t                     took;      /* from there to be ready */
+    ngx_msec_t                     begun;     /* when connecting began */
+    ngx_msec_t                     took;      /* from then until ready */
     ngx_msec_t                     heard;     /* when a byte came last */
 };
 
 
-/* endpoint, owner, data, label, connect_timeout, limits, asks are set */
+/*
+ * Initializes a connection.  The caller has set endpoint, owner, data, label,
+ * connect_timeout, the limits, and what to ask; the rest is zero.
+ */
 void ngx_http_npmtoken_connection_init(ngx_http_npmtoken_connection_t *conn);
 
-/* Sees to it that the connection gets ready, now or after its back-off. */
+/*
+ * Makes the connection ready, now or after its back-off.  The owner's ready()
+ * is called then.
+ */
 void ngx_http_npmtoken_connection_open(ngx_http_npmtoken_connection_t *conn);
 
 /*
- * Adds commands to the pipeline, all or none; only in the state READY.
- * They are written when the event loop comes round.
- * Returns NGX_OK, or NGX_ERROR (no memory; nothing was added).
+ * Adds commands to the pipeline, all or none.  Call it only in the state
+ * READY.  The event loop writes them later.  Returns NGX_OK, or NGX_ERROR (no
+ * memory; nothing was added).
  */
 ngx_int_t ngx_http_npmtoken_connection_send(
     ngx_http_npmtoken_connection_t *conn,
     ngx_http_npmtoken_command_t *commands, ngx_uint_t ncommands);
 
 /*
- * The owner has got what the connection is for.  Only this ends a series of
- * failures: who may greet Redis may still be refused all the rest, and is not
- * to come back at once, with a line in the log, for ever.
+ * Says that the owner has got what the connection is for.  Only this ends a
+ * series of failures.  A client that may greet Redis may still be refused
+ * everything else.  It must not reconnect at once, with a line in the log, for
+ * ever.
  */
 void ngx_http_npmtoken_connection_works(
     ngx_http_npmtoken_connection_t *conn);
 
 /*
- * Whether a balancer or NAT may have forgotten the connection meanwhile, so
- * that what is sent is lost without a word: nothing was owed on it for a time.
+ * Whether a balancer or NAT may have forgotten the connection, so that what is
+ * sent is lost silently.  This is so if no reply is owed and nothing came for
+ * NGX_HTTP_NPMTOKEN_IDLE_TIME.
  */
 ngx_uint_t ngx_http_npmtoken_connection_doubtful(
     ngx_http_npmtoken_connection_t *conn);
 
 /*
- * Nothing came for "patience" milliseconds: closes the connection, and calls
- * the owner's lost().  It need be no failure of Redis, so open() connects at
- * once.
+ * Closes the connection because nothing came for "patience" milliseconds, and
+ * calls the owner's lost().  That may be no failure of Redis, so open() then
+ * connects at once.
  */
 void ngx_http_npmtoken_connection_renew(ngx_http_npmtoken_connection_t *conn,
     ngx_msec_t patience);
 
-/* the level at which a failure is logged: only the first of a series is new */
+/*
+ * The level at which to log a failure.  Only the first of a series is an
+ * error; the others are information.
+ */
 ngx_uint_t ngx_http_npmtoken_connection_level(
     ngx_http_npmtoken_connection_t *conn);
 
 /*
- * From now on, until the connection is lost, replies may come unasked, and
- * none is owed for what is sent.
+ * From now on, until the connection is lost, replies may come unasked, and no
+ * reply is awaited for a command that is sent.
  */
 void ngx_http_npmtoken_connection_stream(
     ngx_http_npmtoken_connection_t *conn);
 
 /*
- * Makes the connection go to this address.  Where that fails, it is unpinned
- * (conn->pinned tells) and goes to the addresses of its endpoint.
- * Only when there is no socket.
+ * Makes the connection use only this address, which is copied.  If connecting
+ * fails, conn->pinned is cleared and the addresses of the endpoint are used.
+ * Call it only if there is no socket.
  */
 void ngx_http_npmtoken_connection_pin(ngx_http_npmtoken_connection_t *conn,
     ngx_sockaddr_t *sockaddr, socklen_t socklen);
 
 /*
- * Gives the socket up as broken, with "reason" in the log, and calls the
- * owner's lost() if there was a socket.
+ * Closes the socket as broken and logs "reason".  Calls the owner's lost() if
+ * there was a socket.
  */
 void ngx_http_npmtoken_connection_fail(ngx_http_npmtoken_connection_t *conn,
     char *reason);
 
-/* Closes quietly, without calling anybody; open() may follow. */
+/* Closes the connection without calling the owner.  open() may follow. */
 void ngx_http_npmtoken_connection_close(ngx_http_npmtoken_connection_t *conn);
 
 

@@ -2,7 +2,7 @@
 #include "ngx_http_npmtoken_endpoint.h"
 
 
-/* what is left of a URL, and what has been found in it */
+/* the parts of a URL */
 
 typedef struct {
     ngx_str_t             userinfo;
@@ -85,7 +85,7 @@ ngx_http_npmtoken_endpoint_parse(ngx_conf_t *cf, ngx_str_t *text,
 
 invalid:
 
-    /* neither the name nor the host has user or password in it */
+    /* neither the name nor the host contains user or password */
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "%s in \"redis\" directive, value \"%V\"",
@@ -104,7 +104,7 @@ ngx_http_npmtoken_endpoint_split(ngx_str_t *text,
         if (text->data[sizeof("unix:") - 1] != '/'
             || text->data[sizeof("unix:/") - 1] == '/')
         {
-            /* what follows may be a user and password */
+            /* the rest may be a user and password */
 
             parts->host = ngx_http_npmtoken_unix_scheme;
             return "\"unix:\" needs an absolute path";
@@ -167,7 +167,7 @@ ngx_http_npmtoken_endpoint_split_tcp(ngx_str_t *text,
     host = text->data + ngx_http_npmtoken_redis_scheme.len;
     last = text->data + text->len;
 
-    /* a password may hold a raw "@", a host cannot */
+    /* a password may contain a raw "@", a host cannot */
 
     for (p = last; p > host; p--) {
         if (p[-1] == '@') {
@@ -198,7 +198,7 @@ ngx_http_npmtoken_endpoint_split_tcp(ngx_str_t *text,
         return NULL;
     }
 
-    /* what is left to show */
+    /* the scheme is all that can be shown */
     parts->host = ngx_http_npmtoken_redis_scheme;
 
     return "no host";

@@ -1,7 +1,7 @@
 
 /*
- * The "redis" URL of a store -> where to connect, and as whom; and under
- * which prefix the records are there.
+ * The "redis" URL of a store, parsed: where to connect, as which user, and
+ * under which prefix the records are.
  */
 
 
@@ -19,8 +19,8 @@
 #define NGX_HTTP_NPMTOKEN_MAX_RECORDS  (128 + sizeof("token:") - 1)
 
 /*
- * A process of Redis by its run_id, a random number of its own that it takes
- * when it starts and tells in INFO, in hex.  All zeros: not known.
+ * A process of Redis is known by its run_id: a random number in hex that it
+ * takes at its start and reports in INFO.  All zeros: not known.
  */
 
 #define NGX_HTTP_NPMTOKEN_SERVER_LEN  40
@@ -36,18 +36,18 @@ typedef struct {
 
     ngx_url_t             url;         /* host, port */
     ngx_addr_t           *addrs;
-    ngx_uint_t            naddrs;      /* 0: ask the resolver at each
-                                          connect */
+    ngx_uint_t            naddrs;      /* 0: resolve at each connect */
     ngx_resolver_t       *resolver;
     ngx_msec_t            resolver_timeout;
 
-    ngx_msec_t            keepalive;     /* 0: not asked for */
-    ngx_msec_t            user_timeout;  /* 0: the system's */
+    ngx_msec_t            keepalive;     /* 0: off */
+    ngx_msec_t            user_timeout;  /* 0: the system's value */
 
     /*
-     * Steps of a greeting, as bits, that this worker leaves out since the
-     * connection was closed at them: all, those that are not yet shown to be
-     * the cause, those that had their second chance, those told in the log.
+     * Steps of a greeting, as bits.  This worker leaves out the steps in
+     * left_out, since the connection was closed at them.  Those in "suspected"
+     * are not yet shown to be the cause.  Those in "retried" have had their
+     * second chance.  Those in "told" are logged.
      */
     ngx_uint_t            left_out;
     ngx_uint_t            suspected;
@@ -58,17 +58,17 @@ typedef struct {
 
 /*
  * Parses redis://[user[:password]@]host[:port][/db] or unix:/path[:db].
- * Everything is allocated from cf->pool.  Host names are not resolved yet.
- * On an error a line is logged, which has no password in it, and
- * NGX_ERROR is returned.
+ * Memory is allocated from cf->pool.  Host names are not resolved yet.
+ * Returns NGX_OK, or NGX_ERROR with a line logged that contains no password.
  */
 ngx_int_t ngx_http_npmtoken_endpoint_parse(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_npmtoken_endpoint_t *endpoint);
 
 /*
- * To be called when the configuration has been read: finds the addresses of
- * a host name, or leaves that to "resolver" at run time if it has servers.
- * Returns NGX_OK, or NGX_ERROR with a line logged.
+ * Call this when the configuration has been read.  Finds the addresses of a
+ * host name, or leaves that to "resolver" at run time if it has servers.
+ * "resolver_timeout" is in milliseconds.  Returns NGX_OK, or NGX_ERROR with a
+ * line logged.
  */
 ngx_int_t ngx_http_npmtoken_endpoint_resolve(ngx_conf_t *cf,
     ngx_http_npmtoken_endpoint_t *endpoint, ngx_resolver_t *resolver,

@@ -1,7 +1,7 @@
 
 /*
- * Sends nothing and closes nothing: it makes commands and judges replies, for
- * the connection to act on.
+ * This sends nothing and closes nothing.  It makes commands and judges
+ * replies, and the connection acts on them.
  */
 
 
@@ -9,9 +9,9 @@
 
 
 /*
- * What is said on connecting, in this order.  From SETNAME on it may be
- * refused; and where the connection is closed at it, as proxies do which do
- * not know a command, it is left out.
+ * The commands on connecting, in this order.  Redis may refuse those from
+ * SETNAME on.  Some proxies close the connection at a command that they do not
+ * know: that command is left out.
  */
 
 enum {
@@ -21,14 +21,14 @@ enum {
     NGX_HTTP_NPMTOKEN_ROLE,
     NGX_HTTP_NPMTOKEN_SERVER,
     NGX_HTTP_NPMTOKEN_MEMORY,
-    NGX_HTTP_NPMTOKEN_PING,         /* where nothing else is left */
+    NGX_HTTP_NPMTOKEN_PING,         /* if nothing else is left */
     NGX_HTTP_NPMTOKEN_GREETED
 };
 
 
 typedef struct {
     char         *command;
-    char         *without;    /* what follows where it is left out */
+    char         *without;    /* the effect of leaving it out */
 } ngx_http_npmtoken_step_t;
 
 
@@ -89,7 +89,7 @@ ngx_http_npmtoken_greeting_begin(ngx_http_npmtoken_connection_t *conn,
 }
 
 
-/* the steps of this greeting, one bit each */
+/* returns the steps of this greeting, one bit each */
 
 static ngx_uint_t
 ngx_http_npmtoken_greeting_asks(ngx_http_npmtoken_connection_t *conn)
@@ -99,7 +99,7 @@ ngx_http_npmtoken_greeting_asks(ngx_http_npmtoken_connection_t *conn)
 
     endpoint = conn->endpoint;
 
-    /* what works without a command may do so since an outage has just ended */
+    /* a greeting may work without a command only because an outage has ended */
 
     again = endpoint->left_out & ~endpoint->suspected & ~endpoint->retried;
 
@@ -118,7 +118,7 @@ ngx_http_npmtoken_greeting_asks(ngx_http_npmtoken_connection_t *conn)
 
     asks &= ~endpoint->left_out;
 
-    /* a balancer without a server takes connections as well */
+    /* a balancer without a server accepts connections, too */
 
     if (asks == 0) {
         asks |= 1 << NGX_HTTP_NPMTOKEN_PING;
@@ -128,7 +128,7 @@ ngx_http_npmtoken_greeting_asks(ngx_http_npmtoken_connection_t *conn)
         asks |= 1 << NGX_HTTP_NPMTOKEN_AUTH;
     }
 
-    /* the least rights an ACL can give a reader forbid SELECT */
+    /* SELECT is sent only if needed: the least ACL of a reader forbids it */
 
     if (endpoint->db) {
         asks |= 1 << NGX_HTTP_NPMTOKEN_SELECT;
@@ -138,7 +138,7 @@ ngx_http_npmtoken_greeting_asks(ngx_http_npmtoken_connection_t *conn)
 }
 
 
-/* this step or the next one of the greeting */
+/* returns this step, or the next one that is in the greeting */
 
 static ngx_uint_t
 ngx_http_npmtoken_greeting_step(ngx_http_npmtoken_connection_t *conn,
@@ -154,7 +154,7 @@ ngx_http_npmtoken_greeting_step(ngx_http_npmtoken_connection_t *conn,
 }
 
 
-/* the words of a command, and how many */
+/* fills in the words of a command, and returns their number */
 
 static ngx_uint_t
 ngx_http_npmtoken_greeting_say(ngx_http_npmtoken_connection_t *conn,
@@ -232,7 +232,7 @@ ngx_http_npmtoken_greeting_reply(ngx_http_npmtoken_connection_t *conn,
         return rc;
     }
 
-    /* whatever was answered may be suspected anew some day */
+    /* a command that was answered may be suspected again later */
     conn->endpoint->retried &= ~((ngx_uint_t) 1 << conn->greeting);
 
     conn->greeting = ngx_http_npmtoken_greeting_step(conn, conn->greeting + 1);
@@ -241,7 +241,7 @@ ngx_http_npmtoken_greeting_reply(ngx_http_npmtoken_connection_t *conn,
 }
 
 
-/* who may not name itself or ask for the role may still look up */
+/* a user that may not name itself or ask for the role may still look up */
 
 static ngx_int_t
 ngx_http_npmtoken_greeting_refused(ngx_http_npmtoken_connection_t *conn,
@@ -257,7 +257,7 @@ ngx_http_npmtoken_greeting_refused(ngx_http_npmtoken_connection_t *conn,
                && (ngx_strncmp(code.data, "NOPERM", 6) == 0
                    || ngx_strncmp(code.data, "ERR", 3) == 0);
 
-    /* no reply to a command, and the connection ends with it */
+    /* this is no reply to a command; the connection ends with it */
 
     if (words.len >= sizeof("max number of clients") - 1
         && ngx_strncmp(words.data, "max number of clients",
@@ -268,7 +268,7 @@ ngx_http_npmtoken_greeting_refused(ngx_http_npmtoken_connection_t *conn,
 
     } else if (conn->greeting == NGX_HTTP_NPMTOKEN_AUTH) {
 
-        /* what is said of a password may have it */
+        /* the text of a refused AUTH may contain the password */
         ngx_str_set(&words, "to AUTH");
     }
 
@@ -386,7 +386,7 @@ ngx_http_npmtoken_greeting_told_server(ngx_http_npmtoken_connection_t *conn,
 }
 
 
-/* what stands between the first brace and the next one, if anything does */
+/* whether there is text between the first "{" and the next "}" */
 
 static ngx_uint_t
 ngx_http_npmtoken_greeting_hash_tag(ngx_str_t *name)
@@ -420,7 +420,7 @@ ngx_http_npmtoken_greeting_told_memory(ngx_http_npmtoken_connection_t *conn,
         return;
     }
 
-    /* without a limit nothing is evicted, whatever the policy */
+    /* without a limit nothing is evicted, whatever the policy is */
 
     if (max.len == 1 && max.data[0] == '0') {
         return;
@@ -446,7 +446,7 @@ ngx_http_npmtoken_greeting_told_memory(ngx_http_npmtoken_connection_t *conn,
 }
 
 
-/* what a node is to be told once, one of its workers tells */
+/* only one worker of a node logs this, once */
 
 static ngx_uint_t
 ngx_http_npmtoken_greeting_first(ngx_http_npmtoken_connection_t *conn,
@@ -454,7 +454,7 @@ ngx_http_npmtoken_greeting_first(ngx_http_npmtoken_connection_t *conn,
 {
     ngx_uint_t  bit;
 
-    /* bits above those of steps: this is not about leaving one out */
+    /* bits above those of the steps, which are about leaving a step out */
     bit = (ngx_uint_t) 1 << (NGX_HTTP_NPMTOKEN_GREETED + step);
 
     if (conn->endpoint->told & bit) {
@@ -468,10 +468,11 @@ ngx_http_npmtoken_greeting_first(ngx_http_npmtoken_connection_t *conn,
 
 
 /*
- * A connection that ended in the greeting may have been ended by what was
- * said last, or by an outage.  Those are told apart by trying: the first of
- * the optional commands that were not answered is left out, then the next one.
- * If it works without, that was the cause; if not, none of them was.
+ * A connection that ended in the greeting may have been ended by the last
+ * command, or by an outage.  Trying tells them apart.  The first optional
+ * command that was not answered is left out, then the next one.  If the
+ * greeting works without it, that command was the cause.  If not, none of them
+ * was.
  */
 
 ngx_uint_t

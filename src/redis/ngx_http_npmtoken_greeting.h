@@ -1,10 +1,11 @@
 
 /*
- * What is said to a Redis on connecting, and what it says of itself.
+ * The commands that are sent to a Redis on connecting, and its replies about
+ * itself.
  *
- * The members of a connection that are about the server are set here: asked,
- * greeting, role, server, refusal; and what the endpoint does not survive
- * being asked.
+ * This sets the members of a connection that are about the server: asked,
+ * greeting, role, server, refusal.  In the endpoint it notes the commands at
+ * which the connection is closed.
  */
 
 
@@ -15,11 +16,11 @@
 #include "ngx_http_npmtoken_connection.h"
 
 
-/* the most commands of one */
+/* the most commands of one greeting */
 #define NGX_HTTP_NPMTOKEN_GREETING_MAX  7
 
 
-/* the commands, and the memory of their words */
+/* the commands and the memory of their words */
 
 typedef struct {
     ngx_http_npmtoken_command_t  commands[NGX_HTTP_NPMTOKEN_GREETING_MAX];
@@ -29,45 +30,56 @@ typedef struct {
 
 
 /*
- * Begins the greeting of a connection that is made.  Returns how many
- * commands are to be sent; one at least.
+ * Begins the greeting of a connection that has just been made.  Fills in
+ * "greeting", which must live until the commands are formatted.  Returns the
+ * number of commands to send, at least one.
  */
 ngx_uint_t ngx_http_npmtoken_greeting_begin(
     ngx_http_npmtoken_connection_t *conn,
     ngx_http_npmtoken_greeting_t *greeting);
 
 /*
- * The reply to the first of them that was not answered.  NGX_OK: others are
- * awaited.  NGX_DONE: this was the last.  NGX_DECLINED: it is a replica where
- * the owner needs a master.  NGX_ERROR: it refuses, which is logged at
- * "level".
+ * Handles the reply to the first unanswered command of the greeting.
+ * NGX_OK: other replies are awaited.
+ * NGX_DONE: this was the last one.
+ * NGX_DECLINED: this is a replica where the owner needs a master.
+ * NGX_ERROR: Redis refuses, which is logged at "level".
  */
 ngx_int_t ngx_http_npmtoken_greeting_reply(
     ngx_http_npmtoken_connection_t *conn, redisReply *reply,
     ngx_uint_t level);
 
 /*
- * The connection has ended before the last reply.  1: it may have been one of
- * the commands, which the next greeting leaves out; 0: none is left to blame.
+ * Call this when the connection has ended before the last reply.  Returns 1 if
+ * one of the commands may be the cause: the next greeting leaves it out.
+ * Returns 0 if there is no command left to suspect.
  */
 ngx_uint_t ngx_http_npmtoken_greeting_suspect(
     ngx_http_npmtoken_connection_t *conn);
 
-/* It fails without them as well: those suspected are not left out. */
+/*
+ * The greeting also fails without the suspected commands: they are sent again.
+ */
 void ngx_http_npmtoken_greeting_acquit(
     ngx_http_npmtoken_endpoint_t *endpoint);
 
-/* It works without them: those suspected are left out, and that is logged. */
+/*
+ * The greeting works without the suspected commands: they stay left out, and
+ * that is logged.
+ */
 void ngx_http_npmtoken_greeting_convict(
     ngx_http_npmtoken_connection_t *conn);
 
-/* What ROLE was answered. */
+/* The role in the reply to ROLE. */
 ngx_http_npmtoken_role_e ngx_http_npmtoken_greeting_role(redisReply *reply);
 
-/* The bit in "left_out" of asking a server who it is. */
+/* The bit in "left_out" of the command that asks a server who it is. */
 ngx_uint_t ngx_http_npmtoken_greeting_server_step(void);
 
-/* Whether the connection is known to lead to this server. */
+/*
+ * Whether the connection is known to lead to "server", a run_id of
+ * NGX_HTTP_NPMTOKEN_SERVER_LEN bytes.
+ */
 ngx_uint_t ngx_http_npmtoken_greeting_leads_to(
     ngx_http_npmtoken_connection_t *conn, u_char *server);
 

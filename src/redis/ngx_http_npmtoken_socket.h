@@ -1,6 +1,6 @@
 
 /*
- * What the kernel is to do for a socket, and what it says of one.
+ * Options of a socket, and the result of connecting.
  */
 
 
@@ -15,15 +15,19 @@
 
 
 /*
- * Of a TCP socket.  What no end of a connection is told of, as where a
- * balancer or NAT forgets it: the kernel asks the other end when the
- * connection is idle, and gives up when what was sent is not acknowledged.
- * Asking also keeps it remembered.  What fails is logged, and ignored.
+ * Sets the options of a TCP socket.  They find a connection that ends without
+ * a sign, for example because a balancer or NAT has forgotten it.  The kernel
+ * probes the other end of an idle connection, and gives up if sent data is not
+ * acknowledged.  The probes also keep the connection remembered.  A failure is
+ * logged and ignored.
  */
 void ngx_http_npmtoken_socket_options(ngx_connection_t *c,
     ngx_http_npmtoken_endpoint_t *endpoint);
 
-/* Whether connecting has succeeded: NGX_OK, or NGX_ERROR with a line logged. */
+/*
+ * Whether connecting has succeeded.  Returns NGX_OK, or NGX_ERROR with a line
+ * logged.
+ */
 ngx_int_t ngx_http_npmtoken_socket_test(ngx_connection_t *c);
 
 

@@ -2,7 +2,7 @@
 #include "ngx_http_npmtoken_asker.h"
 
 
-/* an address that has look-ups for tokens of which there is no record */
+/* an address with look-ups for tokens of which the cache has no record */
 
 struct ngx_http_npmtoken_asker_s {
     ngx_str_node_t                 sn;         /* by network */

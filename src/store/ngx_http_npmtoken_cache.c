@@ -5,7 +5,7 @@
 #include "ngx_http_npmtoken_cache.h"
 
 
-/* one part in so many of a zone is counters */
+/* counters get one part in this many of a zone */
 #define NGX_HTTP_NPMTOKEN_COUNTERS_PART  16
 
 
@@ -66,7 +66,7 @@ ngx_http_npmtoken_cache_init(ngx_shm_zone_t *shm_zone, void *data)
 }
 
 
-/* all the memory is given out here; nothing is allocated later */
+/* all memory is allocated here; nothing is allocated later */
 
 static ngx_int_t
 ngx_http_npmtoken_cache_format(ngx_shm_zone_t *shm_zone,
@@ -183,9 +183,9 @@ ngx_http_npmtoken_cache_put(ngx_http_npmtoken_cache_t *cache, u_char *tag,
     }
 
     /*
-     * rule: slot-one-writer, lock-of-the-dead-only.  The zone's own mutex:
-     * the master gives it back for a worker that dies with it.  Who does not
-     * get it at once goes on without.
+     * rule: slot-one-writer, lock-of-the-dead-only.  This is the zone's own
+     * mutex: if a worker dies while it holds it, the master releases it.  A
+     * worker that does not get it at once goes on without caching.
      */
 
     if (!ngx_shmtx_trylock(&cache->shpool->mutex)) {

@@ -1,7 +1,7 @@
 
 /*
- * The shared zone of a store: the table of records, and the proof that they
- * may be used.
+ * The shared zone of a store: the table of records, and the state that proves
+ * that they may be used.
  */
 
 
@@ -38,35 +38,38 @@ typedef struct {
 } ngx_http_npmtoken_cache_t;
 
 
-/* the least "cache" */
+/* the smallest value of "cache", in bytes */
 #define NGX_HTTP_NPMTOKEN_MIN_CACHE  (16 * ngx_pagesize)
 
 
 /*
- * Adds the zone of a store to the configuration.  A zone of the same name
- * and size is kept over a reload: "name" holds whatever makes its entries
- * what they are.  Returns NULL with a line logged.
+ * Adds the zone of a store to the configuration; "size" is in bytes.  A zone
+ * of the same name and size is kept over a reload, so "name" must contain
+ * everything that the entries depend on.  Returns NULL with a line logged on
+ * an error.
  */
 ngx_http_npmtoken_cache_t *ngx_http_npmtoken_cache_add(ngx_conf_t *cf,
     ngx_str_t *name, size_t size, void *tag);
 
 /*
- * Makes the tag of a token, and has what its entry is looked for in brought
- * near: there is something else to be done before it is needed.
+ * Makes the tag of a token, NPMTOKEN_TAG_LEN bytes, and prefetches the slot
+ * where its entry would be.  Call it early, so that the slot is there when it
+ * is needed.
  */
 void ngx_http_npmtoken_cache_tag(ngx_http_npmtoken_cache_t *cache,
     ngx_str_t *token, u_char *tag);
 
 /*
- * Copies the entry of a tag.  NGX_OK, or NGX_DECLINED if there is none.
- * Whether it may be used is for its stamp to say.
+ * Copies the entry of a tag into "entry".  Returns NGX_OK, or NGX_DECLINED if
+ * there is none.  The stamp of the entry says whether it may be used.
  */
 ngx_int_t ngx_http_npmtoken_cache_get(ngx_http_npmtoken_cache_t *cache,
     u_char *tag, ngx_http_npmtoken_entry_t *entry);
 
 /*
- * Caches what a look-up has found; "record" is NULL where there is no token.
- * It may not be cached for several reasons, which are counted.
+ * Caches the result of a look-up; "record" is NULL if there is no such token.
+ * "deadline" is by ngx_http_npmtoken_proof_clock().  An entry that cannot be
+ * cached is dropped and counted by reason.
  */
 void ngx_http_npmtoken_cache_put(ngx_http_npmtoken_cache_t *cache,
     u_char *tag, ngx_http_npmtoken_stamp_t *stamp, uint64_t deadline,

@@ -1,15 +1,16 @@
 
 /*
  * Redis pushes the names of changed records by client-side caching in
- * broadcast mode, RESP2, redirected to the very connection that asked for it
- * (rule: one-socket): of two, one can die unnoticed while the other lives.
+ * broadcast mode, RESP2.  It pushes them on the same connection that asked for
+ * them (rule: one-socket): of two connections, one can die unnoticed while the
+ * other lives.
  *
- * What the feed tells, it tells by the shared state alone: counters, the
- * epoch, the time up to which the feed has told everything.  It calls nobody.
+ * The feed reports through the shared state alone: the counters, the epoch,
+ * and the time up to which it has reported everything.  It calls nobody.
  *
- * A feed is woken by its tick, several times a bound, and by its connection.
- * Both are let go when the worker exits: the tick is cancelable, the
- * connection always idle.
+ * A feed is woken by its tick, several times in each bound, and by its
+ * connection.  Neither delays the exit of a worker: the tick is cancelable,
+ * and the connection is always idle.
  */
 
 
@@ -19,8 +20,9 @@
 
 
 /*
- * More names than that in one message, or more bytes, are taken for
- * everything: what is to be looked up again then costs less than the reading.
+ * A message with more names or bytes than this counts as a change of
+ * everything.  Looking records up again then costs less than reading the
+ * message.
  */
 
 #define NGX_HTTP_NPMTOKEN_FEED_BYTES     (4 * 1024 * 1024)
@@ -34,18 +36,21 @@
 #define NGX_HTTP_NPMTOKEN_FEED_MAX_TICK  1000
 #define NGX_HTTP_NPMTOKEN_FEED_LEASE     1000
 
-/* milliseconds until a refused feed is tried again: the first, the last */
+/* milliseconds until a refused feed is tried again: at first, at most */
 #define NGX_HTTP_NPMTOKEN_FEED_RETRY     1000
 #define NGX_HTTP_NPMTOKEN_FEED_RETRY_MAX (5 * 60 * 1000)
 
-/* feeds that were lost within that many milliseconds, one after the other */
+/*
+ * this many feeds lost in a row, each within this many milliseconds, are
+ * logged
+ */
 #define NGX_HTTP_NPMTOKEN_FEED_SHORT     30000
 #define NGX_HTTP_NPMTOKEN_FEED_FLAPS     3
 
 
 /*
- * The replies of a session, in this order, each of them checked (rule:
- * replies-checked); then whatever is pushed.
+ * The replies of a session, in this order.  Each is checked (rule:
+ * replies-checked).  Pushed messages follow.
  */
 
 typedef enum {
@@ -70,12 +75,12 @@ struct ngx_http_npmtoken_feed_s {
     uint64_t                         epoch;
 
     uint64_t                         nonce;
-    uint64_t                         sent;      /* when the PING was, 0: none
-                                                   is on its way */
+    uint64_t                         sent;      /* when the PING was sent, 0:
+                                                   none is on its way */
 
-    ngx_uint_t                       refused;   /* times, one after another */
+    ngx_uint_t                       refused;   /* times in a row */
     ngx_msec_t                       retry_at;
-    ngx_msec_t                       live_at;   /* of the last one proven */
+    ngx_msec_t                       live_at;   /* when it last became live */
     ngx_uint_t                       flaps;
     unsigned                         proven:1;
     unsigned                         told:1;    /* that it was refused */
@@ -203,7 +208,7 @@ ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev)
 
     if (ngx_exiting || ngx_terminate || ngx_quit) {
 
-        /* the workers of the next configuration go on with it */
+        /* the workers of the next configuration take the feed over */
 
         ngx_http_npmtoken_feed_disown(feed);
         return;
@@ -325,7 +330,7 @@ ngx_http_npmtoken_feed_ready_handler(void *data)
     feed->proven = 0;
 
     /*
-     * rule: same-server.  Without the server's word who it is, nobody could
+     * rule: same-server.  If the server does not say who it is, nobody can
      * tell whose look-ups this feed may vouch for.
      */
 
@@ -384,7 +389,7 @@ ngx_http_npmtoken_feed_lost_handler(void *data)
         return;
     }
 
-    /* the next session has another number, whoever has it */
+    /* the next session has another number, whichever worker has it */
 
     if (feed->session) {
         ngx_http_npmtoken_feed_own(feed);
@@ -392,7 +397,10 @@ ngx_http_npmtoken_feed_lost_handler(void *data)
 }
 
 
-/* that it is live again, each time, must not read as if all were well */
+/*
+ * logs a feed that is lost often: "live again" alone would look as if all were
+ * well
+ */
 
 static void
 ngx_http_npmtoken_feed_flapped(ngx_http_npmtoken_feed_t *feed)
@@ -408,7 +416,7 @@ ngx_http_npmtoken_feed_flapped(ngx_http_npmtoken_feed_t *feed)
 
     feed->flaps++;
 
-    /* the third, then at ever more of them */
+    /* log the third one, then at doubling intervals */
 
     if (feed->flaps < NGX_HTTP_NPMTOKEN_FEED_FLAPS
         || (feed->flaps % NGX_HTTP_NPMTOKEN_FEED_FLAPS)
@@ -434,7 +442,9 @@ ngx_http_npmtoken_feed_reply_handler(void *data, redisReply *reply)
 
     if (reply == NULL) {
 
-        /* rule: flush-invalidates; and what follows cannot be read */
+        /*
+         * rule: flush-invalidates; what follows in the message cannot be read
+         */
 
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "npmtoken_store \"%V\": too large a message on the "
@@ -471,7 +481,7 @@ ngx_http_npmtoken_feed_reply_handler(void *data, redisReply *reply)
 }
 
 
-/* a command that Redis does not know or does not allow, or a bad moment */
+/* Redis does not know or allow a command, or cannot run it now */
 
 static ngx_int_t
 ngx_http_npmtoken_feed_error(ngx_http_npmtoken_feed_t *feed,
@@ -506,8 +516,9 @@ ngx_http_npmtoken_feed_error(ngx_http_npmtoken_feed_t *feed,
 
 
 /*
- * It will be no other the next time, until somebody acts: that it works
- * without is said once, and it is tried again ever more seldom.
+ * The refusal will last until somebody acts.  So it is logged once that the
+ * store works without the feed, and the feed is tried again at growing
+ * intervals.
  */
 
 static void
@@ -524,7 +535,7 @@ ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed, ngx_str_t *why)
 
     level = NGX_LOG_INFO;
 
-    /* INFO may be left out as the first thing tried at the end of an outage */
+    /* at the end of an outage, INFO may be the first step left out */
 
     if (!feed->told
         && (feed->refused || (feed->conn.asked
@@ -543,7 +554,7 @@ ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed, ngx_str_t *why)
     feed->refused++;
     feed->retry_at = ngx_current_msec + delay;
 
-    /* an attempt is one with all that it takes */
+    /* the next attempt includes INFO again */
     endpoint->left_out &= ~ngx_http_npmtoken_greeting_server_step();
 
     ngx_http_npmtoken_connection_close(&feed->conn);
@@ -598,7 +609,7 @@ ngx_http_npmtoken_feed_subscribe(ngx_http_npmtoken_feed_t *feed,
 
     rc = ngx_http_npmtoken_feed_send(feed, 2, argv);
 
-    /* an invalidation may come before the confirmation */
+    /* an invalidation may arrive before the confirmation */
 
     ngx_http_npmtoken_connection_stream(&feed->conn);
 
@@ -607,8 +618,9 @@ ngx_http_npmtoken_feed_subscribe(ngx_http_npmtoken_feed_t *feed,
 
 
 /*
- * rule: epoch-per-session, epoch-after-confirm.  Only now is every change
- * pushed; whatever was looked up before may have changed unnoticed.
+ * rule: epoch-per-session, epoch-after-confirm.  Only from now on is every
+ * change pushed.  A record that was looked up before may have changed
+ * unnoticed.
  */
 
 static ngx_int_t
@@ -620,7 +632,7 @@ ngx_http_npmtoken_feed_begin(ngx_http_npmtoken_feed_t *feed,
         || !ngx_http_npmtoken_feed_is(reply->element[1],
                                       "__redis__:invalidate"))
     {
-        /* the tracking is on: what is pushed already is of the last epoch */
+        /* tracking is on already: this push belongs to the last epoch */
 
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
                        "npmtoken feed: pushed before it is live");
@@ -664,8 +676,8 @@ ngx_http_npmtoken_feed_epoch(ngx_http_npmtoken_feed_t *feed)
 
 
 /*
- * rule: one-ping, proof-is-time-of-sending.  One is on its way at a time, and
- * what it will prove is the time at which it was not yet sent.
+ * rule: one-ping, proof-is-time-of-sending.  Only one PING is on its way at a
+ * time.  It proves a time at which it was not yet sent.
  */
 
 static ngx_int_t
@@ -711,7 +723,10 @@ ngx_http_npmtoken_feed_message(ngx_http_npmtoken_feed_t *feed,
 }
 
 
-/* a string in the place of the names is somebody's PUBLISH: not Redis's word */
+/*
+ * a string in place of the names comes from a PUBLISH by a client, not from
+ * Redis
+ */
 
 static ngx_int_t
 ngx_http_npmtoken_feed_invalidation(ngx_http_npmtoken_feed_t *feed,
@@ -756,7 +771,7 @@ ngx_http_npmtoken_feed_invalidation(ngx_http_npmtoken_feed_t *feed,
 }
 
 
-/* rule: key-invalidates; a name that is no key's has no record in the cache */
+/* rule: key-invalidates; a name that is not a record's has no cached record */
 
 static void
 ngx_http_npmtoken_feed_changed(ngx_http_npmtoken_feed_t *feed,
@@ -775,9 +790,9 @@ ngx_http_npmtoken_feed_changed(ngx_http_npmtoken_feed_t *feed,
 
 
 /*
- * rule: apply-before-proof.  What was pushed before this has been counted, as
- * messages are taken one by one; what comes behind it was acknowledged to
- * nobody when the PING was sent.
+ * rule: apply-before-proof.  Messages are taken one by one, so everything
+ * pushed before this reply has been counted.  A change that is pushed after it
+ * had not been acknowledged to anyone when the PING was sent.
  */
 
 static ngx_int_t

@@ -1,9 +1,9 @@
 
 /*
- * The feed: the one connection of a node on which Redis pushes what changes.
+ * The feed: the one connection of a node on which Redis pushes changes.
  *
- * Each worker has a feed of a store; the one with the lease has the
- * connection, the others are ready to succeed it.
+ * Each worker has a feed of a store.  The feed that has the lease has the
+ * connection; the others are ready to succeed it.
  */
 
 
@@ -34,7 +34,7 @@ typedef struct {
 ngx_http_npmtoken_feed_t *ngx_http_npmtoken_feed_start(
     ngx_http_npmtoken_feed_conf_t *conf, ngx_http_npmtoken_proof_t *proof);
 
-/* Gives the lease back and closes the connection. */
+/* Gives the lease back, closes the connection and frees the feed. */
 void ngx_http_npmtoken_feed_stop(ngx_http_npmtoken_feed_t *feed);
 
 

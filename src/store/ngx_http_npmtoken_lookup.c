@@ -1,14 +1,14 @@
 
 /*
  * A look-up is two commands in the pipeline, HGETALL and PTTL.  Look-ups are
- * sent in the order in which they were made and Redis answers in that order,
- * so a reply always belongs to the head of the queue, and as all have the
- * same time-out, the head is also the first to run out of time.
+ * sent in the order in which they were made, and Redis answers in that order.
+ * So a reply always belongs to the head of the queue.  All look-ups have the
+ * same time-out, so the head is also the first to run out of time.
  *
- * A look-up lives from the first waiter to its result, also when all who
- * waited have gone: its replies are still to be taken from the pipeline.
- * The timer is the only thing that ends a wait if Redis is silent, so it is
- * not cancelable: a worker that exits gracefully waits for it.
+ * A look-up lives from its first waiter to its result, even if all waiters
+ * have gone: its replies must still be taken from the pipeline.  If Redis is
+ * silent, only the timer ends a wait.  So the timer is not cancelable: a
+ * worker that exits gracefully waits for it.
  */
 
 
@@ -18,7 +18,7 @@
 #include "ngx_http_npmtoken_reply.h"
 
 
-/* where one is, for whoever follows it; of the key 8 digits */
+/* logs the state of a look-up, with the short key of the token */
 
 #define ngx_http_npmtoken_lookup_debug(key, what, n)                          \
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,                     \
@@ -31,9 +31,9 @@
 
 
 /*
- * Bytes of a larger record than NPMTOKEN_RECORD_MAX that are read and
- * forgotten: the others wait for them, some 30 ms at a gigabit a second.  For
- * a still larger one the connection is closed.
+ * A record larger than NPMTOKEN_RECORD_MAX is read and dropped up to this many
+ * bytes.  The other look-ups wait for that, some 30 ms at a gigabit a second.
+ * For a still larger record the connection is closed.
  */
 #define NGX_HTTP_NPMTOKEN_SKIP_MAX   (4 * 1024 * 1024)
 
@@ -45,9 +45,10 @@ struct ngx_http_npmtoken_lookup_s {
     ngx_http_npmtoken_asker_t     *asker;      /* NULL: of a known token */
     ngx_msec_t                     deadline;
     ngx_msec_t                     began;      /* when it was sent */
-    ngx_msec_t                     patience;   /* with that; 0: to the end */
+    ngx_msec_t                     patience;   /* of this try; 0: until the
+                                                  deadline */
 
-    ngx_http_npmtoken_stamp_t      stamp;      /* once it is sent */
+    ngx_http_npmtoken_stamp_t      stamp;      /* taken when it is sent */
     npmtoken_record_t             *record;
     uint64_t                       expires;    /* by the key's TTL */
     ngx_int_t                      rc;         /* of HGETALL */
@@ -69,15 +70,15 @@ struct ngx_http_npmtoken_lookups_s {
                                                    the feed's peer */
     u_char                            server[NGX_HTTP_NPMTOKEN_SERVER_LEN];
                                                 /* the feed's */
-    uint64_t                          ready;    /* since when conn is, by our
-                                                   clock */
+    uint64_t                          ready;    /* since when conn is ready, by
+                                                   our clock */
     ngx_rbtree_t                      tree;
     ngx_rbtree_node_t                 sentinel;
     ngx_queue_t                       queue;
     ngx_http_npmtoken_askers_t        askers;
     ngx_http_npmtoken_reply_log_t     logged;
     ngx_event_t                       timer;    /* of the head */
-    unsigned                          told:1;   /* of several servers */
+    unsigned                          told:1;   /* several servers are logged */
 };
 
 
@@ -242,9 +243,9 @@ ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups, u_char *tag,
 
 
 /*
- * rule: join-if-current.  A look-up in flight is an entry not yet filled.
- * One that may not be joined goes on for those who have, and leaves its place
- * in the tree to the next.
+ * rule: join-if-current.  A look-up in flight is an entry that is not yet
+ * filled.  If it may no longer be joined, it goes on for those that have
+ * joined, and leaves its place in the tree to the next one.
  */
 
 static ngx_http_npmtoken_lookup_t *
@@ -285,7 +286,7 @@ ngx_http_npmtoken_lookup_join(ngx_http_npmtoken_lookups_t *lookups,
 }
 
 
-/* if Redis is not tried again before the time is out, why wait */
+/* whether waiting is useless: Redis is not tried again before the time-out */
 
 static ngx_int_t
 ngx_http_npmtoken_lookup_hopeless(ngx_http_npmtoken_lookups_t *lookups)
@@ -361,10 +362,11 @@ ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
 
 /*
  * rule: connection-of-epoch.  The feed vouches for the server that it is
- * connected to, so a look-up goes to that address, on a connection opened in
- * the feed's epoch: an older one may lead to a server that is no longer the
- * one behind that address.  What has been sent on it is sent again.  Whether
- * it is the same server is for that server to say, when the connection opens.
+ * connected to.  So a look-up goes to that address, on a connection opened in
+ * the feed's epoch: an older connection may lead to another server that was
+ * behind that address before.  What was sent on the older connection is sent
+ * again.  When the connection opens, the server itself says whether it is the
+ * same one.
  */
 
 static void
@@ -408,7 +410,7 @@ ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
                                      peer.socklen);
     ngx_memcpy(lookups->server, peer.server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
 
-    /* there is one that answers it */
+    /* the feed's server has answered this */
     lookups->conn.ask_server = 1;
     lookups->conn.endpoint->left_out &=
                                  ~ngx_http_npmtoken_greeting_server_step();
@@ -458,8 +460,9 @@ ngx_http_npmtoken_lookup_stamp(ngx_http_npmtoken_lookup_t *lookup)
 
 
 /*
- * After a restart this is so for a moment.  But a server that has answered
- * the feed since this connection was made is another one.
+ * After a restart, look-ups and feed may reach different servers for a moment.
+ * But if the server has answered the feed since this connection was made, it
+ * is another one.
  */
 
 static void
@@ -534,8 +537,9 @@ ngx_http_npmtoken_lookup_send(ngx_http_npmtoken_lookup_t *lookup)
 /*
  * A connection that a balancer or NAT has forgotten takes what is sent and
  * never answers.  So the first try of a look-up ends while there is time for
- * another one on a new connection, if that takes no longer than the last time:
- * sooner where nothing was heard for long.  Meanwhile other replies may come.
+ * another one on a new connection, if connecting takes no longer than last
+ * time.  The first try ends sooner if nothing was heard for long.  Other
+ * replies may come in the meantime.
  */
 
 static ngx_msec_t
@@ -558,7 +562,7 @@ ngx_http_npmtoken_lookup_patience(ngx_http_npmtoken_lookup_t *lookup)
 }
 
 
-/* until when the head of the queue is waited for */
+/* milliseconds that are left to wait for the head of the queue */
 
 static ngx_msec_int_t
 ngx_http_npmtoken_lookup_left(ngx_http_npmtoken_lookup_t *lookup)
@@ -610,7 +614,7 @@ ngx_http_npmtoken_lookup_ready_handler(void *data)
 
         if (ngx_http_npmtoken_lookup_send(lookup) != NGX_OK) {
 
-            /* whoever is behind would be answered in this one's place */
+            /* the next look-up would get this one's replies */
 
             ngx_http_npmtoken_connection_fail(&lookups->conn, "no memory");
             return;
@@ -717,7 +721,7 @@ ngx_http_npmtoken_lookup_reply_handler(void *data, redisReply *reply)
             return NGX_OK;
         }
 
-        /* nothing comes behind it, so when it ends is not known */
+        /* no PTTL reply follows, so it is not known when the key ends */
 
         rc = ngx_http_npmtoken_lookup_cache(lookup, lookup->rc);
 
@@ -768,7 +772,7 @@ ngx_http_npmtoken_lookup_ttl_reply(ngx_http_npmtoken_lookup_t *lookup,
 
     if (reply->integer == -2) {
 
-        /* it went between the two commands */
+        /* the key vanished between the two commands */
 
         return NGX_DECLINED;
     }
@@ -778,7 +782,9 @@ ngx_http_npmtoken_lookup_ttl_reply(ngx_http_npmtoken_lookup_t *lookup,
         return NGX_OK;
     }
 
-    /* rule: deadline-from-stamp, so never later than in Redis */
+    /*
+     * rule: deadline-from-stamp; so the deadline is never later than in Redis
+     */
 
     lookup->expires = ngx_http_npmtoken_word_time(lookup->stamp.word)
                       + reply->integer;
@@ -790,8 +796,8 @@ ngx_http_npmtoken_lookup_ttl_reply(ngx_http_npmtoken_lookup_t *lookup,
 
 
 /*
- * Stored with its stamp, whatever came meanwhile: if something was pushed, the
- * stamp is not current and the entry a miss.
+ * Caches the result with its stamp, whatever was pushed in the meantime.  If
+ * something was pushed, the stamp is not current and the entry is a miss.
  */
 
 static ngx_int_t
@@ -803,8 +809,9 @@ ngx_http_npmtoken_lookup_cache(ngx_http_npmtoken_lookup_t *lookup,
     if (rc == NGX_OK && lookup->expires <= ngx_http_npmtoken_proof_clock()) {
 
         /*
-         * rule: deadline-at-answer.  It went while the reply came; or will
-         * soon, since its time counts from before the asking.
+         * rule: deadline-at-answer.  The key vanished while the reply was on
+         * its way, or will soon: its time counts from before the command was
+         * sent.
          */
 
         return NGX_ERROR;
@@ -862,9 +869,9 @@ ngx_http_npmtoken_lookup_timer_handler(ngx_event_t *ev)
     if (sent) {
 
         /*
-         * Its reply would be taken for the next one's, and what has not
-         * answered for so long had better be connected to anew.  On the
-         * second connection not even the greeting may have been answered.
+         * Its reply would be taken for the next one's, and a connection that
+         * has been silent for so long is better replaced.  On the second
+         * connection even the greeting may be unanswered.
          */
 
         ngx_http_npmtoken_connection_fail(&lookups->conn,
@@ -941,8 +948,8 @@ ngx_http_npmtoken_lookup_done_all(ngx_queue_t *lookups, ngx_int_t rc)
 
 
 /*
- * The look-up has been removed, so a waiter that is called may make another
- * for the same key; it may also make the next waiter go away.
+ * The look-up has been removed.  So a waiter that is called may make another
+ * look-up for the same key.  It may also make the next waiter go away.
  */
 
 static void

@@ -1,7 +1,7 @@
 
 /*
- * Look-ups of one worker in one store: one at a time for a key, however many
- * requests wait for it.
+ * Look-ups of one worker in one store.  A key has one look-up at a time,
+ * however many requests wait for it.
  */
 
 
@@ -24,8 +24,9 @@ typedef struct ngx_http_npmtoken_waiter_s   ngx_http_npmtoken_waiter_t;
 
 
 /*
- * What a request hands over to be called back; it is the request's memory,
- * and the request must forget it before that memory goes.
+ * What a request hands over to be called back.  It is memory of the request,
+ * which must call ngx_http_npmtoken_lookup_forget() before that memory is
+ * freed.
  */
 
 struct ngx_http_npmtoken_waiter_s {
@@ -33,8 +34,8 @@ struct ngx_http_npmtoken_waiter_s {
     ngx_http_npmtoken_lookup_t   *lookup;    /* NULL: not waiting */
 
     /*
-     * NGX_OK: the record, valid during the call.  NGX_DECLINED: there is no
-     * such token.  NGX_ERROR: Redis cannot be asked.
+     * NGX_OK: "record" is the record, valid during the call.  NGX_DECLINED:
+     * there is no such token.  NGX_ERROR: Redis cannot be asked.
      */
     void                        (*handler)(ngx_http_npmtoken_waiter_t *waiter,
                                            ngx_int_t rc,
@@ -43,41 +44,47 @@ struct ngx_http_npmtoken_waiter_s {
 };
 
 
-/* what look-ups are to be like; owned by the configuration */
+/* how look-ups are made; owned by the configuration */
 
 typedef struct {
     ngx_str_t                     store;     /* name, for logs */
     ngx_msec_t                    timeout;
     ngx_msec_t                    connect_timeout;
     ngx_msec_t                    bound;
-    ngx_uint_t                    queue;     /* look-ups at a time */
-    ngx_uint_t                    share;     /* of an address in them */
+    ngx_uint_t                    queue;     /* most look-ups at a time */
+    ngx_uint_t                    share;     /* and most of one address */
     ngx_http_npmtoken_cache_t    *cache;     /* NULL: off */
     ngx_http_npmtoken_endpoint_t  endpoint;
 } ngx_http_npmtoken_lookup_conf_t;
 
 
-/* Returns NULL if there is no memory. */
+/*
+ * Starts the look-ups of a worker.  "conf" must outlive them.  Returns NULL if
+ * there is no memory.
+ */
 ngx_http_npmtoken_lookups_t *ngx_http_npmtoken_lookup_start(
     ngx_http_npmtoken_lookup_conf_t *conf);
 
-/* Closes the connection.  Nobody is called. */
+/* Closes the connection and frees "lookups".  No waiter is called. */
 void ngx_http_npmtoken_lookup_stop(ngx_http_npmtoken_lookups_t *lookups);
 
 /*
  * Asks for the record of a key (NPMTOKEN_KEY_LEN digits), which is cached
- * under "tag"; that may be NULL where there is no cache.  "network" is whom
- * the look-up is counted for, by npmtoken_cidr_network(); it is NULL where the
- * cache has a record of the token, however old, so that no stranger asks.
- * NGX_AGAIN: the waiter will be called, though never from within here.
- * NGX_ERROR: it will not be: too many look-ups are under way, Redis is away,
- * or no memory.
+ * under "tag".  "tag" may be NULL if there is no cache.  "network" is the
+ * network that the look-up is counted for, by npmtoken_cidr_network().  It is
+ * NULL if the cache has a record of the token, even an old one, since then no
+ * stranger asks.
+ * NGX_AGAIN: the waiter will be called, but never from within this call.
+ * NGX_ERROR: it will not be called.  Too many look-ups are under way, Redis is
+ * unavailable, or there is no memory.
  */
 ngx_int_t ngx_http_npmtoken_lookup(ngx_http_npmtoken_lookups_t *lookups,
     u_char *tag, u_char *key, u_char *network,
     ngx_http_npmtoken_waiter_t *waiter);
 
-/* The waiter will not be called; nothing happens if it does not wait. */
+/*
+ * Makes sure that the waiter is not called.  Does nothing if it does not wait.
+ */
 void ngx_http_npmtoken_lookup_forget(ngx_http_npmtoken_waiter_t *waiter);
 
 

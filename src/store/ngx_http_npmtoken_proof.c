@@ -1,8 +1,8 @@
 
 /*
- * Every word here is changed by one atomic operation, so a worker that stops
- * or dies between two of them leaves a state that means something: at worst
- * an epoch that nobody proves, which is one that proves nothing.
+ * Every word here is changed by one atomic operation.  So a worker that stops
+ * or dies between two of them leaves a valid state.  At worst that is an epoch
+ * that nobody proves, and such an epoch proves nothing.
  */
 
 
@@ -24,7 +24,7 @@ static uint32_t ngx_http_npmtoken_proof_counter(
 static uint32_t ngx_http_npmtoken_proof_count(ngx_http_npmtoken_proof_t *proof,
     uint32_t counter);
 
-/* in line it would cost each hit a register */
+/* inlined, it would cost each hit a register */
 
 static ngx_uint_t ngx_http_npmtoken_proof_alone(
     ngx_http_npmtoken_proof_t *proof, ngx_http_npmtoken_stamp_t *stamp,
@@ -80,8 +80,8 @@ ngx_http_npmtoken_proof_counter(ngx_http_npmtoken_proof_t *proof, u_char *key)
 
 
 /*
- * Both only grow, so their sum stands only while both do: but for 2^32
- * changes within the life of an entry.
+ * Both counters only grow.  So their sum is the same only if both are, unless
+ * there are 2^32 changes within the life of an entry.
  */
 
 static uint32_t
@@ -141,7 +141,9 @@ ngx_http_npmtoken_proof_current(ngx_http_npmtoken_proof_t *proof,
             return ngx_http_npmtoken_proof_alone(proof, stamp, now, bound);
         }
 
-        /* rule: bound; from the look-up or the last proof, the younger one */
+        /*
+         * rule: bound; from the look-up or the last proof, whichever is later
+         */
 
         time = ngx_max(time, ngx_http_npmtoken_word_time(word));
     }
@@ -151,8 +153,8 @@ ngx_http_npmtoken_proof_current(ngx_http_npmtoken_proof_t *proof,
 
 
 /*
- * rule: same-server.  Such a stamp has the bound from its own time, and no
- * proof renews it.
+ * rule: same-server.  The bound of such a stamp counts from its own time, and
+ * no proof renews it.
  */
 
 static ngx_uint_t
@@ -183,7 +185,7 @@ ngx_http_npmtoken_proof_epoch(ngx_http_npmtoken_proof_t *proof)
 }
 
 
-/* rule: count-one-instruction.  A former owner may be at it, too. */
+/* rule: count-one-instruction.  A former owner may count at the same time. */
 
 void
 ngx_http_npmtoken_proof_invalidate(ngx_http_npmtoken_proof_t *proof,
@@ -270,9 +272,9 @@ ngx_http_npmtoken_proof_lease_release(ngx_http_npmtoken_proof_t *proof,
 
 
 /*
- * rule: epoch-one-instruction.  That the lease is still the session's own is
- * no rule: without that, two owners would take the epoch from each other, and
- * all would be misses.
+ * rule: epoch-one-instruction.  The check that the session still has the lease
+ * is no rule: without it, two owners would take the epoch from each other, and
+ * all entries would be misses.
  */
 
 uint64_t
@@ -324,9 +326,9 @@ ngx_http_npmtoken_proof_peer_crc(ngx_http_npmtoken_peer_t *peer, uint64_t epoch)
 
 
 /*
- * rule: peer-in-word.  Two workers that both take the feed for theirs may
- * write the peer at once, one of them long stopped: what they leave then is
- * told by its sum.
+ * rule: peer-in-word.  Two workers that both believe they own the feed may
+ * write the peer at once, for example after one was stopped for long.  The
+ * checksum then reveals a mixed peer.
  */
 
 ngx_int_t
@@ -350,8 +352,8 @@ ngx_http_npmtoken_proof_epoch_peer(ngx_http_npmtoken_proof_t *proof,
 
 
 /*
- * rule: proof-own-epoch.  A feed that was replaced while it was stopped
- * must not vouch for what its successor's epoch holds.
+ * rule: proof-own-epoch.  A feed that was replaced while it was stopped must
+ * not vouch for entries of its successor's epoch.
  */
 
 ngx_int_t

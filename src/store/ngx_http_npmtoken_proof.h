@@ -1,8 +1,9 @@
 
 /*
- * What makes a record that was read a while ago still good: the stamp that
- * was taken before it was asked for, and the state that all workers of a node
- * share.  t/model/README.md has the argument, and checks it.
+ * Proves that a record read earlier is still good.  The proof rests on the
+ * stamp that was taken before the record was asked for, and on the state that
+ * all workers of a node share.  t/model/README.md has the argument, and checks
+ * it.
  */
 
 
@@ -34,17 +35,17 @@
     ((word) & NGX_HTTP_NPMTOKEN_TIME_MASK)
 
 
-/* no epoch and no session has this one, nor 0 */
+/* no epoch and no session has this number, nor 0 */
 #define NGX_HTTP_NPMTOKEN_NO_NUMBER                                           \
     (UINT64_MAX >> NGX_HTTP_NPMTOKEN_TIME_BITS)
 
 
-/* taken before a look-up is sent; kept with what it finds */
+/* taken before a look-up is sent; kept with its result */
 
 typedef struct {
     uint64_t              word;      /* the epoch, and the time of taking */
-    uint32_t              count;     /* of the key's counter and of all;
-                                        see stamp_alone() */
+    uint32_t              count;     /* the key's counter plus that of
+                                        everything; see stamp_alone() */
     uint32_t              counter;   /* which one is the key's */
 } ngx_http_npmtoken_stamp_t;
 
@@ -58,36 +59,37 @@ typedef struct {
 } ngx_http_npmtoken_peer_t;
 
 
-/* in shared memory; the counters stand behind it */
+/* in shared memory; the counters follow it */
 
 typedef struct {
-    uint64_t                  word;      /* epoch, proven */
+    uint64_t                  word;      /* the epoch, and the time that is
+                                            proven */
     uint64_t                  lease;     /* session number, expiry */
     uint32_t                  all;       /* counter of everything */
     uint32_t                  mask;      /* of counter numbers */
 
     ngx_http_npmtoken_peer_t  peer;      /* of the epoch */
-    uint32_t                  peer_crc;  /* of that, and of its number */
+    uint32_t                  peer_crc;  /* of peer and epoch */
 
     uint32_t                  counters[1];
 } ngx_http_npmtoken_proof_t;
 
 
 /*
- * Milliseconds, rounded down, of a clock that goes on while the machine is
- * suspended and the process stopped, where the system has one.
+ * Milliseconds, rounded down.  Where the system has such a clock, it goes on
+ * while the machine is suspended and the process stopped.
  */
 uint64_t ngx_http_npmtoken_proof_clock(void);
 
-/* bytes of the state with that many counters, a power of two */
+/* size in bytes of a state with this many counters, a power of two */
 size_t ngx_http_npmtoken_proof_size(ngx_uint_t counters);
 
 void ngx_http_npmtoken_proof_init(ngx_http_npmtoken_proof_t *proof,
     ngx_uint_t counters);
 
 /*
- * The stamp for a key of hex digits.  "proof" may be NULL, for a store that
- * shares nothing: then a stamp is but a time.
+ * Takes the stamp for a key of hex digits.  "proof" may be NULL for a store
+ * that shares nothing: then the stamp is only a time.
  */
 void ngx_http_npmtoken_proof_stamp(ngx_http_npmtoken_proof_t *proof,
     u_char *key, ngx_http_npmtoken_stamp_t *stamp);
@@ -101,10 +103,11 @@ void ngx_http_npmtoken_proof_stamp(ngx_http_npmtoken_proof_t *proof,
      == NGX_HTTP_NPMTOKEN_NO_NUMBER)
 
 /*
- * Makes a stamp for which no feed vouches: what was read is current for the
- * bound from the stamp's own time, as with "push off", whatever is proven.
- * Told by the top bit of its count, since the other one has to be compared
- * anyhow: it never is that of the counters.  To be called once.
+ * Marks a stamp that no feed vouches for.  What was read under it is current
+ * for the bound from the stamp's own time, as with "push off", whatever is
+ * proven.  The mark flips the top bit of the count.  The count has to be
+ * compared anyway, and a flipped one does not equal that of the counters.
+ * Call this only once for a stamp.
  */
 
 #define NGX_HTTP_NPMTOKEN_ALONE  0x80000000
@@ -114,15 +117,19 @@ void ngx_http_npmtoken_proof_stamp(ngx_http_npmtoken_proof_t *proof,
 
 /*
  * Whether what was read under the stamp may be used now.  "now" is by
- * ngx_http_npmtoken_proof_clock(), rounded up; "bound" is in milliseconds.
+ * ngx_http_npmtoken_proof_clock(), rounded up.  "bound" is in milliseconds.
+ * "proof" may be NULL, as above.
  */
 ngx_uint_t ngx_http_npmtoken_proof_current(ngx_http_npmtoken_proof_t *proof,
     ngx_http_npmtoken_stamp_t *stamp, uint64_t now, ngx_msec_t bound);
 
-/* Whether nothing about the key was pushed since, however old it is. */
+/*
+ * Whether nothing about the key was pushed since the stamp, however old it is.
+ */
 ngx_uint_t ngx_http_npmtoken_proof_unchanged(ngx_http_npmtoken_proof_t *proof,
     ngx_http_npmtoken_stamp_t *stamp);
 
+/* The number of the present epoch. */
 uint64_t ngx_http_npmtoken_proof_epoch(ngx_http_npmtoken_proof_t *proof);
 
 /* The epoch and the time that is proven, in one word. */
@@ -130,20 +137,24 @@ uint64_t ngx_http_npmtoken_proof_epoch(ngx_http_npmtoken_proof_t *proof);
     __atomic_load_n(&(proof)->word, __ATOMIC_ACQUIRE)
 
 
-/* for the owner of the feed */
+/*
+ * The functions below are for the owner of the feed.  These two count a change
+ * of one key (hex digits), and of everything.
+ */
 
 void ngx_http_npmtoken_proof_invalidate(ngx_http_npmtoken_proof_t *proof,
     u_char *key);
 void ngx_http_npmtoken_proof_invalidate_all(ngx_http_npmtoken_proof_t *proof);
 
 /*
- * Takes the lease if it has run out or is that of "session", under a new
- * session number, which is returned; 0 if another has it.
+ * Takes the lease if it has run out or belongs to "session".  "duration" is in
+ * milliseconds.  Returns a new session number, or 0 if another worker has the
+ * lease.
  */
 uint64_t ngx_http_npmtoken_proof_lease_take(ngx_http_npmtoken_proof_t *proof,
     uint64_t session, ngx_msec_t duration);
 
-/* NGX_OK, or NGX_DECLINED if another has it */
+/* Returns NGX_OK, or NGX_DECLINED if another worker has the lease. */
 ngx_int_t ngx_http_npmtoken_proof_lease_renew(ngx_http_npmtoken_proof_t *proof,
     uint64_t session, ngx_msec_t duration);
 
@@ -151,20 +162,24 @@ void ngx_http_npmtoken_proof_lease_release(ngx_http_npmtoken_proof_t *proof,
     uint64_t session);
 
 /*
- * Begins the next epoch, which is returned, for a feed that is connected to
- * "peer", with no undefined byte in it; 0 if the lease is another's.
+ * Begins the next epoch for a feed that is connected to "peer", which must
+ * have no undefined byte.  Returns the epoch, or 0 if another worker has the
+ * lease.
  */
 uint64_t ngx_http_npmtoken_proof_epoch_begin(ngx_http_npmtoken_proof_t *proof,
     uint64_t session, ngx_http_npmtoken_peer_t *peer);
 
 /*
- * The feed of "epoch" has told everything up to "time".  NGX_OK, or
- * NGX_DECLINED if the epoch is over.
+ * Records that the feed of "epoch" has reported everything up to "time".
+ * Returns NGX_OK, or NGX_DECLINED if the epoch is over.
  */
 ngx_int_t ngx_http_npmtoken_proof_prove(ngx_http_npmtoken_proof_t *proof,
     uint64_t epoch, uint64_t time);
 
-/* NGX_OK, or NGX_DECLINED if the peer of the epoch is not known. */
+/*
+ * Copies the peer of an epoch into "peer".  Returns NGX_OK, or NGX_DECLINED if
+ * it is not known.
+ */
 ngx_int_t ngx_http_npmtoken_proof_epoch_peer(ngx_http_npmtoken_proof_t *proof,
     uint64_t epoch, ngx_http_npmtoken_peer_t *peer);
 

@@ -2,7 +2,7 @@
 #include "ngx_http_npmtoken_reply.h"
 
 
-/* bad records that were logged are remembered for so many seconds */
+/* seconds for which a logged bad record is remembered */
 #define NGX_HTTP_NPMTOKEN_BAD_PAUSE  600
 
 
@@ -109,7 +109,7 @@ done:
 }
 
 
-/* the name of a field may be anything, the log takes what a name looks like */
+/* a field may have any name; only one that looks like a name is logged */
 
 static void
 ngx_http_npmtoken_reply_bad_field(ngx_http_npmtoken_reply_log_t *log,
@@ -143,7 +143,7 @@ ngx_http_npmtoken_reply_bad_field(ngx_http_npmtoken_reply_log_t *log,
 }
 
 
-/* a record of which nothing is known but that it cannot be used */
+/* makes a record that only says that it cannot be used */
 
 static ngx_int_t
 ngx_http_npmtoken_reply_bad(ngx_http_npmtoken_reply_log_t *log, u_char *key,
@@ -171,9 +171,9 @@ ngx_http_npmtoken_reply_bad(ngx_http_npmtoken_reply_log_t *log, u_char *key,
 
 
 /*
- * Whether that this of the record is bad has been logged lately; if not, it
- * will be now.  A record is asked for as often as its bearer likes.  "what" is
- * NULL where all is well: whatever is bad later is news.
+ * Whether this fault of the record has been logged lately.  If not, the caller
+ * logs it now.  A bearer can cause look-ups of a record as often as it likes.
+ * "what" is NULL if the record is good: then the next fault is logged.
  */
 
 static ngx_uint_t

@@ -1,6 +1,6 @@
 
 /*
- * What Redis has said to HGETALL: a record, or why there is none.
+ * Redis's reply to HGETALL: a record, or why there is none.
  */
 
 
@@ -16,7 +16,7 @@
 #include "ngx_http_npmtoken_codec.h"
 
 
-/* bad records that were logged are remembered; a key has one place */
+/* this many logged bad records are remembered; a key has one place */
 #define NGX_HTTP_NPMTOKEN_BAD_KEYS   256
 
 
@@ -29,7 +29,7 @@ typedef struct {
 } ngx_http_npmtoken_bad_t;
 
 
-/* what was logged lately; all zero at first, but the store's name */
+/* what was logged lately; all zero at first except the store's name */
 
 typedef struct {
     ngx_str_t                     *store;
@@ -39,17 +39,18 @@ typedef struct {
 
 
 /*
- * The record of a key of NPMTOKEN_KEY_LEN digits.  "reply" is NULL where it
- * was too large.
- * NGX_OK: the record, for the caller to free; it is "bad" where it cannot be
- * used, which is logged now and then.  NGX_DECLINED: there is none.
- * NGX_ERROR: Redis refuses, which is logged, or no memory.  NGX_ABORT: this is
- * no reply to HGETALL.
+ * Reads the record of a key (NPMTOKEN_KEY_LEN digits) from the reply to
+ * HGETALL.  "reply" is NULL if it was too large.
+ * NGX_OK: "record" is the record, which the caller frees.  It is "bad" if it
+ * cannot be used; that is logged now and then.
+ * NGX_DECLINED: there is no record.
+ * NGX_ERROR: Redis refuses, which is logged, or there is no memory.
+ * NGX_ABORT: this is no reply to HGETALL.
  */
 ngx_int_t ngx_http_npmtoken_reply_record(ngx_http_npmtoken_reply_log_t *log,
     u_char *key, redisReply *reply, npmtoken_record_t **record);
 
-/* Logs an error that Redis has answered, now and then. */
+/* Logs an error reply of Redis, now and then. */
 void ngx_http_npmtoken_reply_error(ngx_http_npmtoken_reply_log_t *log,
     redisReply *reply);
 

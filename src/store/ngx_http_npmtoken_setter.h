@@ -1,6 +1,7 @@
 
 /*
- * What the setters of directives share: of both front doors, and of a store's.
+ * What the setters of directives share, in both modules and in the block of a
+ * store.
  */
 
 
@@ -13,15 +14,16 @@
 
 
 /*
- * Logs that a value of the directive is none, and what it has to be.  Returns
- * NGX_CONF_ERROR.
+ * Logs that a value of the directive is invalid, and what is "expected".
+ * Returns NGX_CONF_ERROR.
  */
 char *ngx_http_npmtoken_setter_invalid(ngx_conf_t *cf, ngx_str_t *value,
     char *expected);
 
 /*
- * As ngx_conf_set_enum_slot(), but the message names the directive as well,
- * and all values: "before" the first, and "between" two.
+ * Like ngx_conf_set_enum_slot(), but the message also names the directive and
+ * all values.  "before" stands before the first value, "between" between two.
+ * Returns NGX_CONF_OK, "is duplicate", or NGX_CONF_ERROR with a line logged.
  */
 char *ngx_http_npmtoken_setter_enum(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf, char *before, char *between);

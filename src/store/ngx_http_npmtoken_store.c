@@ -41,8 +41,8 @@ ngx_http_npmtoken_store_cached(ngx_http_npmtoken_store_t *store,
     }
 
     /*
-     * The time is that of the request, so it may be told before the entry is
-     * read, which is still on its way from memory.
+     * The time is that of the request, so the clock can be read before the
+     * entry.  The entry is still on its way from memory.
      */
 
     now = ngx_http_npmtoken_proof_clock() + 1;
@@ -61,7 +61,7 @@ ngx_http_npmtoken_store_cached(ngx_http_npmtoken_store_t *store,
         || !ngx_http_npmtoken_proof_current(cache->sh->proof, &entry->stamp,
                                             now, store->lookup.bound))
     {
-        /* no figures: a hit would have to keep them */
+        /* no figures are logged: a hit would have to keep them */
 
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                        "npmtoken cache: an entry may not be used");
@@ -91,7 +91,7 @@ ngx_http_npmtoken_store_stale(ngx_http_npmtoken_store_t *store, u_char *tag,
 
     now = ngx_http_npmtoken_proof_clock() + 1;
 
-    /* however old its epoch, but never over a push that has been heard */
+    /* the epoch may be old, but nothing may have been pushed since */
 
     if (now > entry->deadline
         || (int64_t) (now - ngx_http_npmtoken_word_time(entry->stamp.word))
@@ -126,7 +126,7 @@ ngx_http_npmtoken_store_ask(ngx_http_npmtoken_store_t *store, u_char *tag,
         }
     }
 
-    /* that there is none may be known of any token that was made up */
+    /* a missing record does not count: anyone can make up such a token */
 
     if (store->lookup.cache
         && ngx_http_npmtoken_cache_get(store->lookup.cache, tag, &entry)

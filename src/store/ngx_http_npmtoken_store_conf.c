@@ -3,14 +3,14 @@
 #include "ngx_http_npmtoken_setter.h"
 
 
-/* bytes of a file that has a password in it */
+/* most bytes of a password file */
 #define NGX_HTTP_NPMTOKEN_MAX_PASSWORD  4096
 
-/* bytes of "prefix" */
+/* most bytes of "prefix" */
 #define NGX_HTTP_NPMTOKEN_MAX_PREFIX                                          \
     (NGX_HTTP_NPMTOKEN_MAX_RECORDS - (sizeof("token:") - 1))
 
-/* milliseconds of "revocation_bound": less, and no proof can be in time */
+/* least "revocation_bound" in milliseconds; below, no proof can be in time */
 #define NGX_HTTP_NPMTOKEN_MIN_BOUND     10
 
 
@@ -215,7 +215,7 @@ ngx_http_npmtoken_store_conf_block(ngx_conf_t *cf,
 }
 
 
-/* nginx itself, which has not called us, says no more than 'unexpected "{"' */
+/* nginx does not call us for a brace, and says only 'unexpected "{"' */
 
 static void
 ngx_http_npmtoken_store_conf_braces(ngx_conf_t *cf,
@@ -236,8 +236,8 @@ ngx_http_npmtoken_store_conf_braces(ngx_conf_t *cf,
 
 
 /*
- * The values of ngx_command_t's type leave no bit for a context of our own,
- * so the block has a table of its own, as "types" and "map" do.
+ * The types of ngx_command_t have no free bit for a context of our own.  So
+ * the block has its own table, as "types" and "map" do.
  */
 
 static char *
@@ -355,7 +355,7 @@ ngx_http_npmtoken_store_conf_set_user(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
-/* the master reads it, so a worker need not be able to */
+/* the master reads the file, so a worker needs no right to */
 
 static ngx_int_t
 ngx_http_npmtoken_store_conf_set_password_file(ngx_conf_t *cf, ngx_str_t *value,
@@ -442,7 +442,7 @@ ngx_http_npmtoken_store_conf_set_bound(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
-/* the system counts it in seconds, up to 32767 of them */
+/* the system takes seconds, at most 32767 */
 
 static ngx_int_t
 ngx_http_npmtoken_store_conf_set_keepalive(ngx_conf_t *cf, ngx_str_t *value,
@@ -727,8 +727,9 @@ ngx_http_npmtoken_store_conf_records(ngx_conf_t *cf,
 
 
 /*
- * Old workers go on with their zone after a reload.  The name says what its
- * entries are true of, so another Redis, database or prefix gets another one.
+ * After a reload, old workers still use their zone.  The name of a zone
+ * identifies what its entries depend on, so another Redis, database or prefix
+ * gets another zone.
  */
 
 static ngx_int_t

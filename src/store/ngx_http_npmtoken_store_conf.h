@@ -12,19 +12,24 @@
 
 
 /*
- * The store of that name in "stores" (of pointers); made if it is not there,
- * since a block may stand after its use.  Returns NULL if there is no memory.
+ * Finds the store of this name in "stores" (an array of pointers).  Makes it
+ * if it is missing, since a block may follow its use.  Returns NULL if there
+ * is no memory.
  */
 ngx_http_npmtoken_store_t *ngx_http_npmtoken_store_conf_get(ngx_conf_t *cf,
     ngx_array_t *stores, ngx_str_t *name);
 
-/* Reads the block that cf is in. */
+/*
+ * Reads the block that cf is in.  Returns NGX_CONF_OK, or NGX_CONF_ERROR with
+ * a line logged.
+ */
 char *ngx_http_npmtoken_store_conf_block(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store);
 
 /*
- * To be called when the configuration has been read.  "tag" names the owner
- * of shared zones.  Returns NGX_OK, or NGX_ERROR with a line logged.
+ * Completes a store after the configuration has been read.  "tag" names the
+ * owner of shared zones.  "resolver_timeout" is in milliseconds.  Returns
+ * NGX_OK, or NGX_ERROR with a line logged.
  */
 ngx_int_t ngx_http_npmtoken_store_conf_init(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store, ngx_resolver_t *resolver,

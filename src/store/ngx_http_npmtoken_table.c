@@ -1,20 +1,23 @@
 
 /*
- * The table of records in shared memory: buckets of slots and nothing else,
- * so that a writer killed at any instruction has spoilt one slot at most.
+ * The table of records in shared memory.  It is made of buckets of slots and
+ * nothing else, so a writer that is killed at any instruction spoils at most
+ * one slot.
  *
- * A tag has two candidate buckets, each named by bits of its own, and in the
- * first a slot that is its home.  What a hit costs is above all the cache
- * lines that it brings near, and an entry at home is found without another: so
- * that is where it goes if there is room.  Elsewhere it is found by the header
- * of the bucket, one line of hints.
+ * A tag has two candidate buckets, each named by its own bits of the tag, and
+ * a home slot in the first one.  The cost of a hit is mainly the cache lines
+ * that it loads, and an entry at home is found without loading another.  So an
+ * entry goes there if there is room.  An entry elsewhere is found by the
+ * header of the bucket, one line of hints.
  *
- * A sequence number guards each slot.  It is 0 in a slot never used, odd
- * while the slot is written, and stays odd if the writer dies: both are
- * vacant.  Comments named "rule: ..." stand where a wrong answer would follow
- * if the line were left out: t/unit/test_table.c and test_table_faults.c fail
- * then, except that a fence left out, or a weaker order, shows only on
- * processors that reorder more than x86 does.
+ * A sequence number guards each slot.  It is 0 in a slot that was never used.
+ * It is odd while the slot is written, and stays odd if the writer dies.  A
+ * slot with 0 or an odd number is vacant.
+ *
+ * A comment named "rule: ..." stands where a wrong answer would follow if the
+ * line were left out.  t/unit/test_table.c and test_table_faults.c then fail.
+ * A missing fence or a weaker order shows only on processors that reorder more
+ * than x86 does.
  */
 
 
@@ -26,11 +29,11 @@
 #define NGX_HTTP_NPMTOKEN_TABLE_LINE       64
 #define NGX_HTTP_NPMTOKEN_TABLE_SLOTS      8
 
-/* how many slots of a bucket may say that there is no such token */
+/* most slots of a bucket that say that there is no such token */
 #define NGX_HTTP_NPMTOKEN_TABLE_NEGATIVES  2
 
 
-/* -O2 leaves loops of a known length as they are, which is half of a hit */
+/* -O2 does not unroll loops of a known length, which are half of a hit */
 
 #if (__GNUC__ >= 8 && !defined(__clang__))
 #define ngx_http_npmtoken_table_unroll  _Pragma("GCC unroll 16")
@@ -39,7 +42,7 @@
 #endif
 
 
-/* what may be given up for a new entry, in this order */
+/* what a new entry may replace, in this order */
 
 #define NGX_HTTP_NPMTOKEN_TABLE_VACANT     0
 #define NGX_HTTP_NPMTOKEN_TABLE_NEGATIVE   1
@@ -56,14 +59,14 @@
 
 /*
  * The order in which two words were taken: by epoch, then by time.  The
- * difference has the right sign also where the numbers wrap around.
+ * difference has the right sign even if the numbers wrap around.
  */
 
 #define ngx_http_npmtoken_table_order(one, two)                               \
     ((int64_t) ((one)->stamp.word - (two)->stamp.word))
 
 
-/* entries are copied by words, each of which is read and written at once */
+/* entries are copied by words; each word is read and written atomically */
 
 typedef uintptr_t __attribute__((may_alias))  ngx_http_npmtoken_table_word_t;
 
@@ -71,7 +74,7 @@ typedef uintptr_t __attribute__((may_alias))  ngx_http_npmtoken_table_word_t;
     (((size) + sizeof(ngx_http_npmtoken_table_word_t) - 1)                    \
      / sizeof(ngx_http_npmtoken_table_word_t))
 
-/* of an entry up to the account name */
+/* bytes of an entry up to the account name */
 #define NGX_HTTP_NPMTOKEN_TABLE_FIXED                                         \
     (offsetof(ngx_http_npmtoken_entry_t, u) + sizeof(npmtoken_record_t))
 
@@ -100,7 +103,7 @@ struct ngx_http_npmtoken_table_s {
 };
 
 
-/* bits of a tag: what names the buckets, is kept beside, names the home */
+/* bits of a tag: they name the buckets, the hint and the home slot */
 
 typedef struct {
     uint32_t                          first;
@@ -196,7 +199,10 @@ ngx_http_npmtoken_table_init(void *mem, size_t size)
 }
 
 
-/* an entry of an account name and little else ends in the second line */
+/*
+ * a short entry, with little more than an account name, ends in the second
+ * line
+ */
 
 void
 ngx_http_npmtoken_table_prefetch(ngx_http_npmtoken_table_t *table,
@@ -300,7 +306,7 @@ ngx_http_npmtoken_table_read(ngx_http_npmtoken_table_slot_t *slot, u_char *tag,
     ngx_http_npmtoken_table_load(entry, &slot->entry, 0,
         ngx_http_npmtoken_table_words(NPMTOKEN_TAG_LEN));
 
-    /* rule: whole-tag, of the copy; the hint is but a hint */
+    /* rule: whole-tag, of the copy; the hint is only a hint */
 
     if (ngx_memcmp(entry->tag, tag, NPMTOKEN_TAG_LEN) != 0) {
         return NGX_DECLINED;
@@ -311,8 +317,8 @@ ngx_http_npmtoken_table_read(ngx_http_npmtoken_table_slot_t *slot, u_char *tag,
         ngx_http_npmtoken_table_words(NGX_HTTP_NPMTOKEN_TABLE_FIXED));
 
     /*
-     * rule: bound-the-size.  It is not proven yet that this is an entry at
-     * all; the size is that of the copy, so it cannot change behind the check.
+     * rule: bound-the-size.  It is not yet proven that this is an entry at
+     * all.  The size is that of the copy, so it cannot change after the check.
      */
 
     size = entry->u.record.size;
@@ -327,8 +333,8 @@ ngx_http_npmtoken_table_read(ngx_http_npmtoken_table_slot_t *slot, u_char *tag,
             offsetof(ngx_http_npmtoken_entry_t, u) + size));
 
     /*
-     * rule: slot-recheck.  If a word of the copy is a later write's, the
-     * sequence number read after the fence is not the one of before.
+     * rule: slot-recheck.  If a word of the copy comes from a later write, the
+     * sequence number read after the fence differs from the first one.
      */
 
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -356,8 +362,8 @@ ngx_http_npmtoken_table_put_locked(ngx_http_npmtoken_table_t *table,
     buckets[1] = ngx_http_npmtoken_table_bucket(table, bits.second);
 
     /*
-     * rule: one-slot-per-tag.  What is there of the tag goes before anything
-     * comes, also if nothing comes: it is older.
+     * rule: one-slot-per-tag.  An older entry of the tag is removed before the
+     * new one is stored, and even if the new one is not stored.
      */
 
     for (i = 0; i < 2; i++) {
@@ -400,7 +406,7 @@ ngx_http_npmtoken_table_put_locked(ngx_http_npmtoken_table_t *table,
 }
 
 
-/* the lock is held, so nothing moves while it is read here */
+/* the lock is held, so nothing moves during this read */
 
 static ngx_uint_t
 ngx_http_npmtoken_table_find(ngx_http_npmtoken_table_bucket_t *bucket,
@@ -459,8 +465,9 @@ ngx_http_npmtoken_table_choose(ngx_http_npmtoken_table_bucket_t *bucket,
         place.kind = kinds[place.slot];
 
         /*
-         * Of vacant slots the home in the first bucket, but that one in the
-         * emptier bucket when the first begins to fill; else the oldest.
+         * Of vacant slots, prefer the home in the first bucket.  When the
+         * first bucket begins to fill, prefer one in the emptier bucket.
+         * Without a vacant slot, prefer the oldest entry of a kind.
          */
 
         place.order = (place.kind == NGX_HTTP_NPMTOKEN_TABLE_VACANT)
@@ -485,7 +492,7 @@ ngx_http_npmtoken_table_consider(ngx_http_npmtoken_entry_t *entry,
     }
 
     /*
-     * Unknown tokens cost whoever guesses nothing: they get a part of each
+     * Guessing unknown tokens costs nothing.  So they get a part of each
      * bucket, and never the place of a token that exists.
      */
 
@@ -535,9 +542,10 @@ ngx_http_npmtoken_table_write(ngx_http_npmtoken_table_bucket_t *bucket,
     slot = &bucket->slots[n];
 
     /*
-     * rule: slot-odd-first, slot-stays-odd.  Whoever reads a word written
-     * behind the fence, and passes a fence of his own, reads the odd number
-     * or a later one.  Of a slot whose writer died it is odd already.
+     * rule: slot-odd-first, slot-stays-odd.  A reader that reads a word
+     * written after the fence, and then passes its own fence, reads the odd
+     * number or a later one.  If the writer of a slot died, its number is odd
+     * already.
      */
 
     ngx_http_npmtoken_table_vacate(slot);
@@ -560,8 +568,8 @@ ngx_http_npmtoken_table_write(ngx_http_npmtoken_table_bucket_t *bucket,
 
     /*
      * rule: slot-even-last, slot-number-grows.  A reader could be deceived
-     * only if he slept in the midst of a copy while just this slot was
-     * written 2^31 times.
+     * only if it slept in the middle of a copy while this slot was written
+     * 2^31 times.
      */
 
     __atomic_store_n(&slot->sequence, slot->sequence + 1, __ATOMIC_RELEASE);
