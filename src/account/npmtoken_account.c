@@ -12,11 +12,11 @@
 #include "npmtoken_password.h"
 
 
-/* no step of a time that a record may have is longer */
+/* most digits of a step: enough for any time that a record may have */
 #define NPMTOKEN_ACCOUNT_STEP_DIGITS  12
 
 
-/* gives NGX_OK, or NGX_DECLINED if the value is not of the field's form */
+/* returns NGX_OK, or NGX_DECLINED if the value does not have the form */
 
 typedef ngx_int_t (*npmtoken_account_field_pt)(npmtoken_account_t *account,
     ngx_str_t *value);
@@ -25,7 +25,7 @@ typedef ngx_int_t (*npmtoken_account_field_pt)(npmtoken_account_t *account,
 typedef struct {
     ngx_str_t                  name;
     npmtoken_account_field_pt  parse;
-    char                      *form;   /* what it takes, in words */
+    char                      *form;   /* valid values, in words */
 } npmtoken_account_known_t;
 
 
@@ -199,7 +199,7 @@ npmtoken_account_extra(ngx_str_t *name)
 }
 
 
-/* of a mode and its secret, the one that stands alone */
+/* Returns the mode or the secret if the other one is missing, else NULL. */
 
 static npmtoken_field_t *
 npmtoken_account_pair(npmtoken_field_t *mode, npmtoken_field_t *secret)
@@ -303,7 +303,7 @@ npmtoken_account_totp_used(npmtoken_account_t *account, ngx_str_t *value)
 {
     ngx_int_t  step;
 
-    /* no sign, no blank: ngx_atoi() takes digits alone */
+    /* ngx_atoi() accepts only digits: no sign, no blank */
 
     if (value->len > NPMTOKEN_ACCOUNT_STEP_DIGITS) {
         return NGX_DECLINED;
@@ -320,7 +320,7 @@ npmtoken_account_totp_used(npmtoken_account_t *account, ngx_str_t *value)
 }
 
 
-/* the script compares it with the key of a token, and nothing else does */
+/* Only the script uses it: it compares it with the key of a token. */
 
 static ngx_int_t
 npmtoken_account_totp_used_by(npmtoken_account_t *account, ngx_str_t *value)
@@ -397,7 +397,7 @@ npmtoken_account_locked(npmtoken_account_t *account, ngx_str_t *value)
 }
 
 
-/* a date is what a record of a token takes for one */
+/* A date has the form that the record of a token requires. */
 
 static ngx_int_t
 npmtoken_account_date(ngx_str_t *value)

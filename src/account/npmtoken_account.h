@@ -25,7 +25,7 @@ typedef enum {
 
 
 /*
- * The slices are those of the fields that the account was made from.
+ * The texts point into the fields that the account was parsed from.
  *
  *   field         what it is                            absent means
  *   name          the name as its owner spells it       as in the key
@@ -45,7 +45,7 @@ typedef enum {
  *   locked        whether nobody logs in                false
  *   x_...         anything of the operator's
  *
- * npmtoken_account_form() has the form of each.
+ * npmtoken_account_form() returns the form of each.
  */
 
 typedef struct {
@@ -66,47 +66,51 @@ typedef struct {
 
 
 /*
- * Returns NULL, or the first field that does not parse or is not known (and
- * does not begin with "x_"): the account cannot be used then, and what is in
- * it counts for nothing.  "tfa" without "totp" or the other way round is bad
- * too, as is one of the pending two: never is an account without its second
- * factor by mistake.  Whether "name" is one of the account's key is for the
- * caller to see, who knows the key: npmtoken_account_same().
+ * Parses the fields of an account.  Returns NULL, or the first bad field; then
+ * the account must not be used.  A field is bad if it does not parse, or is not
+ * known and does not begin with "x_".  "tfa" without "totp", or "totp" without
+ * "tfa", is bad too; so is one of the two pending fields without the other.
+ * This way no account loses its second factor by mistake.  The caller has to
+ * compare "name" with the key by npmtoken_account_same().
  */
 npmtoken_field_t *npmtoken_account_parse(npmtoken_account_t *account,
     npmtoken_field_t *fields, ngx_uint_t nfields);
 
 /*
- * What a value of the field of that name has to be, in words that may follow
- * "it has to be": a constant.  NULL if there is no such field.
+ * Returns the form of a field, in words that may follow "it has to be".  The
+ * text is a constant.  Returns NULL if there is no such field.
  */
 char *npmtoken_account_form(ngx_str_t *name);
 
 /*
- * NGX_OK for a name that an account may have: 1 to NPMTOKEN_USER_MAX of
- * letters, digits and "-._~@+", not beginning with "." or "-".  It stands in
- * paths, headers, logs and keys as it is.  NGX_DECLINED for any other.
+ * Returns NGX_OK for a name that an account may have, else NGX_DECLINED.  A
+ * name has 1 to NPMTOKEN_USER_MAX letters, digits and "-._~@+", and does not
+ * begin with "." or "-".  Paths, headers, logs and keys contain it unescaped.
  */
 ngx_int_t npmtoken_account_name(ngx_str_t *name);
 
 /*
- * Two names that differ in case alone are one account: its key has the folded
- * one, small letters of ASCII.  Writes name->len bytes to "buf", which may be
- * that of the name, and returns them; any text may be folded.
+ * Folds a name: turns ASCII letters into lower case.  Two names that differ
+ * only in case are one account, and its key has the folded name.  Writes
+ * name->len bytes to "buf", which may be name->data, and returns them.  Any
+ * text may be folded.
  */
 ngx_str_t npmtoken_account_fold(ngx_str_t *name, u_char *buf);
 
-/* NGX_OK if these are names of one account, else NGX_DECLINED. */
+/* Returns NGX_OK if both names are of one account, else NGX_DECLINED. */
 ngx_int_t npmtoken_account_same(ngx_str_t *one, ngx_str_t *two);
 
-/* NGX_OK or NGX_DECLINED, as the table above has it */
+/* Return NGX_OK if the value has the form of its field, else NGX_DECLINED. */
 ngx_int_t npmtoken_account_email(ngx_str_t *email);
 ngx_int_t npmtoken_account_fullname(ngx_str_t *fullname);
 
-/* NGX_OK, and the mode; or NGX_DECLINED ("off" is none of them) */
+/*
+ * Parses a mode into "tfa".  Returns NGX_OK, or NGX_DECLINED if the text is no
+ * mode; "off" is none.
+ */
 ngx_int_t npmtoken_account_tfa(ngx_str_t *text, npmtoken_tfa_e *tfa);
 
-/* "auth-only", "auth-and-writes", or "" */
+/* Returns a constant: "auth-only", "auth-and-writes", or "" for off. */
 ngx_str_t *npmtoken_account_tfa_name(npmtoken_tfa_e tfa);
 
 

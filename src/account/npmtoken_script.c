@@ -2,14 +2,14 @@
 /*
  * The scripts, in Lua.
  *
- * A script is not undone where it fails midway, so each first reads all that
- * it will touch: a key of another type fails there.  What it may not write
- * ends it there, too (need).  Then it writes, and nothing of that can fail
- * but the first: a server that is full, read-only, or cannot save refuses a
+ * Redis does not undo a script that fails midway.  So each script first reads
+ * all keys that it will write: a key of another type fails there.  It also
+ * checks its rights first, with need().  Then it writes, and only its first
+ * write can fail: a server that is full, read-only, or cannot save refuses a
  * script at its first write and never later.
  *
  * A full server refuses HSET, SADD and ZADD, but not DEL, SREM, ZREM or
- * PERSIST.  A script whose HSET must not be refused has a PERSIST before it.
+ * PERSIST.  A script whose HSET must not be refused calls PERSIST before it.
  *
  * A nil reply is "false" in Lua.
  */
@@ -21,8 +21,8 @@
 
 
 /*
- * Before Redis 7 nobody can ask what is allowed; the check of the key names
- * alone is Redis' own.
+ * Fails if the user lacks the right to a command.  Before Redis 7 a script
+ * cannot ask for its rights; Redis itself checks in advance only the key names.
  */
 
 #define NPMTOKEN_SCRIPT_NEED                                                  \
@@ -35,9 +35,9 @@
 
 
 /*
- * What was seen of a hash, as npmtoken_script_seen() writes it: has it changed
- * since?  Whatever was judged outside may be another by now.  Where nothing
- * was seen nothing was judged.
+ * Compares a hash with what was seen of it, as npmtoken_script_seen() writes
+ * it.  The hash may have changed since the caller judged it.  If nothing was
+ * seen, nothing has changed.
  */
 
 #define NPMTOKEN_SCRIPT_CHANGED                                               \
@@ -61,8 +61,8 @@
 
 
 /*
- * The time that it is, in milliseconds, by the one clock that all nodes have;
- * and a number as Redis reads it.
+ * now() returns the time of the Redis server in milliseconds, which is the one
+ * clock that all nodes share.  ms() formats a number as Redis reads it.
  */
 
 #define NPMTOKEN_SCRIPT_NOW                                                   \
@@ -108,7 +108,7 @@ ngx_str_t  npmtoken_script_create = ngx_string(
     "end\n"
     "\n"
 
-    /* it has one spelling, which is that of its tokens */
+    /* an account has one spelling, and its tokens have the same */
 
     "local own = redis.call('hget', user, 'name') or name:lower()\n"
     "local there = redis.call('exists', user) == 1\n"
@@ -118,7 +118,7 @@ ngx_str_t  npmtoken_script_create = ngx_string(
     "end\n"
     "\n"
 
-    /* what the bearer's key has left to live is an end, too */
+    /* the record expires no later than the bearer's key */
 
     "local left = bearer and redis.call('pttl', bearer) or -1\n"
     "if left >= 0 then\n"
@@ -133,7 +133,7 @@ ngx_str_t  npmtoken_script_create = ngx_string(
     "end\n"
     "\n"
 
-    /* a record that is no hash is none of ours to leave out */
+    /* a record that is no hash is not stale: it is not ours to remove */
 
     "local function stale(member)\n"
     "    local t = prefix .. member\n"
@@ -144,7 +144,7 @@ ngx_str_t  npmtoken_script_create = ngx_string(
     "end\n"
     "\n"
 
-    /* the members are looked at only where that decides */
+    /* the members are read only if the set is full */
 
     "local gone = {}\n"
     "local n = redis.call('scard', set)\n"
@@ -166,7 +166,7 @@ ngx_str_t  npmtoken_script_create = ngx_string(
     "redis.call('sadd', set, key)\n"
     "\n"
 
-    /* a name that was given a token is taken, also when that has gone */
+    /* a name that got a token stays taken, even after the token is gone */
 
     "if name ~= '' and not there then\n"
     "    redis.call('hset', user, 'created', created)\n"
@@ -176,7 +176,7 @@ ngx_str_t  npmtoken_script_create = ngx_string(
     "end\n"
     "\n"
 
-    /* the token is there: that it may not tidy up is no failure */
+    /* the token exists by now, so a refused SREM is no failure */
 
     "for _, member in ipairs(gone) do\n"
     "    redis.pcall('srem', set, member)\n"
@@ -194,7 +194,7 @@ ngx_str_t  npmtoken_script_signup = ngx_string(
     "local key = ARGV[n + 3]\n"
     "\n"
 
-    /* what has a name alone, since it was given a token, is the operator's */
+    /* an account with only a name came with a token; operators may fill it */
 
     "local function taken()\n"
     "    local all, own = redis.call('hgetall', user), name:lower()\n"
@@ -216,7 +216,7 @@ ngx_str_t  npmtoken_script_signup = ngx_string(
     "end\n"
     "\n"
 
-    /* the second HSET must not be the one that finds fault */
+    /* check the arguments now: the second HSET must not fail */
 
     "if n < 2 or n % 2 ~= 0 or n + 2 > #ARGV\n"
     "   or set and (#ARGV - n < 5 or (#ARGV - n) % 2 == 0)\n"
@@ -273,7 +273,7 @@ ngx_str_t  npmtoken_script_revoke = ngx_string(
     "end\n"
     "\n"
 
-    /* what is not "false" is taken for "true" */
+    /* any value but "false" and "0" means "true" */
 
     "if who == 'self' and protected\n"
     "   and protected ~= 'false' and protected ~= '0'\n"
@@ -306,7 +306,7 @@ ngx_str_t  npmtoken_script_list = ngx_string(
     "local all = {}\n"
     "\n"
 
-    /* a time that is none of ours is none, and hence the oldest */
+    /* a date in another form counts as none, and so as the oldest */
 
     "for _, key in ipairs(redis.call('smembers', KEYS[1])) do\n"
     "    local is = redis.pcall('hmget', prefix .. key,\n"
@@ -323,7 +323,7 @@ ngx_str_t  npmtoken_script_list = ngx_string(
     "end\n"
     "\n"
 
-    /* two that are not the same may still compare as equal */
+    /* strings that differ may still compare as equal */
 
     "table.sort(all, function(a, b)\n"
     "    if a[2] > b[2] then return true end\n"
@@ -332,7 +332,7 @@ ngx_str_t  npmtoken_script_list = ngx_string(
     "end)\n"
     "\n"
 
-    /* of a record that is too large there is what tells it from others */
+    /* a record that is too large shows only the fields that identify it */
 
     "local few = { token = 1, name = 1, created = 1, updated = 1 }\n"
     "\n"
@@ -408,7 +408,7 @@ ngx_str_t  npmtoken_script_account = ngx_string(
     "end\n"
     "\n"
 
-    /* an account that is gone is not made anew of what is to change */
+    /* a change must not recreate an account that is gone */
 
     "if changed(user, ARGV[1]) or make == (redis.call('exists', user) == 1)\n"
     "then\n"
@@ -446,7 +446,7 @@ ngx_str_t  npmtoken_script_otp = ngx_string(
     "    'totp', 'totp_used', 'totp_used_by', 'recovery'))\n"
     "\n"
 
-    /* before the code is looked at: a right one is told nothing else */
+    /* the wait comes before the check, so it does not reveal a right code */
 
     "local at, wrong, hold = now()\n"
     "\n"
@@ -460,7 +460,7 @@ ngx_str_t  npmtoken_script_otp = ngx_string(
     "end\n"
     "\n"
 
-    /* it was switched off, changed, or the account is gone */
+    /* the second factor is off, the account has changed, or it is gone */
 
     "if not totp or changed(user, ARGV[6] or '') then\n"
     "    return redis.status_reply('USED')\n"
@@ -490,7 +490,7 @@ ngx_str_t  npmtoken_script_otp = ngx_string(
     "end\n"
     "\n"
 
-    /* the wait is twice the last one, each time that so many were wrong */
+    /* after each further "limit" of wrong codes the wait doubles */
 
     "if not found then\n"
     "    if not tally then return redis.status_reply('WRONG') end\n"
@@ -543,9 +543,9 @@ ngx_str_t  npmtoken_script_otp = ngx_string(
 
 
 /*
- * A failed one's score is when it ends to count, one that is being checked has
- * the same below zero: so each kind is a range, and what is over lies between
- * the two.
+ * The score of a failed attempt is the time when it stops counting.  The score
+ * of an attempt being checked is the negative of the time when its place
+ * expires.  So each kind is a range, and expired attempts lie between the two.
  */
 
 ngx_str_t  npmtoken_script_begin = ngx_string(
@@ -611,7 +611,7 @@ ngx_str_t  npmtoken_script_walk = ngx_string(
     "local page = redis.call('scan', cursor, 'count', count, 'match',\n"
     "    prefix:gsub('[*?%[%]\\\\^]', '\\\\%0') .. '*')\n"
     "\n"
-    /* a million times: no pattern, no function that need not be called */
+    /* this loop may run a million times: avoid patterns and extra calls */
 
     "local call, sub, lower = redis.pcall, string.sub, string.lower\n"
     "local from = #prefix + 1\n"
@@ -826,7 +826,7 @@ npmtoken_script_account_args(npmtoken_change_t *change)
 }
 
 
-/* the number of the keys comes first, and is known last */
+/* The number of keys comes first, but is known last: leaves room for it. */
 
 static void
 npmtoken_script_open(npmtoken_change_t *change, ngx_str_t *script)
@@ -850,7 +850,7 @@ npmtoken_script_keys(npmtoken_change_t *change)
 }
 
 
-/* an argument is never NULL: hiredis and memcpy() would have it so */
+/* Replaces NULL by "": hiredis and memcpy() do not accept NULL. */
 
 static void
 npmtoken_script_arg(npmtoken_change_t *change, ngx_str_t *arg)

@@ -1,12 +1,12 @@
 
 /*
- * A tally is a sorted set whose name ends with a digest of what it is about:
- * a name that somebody types may be a password by mistake.  An attempt is a
- * member of it, of a random name.
+ * A tally is a sorted set.  Its name ends with a digest of what it counts,
+ * because somebody may type a password in place of a name.  An attempt is a
+ * member of the set, with a random name.
  *
- * A node that dies gives the places of what it was checking back after a
- * minute.  What takes longer than that to check counts all the same when it
- * fails, and meanwhile another one may be made.
+ * When a node dies, the places of its unfinished attempts are free after a
+ * minute.  An attempt that takes longer than a minute to check still counts
+ * when it fails.  In the meantime another attempt may take its place.
  */
 
 
@@ -18,15 +18,15 @@
 #include "ngx_http_npmtoken_attempts.h"
 
 
-/* for how long a place is kept while it is checked, in milliseconds */
+/* how long an attempt being checked keeps its place, in milliseconds */
 #define NGX_HTTP_NPMTOKEN_ATTEMPTS_CHECK          "60000"
 
-/* how often who waits asks again, and until when, in milliseconds */
+/* first and longest delay of a retry, and when retries end; milliseconds */
 #define NGX_HTTP_NPMTOKEN_ATTEMPTS_AGAIN_FIRST    20
 #define NGX_HTTP_NPMTOKEN_ATTEMPTS_AGAIN_LAST     500
 #define NGX_HTTP_NPMTOKEN_ATTEMPTS_AGAIN_END      20000
 
-/* of this worker, and of an address among them */
+/* attempts that may wait: in this worker, and from one address */
 #define NGX_HTTP_NPMTOKEN_ATTEMPTS_MAX_WAITING    512
 #define NGX_HTTP_NPMTOKEN_ATTEMPTS_WAITING_SHARE  64
 
@@ -54,7 +54,7 @@ static void ngx_http_npmtoken_attempts_ended(
     ngx_http_npmtoken_command_waiter_t *asking, redisReply *reply);
 
 
-/* those of this worker that wait */
+/* attempts of this worker that wait for a place */
 
 static ngx_http_npmtoken_line_t  ngx_http_npmtoken_attempts_line;
 
@@ -167,7 +167,7 @@ ngx_http_npmtoken_attempts_ask(ngx_http_npmtoken_attempt_t *attempt)
     ngx_uint_t   i;
     ngx_pool_t  *pool;
 
-    /* number of keys, the keys, id, two times, the limits */
+    /* the number of keys, the keys, the id, two times, the limits */
 
     ngx_str_t  argv[4 + 2 * NGX_HTTP_NPMTOKEN_ATTEMPTS_TALLIES];
 
@@ -250,8 +250,8 @@ ngx_http_npmtoken_attempts_begun(ngx_http_npmtoken_command_waiter_t *asking,
 
 
 /*
- * Until others have succeeded, or have failed.  NGX_AGAIN; NGX_ERROR: it may
- * not wait, or no longer.
+ * Waits, since other attempts will succeed or fail.  Returns NGX_AGAIN, or
+ * NGX_ERROR if the attempt may not wait, or not any longer.
  */
 
 static ngx_int_t
@@ -333,7 +333,7 @@ ngx_http_npmtoken_attempts_wait(redisReply *reply)
 }
 
 
-/* "argv" has room for the number of keys, the keys, id, time */
+/* "argv" has room for the number of keys, the keys, the id, the time */
 
 static ngx_int_t
 ngx_http_npmtoken_attempts_end_args(ngx_http_npmtoken_attempt_t *attempt,
@@ -360,7 +360,7 @@ ngx_http_npmtoken_attempts_end_args(ngx_http_npmtoken_attempt_t *attempt,
 }
 
 
-/* nobody waits for the reply: should it be lost, the place ends by itself */
+/* Nobody waits for the reply.  If the command is lost, the place expires. */
 
 static void
 ngx_http_npmtoken_attempts_tell(ngx_http_npmtoken_attempt_t *attempt,
@@ -437,7 +437,7 @@ ngx_http_npmtoken_attempts_fail(ngx_http_npmtoken_attempt_t *attempt)
 }
 
 
-/* what was not counted is not told, either */
+/* A failure that could not be counted is not reported as counted. */
 
 static void
 ngx_http_npmtoken_attempts_ended(ngx_http_npmtoken_command_waiter_t *asking,

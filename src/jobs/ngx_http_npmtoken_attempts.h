@@ -1,11 +1,12 @@
 
 /*
- * Attempts to prove who one is, counted in Redis, so over all nodes.
+ * Login attempts, counted in Redis and so across all nodes.
  *
- * An attempt takes a place when it begins and, if it fails, keeps it until its
- * time is over: so as many at once as somebody likes are no more than the
- * limit.  One that succeeds gives its place back; where all places are taken
- * by those that are being checked, it waits for that.
+ * An attempt takes a place when it begins.  A failed attempt keeps its place
+ * until its time is over, so attempts made in parallel cannot exceed the
+ * limit.  A successful attempt gives its place back.  If all places are taken
+ * and some of them belong to attempts still being checked, a new attempt waits
+ * for one of these to end.
  */
 
 
@@ -20,7 +21,7 @@
 #include "ngx_http_npmtoken_share.h"
 
 
-/* of an attempt: the account and the address, or one other */
+/* tallies of an attempt: the account and the address, or one other */
 #define NGX_HTTP_NPMTOKEN_ATTEMPTS_TALLIES  2
 
 #define NGX_HTTP_NPMTOKEN_ATTEMPTS_ID_LEN   16
@@ -30,23 +31,26 @@ typedef struct ngx_http_npmtoken_attempt_s  ngx_http_npmtoken_attempt_t;
 
 
 /*
- * What a caller hands over to be called back.  It is the caller's memory,
- * zeroed at first, and the caller must forget it before that memory goes.
+ * One attempt.  The caller owns the memory, zeroes it first, and must call
+ * ngx_http_npmtoken_attempts_forget() before it frees it.
  */
 
 struct ngx_http_npmtoken_attempt_s {
-    ngx_pool_t                          *pool;      /* it does not outlive */
+    ngx_pool_t                          *pool;      /* outlives the attempt */
     ngx_http_npmtoken_commands_t        *commands;
     ngx_str_t                            prefix;    /* of the store */
-    ngx_str_t                            address;   /* as _share has it */
-    time_t                               time;      /* that one counts */
-    unsigned                             counts:1;  /* at once, and in any
-                                                       case: it has no end */
+    ngx_str_t                            address;   /* stands for the client's
+                                                       address; a text */
+    time_t                               time;      /* seconds that a failed
+                                                       attempt counts */
+    unsigned                             counts:1;  /* it counts at once,
+                                                       whatever its result */
 
     /*
-     * NGX_OK: it may go on, or its end has been counted.  NGX_BUSY: there is
-     * no place for "wait" seconds.  NGX_ERROR: Redis cannot be asked, or it
-     * has waited for too long.
+     * NGX_OK: the attempt may go on, or its failure has been counted.
+     * NGX_BUSY: there is no place for "wait" seconds.
+     * NGX_ERROR: Redis cannot be asked, the attempt has waited for too long,
+     * or too many attempts wait.
      */
     void                               (*handler)(
                                          ngx_http_npmtoken_attempt_t *attempt,
@@ -54,67 +58,81 @@ struct ngx_http_npmtoken_attempt_s {
     void                                *data;
     time_t                               wait;
 
-    /* of _attempts alone */
+    /* private to _attempts */
     ngx_http_npmtoken_sharer_t           sharer;    /* while it waits */
     ngx_http_npmtoken_command_waiter_t   asking;
     ngx_str_t               keys[NGX_HTTP_NPMTOKEN_ATTEMPTS_TALLIES];
     ngx_uint_t              limits[NGX_HTTP_NPMTOKEN_ATTEMPTS_TALLIES];
-    ngx_uint_t                           n;         /* of these */
+    ngx_uint_t                           n;         /* of keys and limits */
     u_char                  id[NGX_HTTP_NPMTOKEN_ATTEMPTS_ID_LEN];
     ngx_event_t                          timer;
-    ngx_msec_t                           again;     /* how long it waits */
-    ngx_msec_t                           end;       /* of waiting, */
-    unsigned                             waits:1;   /* where it does */
-    unsigned                             placed:1;  /* and is not at its end */
+    ngx_msec_t                           again;     /* delay of next retry */
+    ngx_msec_t                           end;       /* when retries end */
+    unsigned                             waits:1;   /* it waits for a place */
+    unsigned                             placed:1;  /* it has a place */
 };
 
 
-/* Makes an attempt of what is set of it: NGX_OK or NGX_ERROR. */
+/*
+ * Initializes an attempt whose public members are set.  Returns NGX_OK, or
+ * NGX_ERROR if there are no random bytes for its id.
+ */
 ngx_int_t ngx_http_npmtoken_attempts_create(
     ngx_http_npmtoken_attempt_t *attempt);
 
 /*
- * It counts for "what", of which "kind" is the beginning of the tally's name:
- * "tries:token:".  A limit of 0 is none.  "what" may be without data, as there
- * was no memory for it.  Returns NGX_OK or NGX_ERROR (no memory).
+ * Counts the attempt in the tally of "what".  "kind" begins the tally's name,
+ * for example "tries:token:".  A limit of 0 means no limit, and no tally.
+ * what->data may be NULL: the caller had no memory for it.  Returns NGX_OK, or
+ * NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_npmtoken_attempts_tally(
     ngx_http_npmtoken_attempt_t *attempt, char *kind, ngx_str_t *what,
     ngx_uint_t limit);
 
 /*
- * Takes a place.  NGX_OK: it may go on, it has no limit.  NGX_AGAIN: the
- * handler will be called, never from within here; NGX_ERROR: no memory, it
- * will not be.
+ * Takes a place.  Returns NGX_OK if the attempt has no limit and may go on;
+ * NGX_AGAIN if the handler will be called, never from within this function;
+ * NGX_ERROR if there is no memory, and the handler will not be called.
  */
 ngx_int_t ngx_http_npmtoken_attempts_begin(
     ngx_http_npmtoken_attempt_t *attempt);
 
-/* It failed, and that is counted.  As above; NGX_OK: it has no place. */
+/*
+ * Counts the attempt as failed.  Returns as above; NGX_OK means that the
+ * attempt has no place, so there is nothing to count.
+ */
 ngx_int_t ngx_http_npmtoken_attempts_fail(
     ngx_http_npmtoken_attempt_t *attempt);
 
-/* It succeeded, or was none: gives its place back, if it has one. */
+/*
+ * Gives the place back, if the attempt has one: it succeeded, or there was
+ * nothing to check.
+ */
 void ngx_http_npmtoken_attempts_give_back(
     ngx_http_npmtoken_attempt_t *attempt);
 
 /*
- * The handler will not be called.  Where it has a place, nobody has seen its
- * end: it counts as failed.
+ * Cancels the attempt: the handler will not be called.  An attempt that still
+ * has a place has no known result, and counts as failed.
  */
 void ngx_http_npmtoken_attempts_forget(ngx_http_npmtoken_attempt_t *attempt);
 
 /*
- * The key of a tally, in "pool": the prefix of a store, "kind", and a digest of
- * "what", which may be without data.  The data is NULL if there is no memory.
+ * Returns the key of a tally, allocated from "pool": the prefix of a store,
+ * "kind", and a digest of "what".  The data is NULL if there is no memory, or
+ * if what->data is NULL.
  */
 ngx_str_t ngx_http_npmtoken_attempts_key(ngx_pool_t *pool, ngx_str_t *prefix,
     char *kind, ngx_str_t *what);
 
-/* A number as an argument, in "pool"; the data is NULL: no memory. */
+/*
+ * Returns a number as text, allocated from "pool".  The data is NULL if there
+ * is no memory.
+ */
 ngx_str_t ngx_http_npmtoken_attempts_number(ngx_pool_t *pool, uint64_t n);
 
-/* The seconds of a reply "WAIT N"; NGX_DECLINED if it is another one. */
+/* Returns the seconds of a reply "WAIT N", or NGX_DECLINED for another one. */
 ngx_int_t ngx_http_npmtoken_attempts_wait(redisReply *reply);
 
 

@@ -1,12 +1,13 @@
 
 /*
- * Three connections a worker, since what is behind a command waits for it: one
- * to read, one to write, which WAIT holds up, and one for what takes long,
- * where an account has one job at a time.  A command is a job; its memory is
- * its own, as who waits for it may be gone before the reply is there.
+ * Each worker has three connections, because a command delays all that follow
+ * it on its connection.  One is for reads.  One is for writes, which WAIT
+ * delays.  One is for slow commands, of which an account has one at a time.
+ * A command is a job.  A job has its own memory, because its waiter may be gone
+ * before the reply arrives.
  *
- * Only a master will do: of an account that is read from a replica, the
- * password may be changed by now.
+ * Redis has to be a master: a replica may still have an old password of an
+ * account.
  */
 
 
@@ -14,14 +15,14 @@
 #include "ngx_http_npmtoken_link.h"
 
 
-/* jobs of an account that are held back, in a worker */
+/* jobs of an account that a worker holds back at most */
 #define NGX_HTTP_NPMTOKEN_COMMAND_MAX_HELD  16
 
 
 struct ngx_http_npmtoken_commands_s {
     ngx_http_npmtoken_store_t           *store;
 
-    /* of this worker; made when they are first needed */
+    /* links of this worker, created when first needed */
     ngx_http_npmtoken_link_t            *read;
     ngx_http_npmtoken_link_t            *write;
     ngx_http_npmtoken_link_t            *alone;
@@ -36,7 +37,8 @@ struct ngx_http_npmtoken_command_job_s {
     ngx_http_npmtoken_command_waiter_t  *waiter;   /* NULL: nobody waits */
     ngx_event_t                          timer;
     ngx_uint_t                           replicas;
-    redisReply                           status;   /* to the first of two */
+    redisReply                           status;   /* reply to the first of
+                                                      two commands */
 };
 
 
@@ -244,7 +246,7 @@ failed:
 }
 
 
-/* on the connection to read: the other one may wait for replicas */
+/* Uses the connection for reads: the one for writes may wait for replicas. */
 
 ngx_int_t
 ngx_http_npmtoken_command_script(ngx_http_npmtoken_commands_t *commands,
@@ -272,7 +274,7 @@ ngx_http_npmtoken_command_script(ngx_http_npmtoken_commands_t *commands,
 }
 
 
-/* "link" may be NULL: there was no memory for it */
+/* "link" is NULL if there was no memory for it. */
 
 static ngx_http_npmtoken_command_job_t *
 ngx_http_npmtoken_command_create(ngx_http_npmtoken_commands_t *commands,
@@ -308,7 +310,7 @@ ngx_http_npmtoken_command_create(ngx_http_npmtoken_commands_t *commands,
 }
 
 
-/* the next command of the job; "script" may be NULL: it is none */
+/* Adds a command to the job.  "script" is NULL if the command is no script. */
 
 static ngx_int_t
 ngx_http_npmtoken_command_set(ngx_http_npmtoken_command_job_t *job,
@@ -433,7 +435,7 @@ ngx_http_npmtoken_command_account(ngx_http_npmtoken_command_job_t *job,
 }
 
 
-/* the replies are still to be taken from the pipeline */
+/* A job that was sent stays: its replies have to be read from the pipeline. */
 
 void
 ngx_http_npmtoken_command_forget(ngx_http_npmtoken_command_waiter_t *waiter)
@@ -463,7 +465,7 @@ ngx_http_npmtoken_command_timer_handler(ngx_event_t *ev)
 
     if (job->sent.sent) {
 
-        /* which ends all that have been sent, this one among them */
+        /* this ends all jobs that were sent, including this one */
 
         ngx_http_npmtoken_connection_fail(&job->link->conn,
                                           "a command timed out");
@@ -543,7 +545,7 @@ ngx_http_npmtoken_command_waited(ngx_http_npmtoken_command_job_t *job,
 }
 
 
-/* NULL: it is an error, which is logged, one of a kind seldom */
+/* Returns NULL for an error reply, and logs it; repeated errors seldom. */
 
 static redisReply *
 ngx_http_npmtoken_command_no_error(ngx_http_npmtoken_command_job_t *job,
@@ -598,7 +600,7 @@ ngx_http_npmtoken_command_lost(ngx_http_npmtoken_link_job_t *sent)
 }
 
 
-/* what the waiter is a part of may be gone when its handler returns */
+/* The handler may free the memory of its waiter. */
 
 static void
 ngx_http_npmtoken_command_end(ngx_http_npmtoken_command_job_t *job,

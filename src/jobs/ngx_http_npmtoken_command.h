@@ -1,7 +1,7 @@
 
 /*
- * What the token API asks of Redis, and tells it: commands on connections of
- * its own, each with a time-out.
+ * Commands that the token API sends to Redis.  They have their own
+ * connections, and each has a time-out.
  */
 
 
@@ -22,54 +22,60 @@ typedef struct ngx_http_npmtoken_command_waiter_s
 
 
 /*
- * What a caller hands over to be called back.  It is the caller's memory, and
- * the caller must forget it before that memory goes.
+ * A caller that waits for a reply.  The caller owns the memory, and must call
+ * ngx_http_npmtoken_command_forget() before it frees it.
  */
 
 struct ngx_http_npmtoken_command_waiter_s {
     ngx_http_npmtoken_command_job_t     *job;      /* NULL: not waiting */
 
     /*
-     * The reply, which lives for the call; none is an error.  NULL: Redis
-     * cannot be asked; it may or may not have done what it was told.
+     * "reply" is valid during the call, and is never an error reply.  NULL
+     * means that Redis refused the command, or cannot be asked.  Redis may or
+     * may not have executed it.
      */
     void                               (*handler)(
                                    ngx_http_npmtoken_command_waiter_t *waiter,
                                    redisReply *reply);
     void                                *data;
 
-    unsigned                             unreplicated:1; /* done, but known to
-                                                            too few replicas */
+    unsigned                             unreplicated:1; /* done, but too few
+                                                            replicas have it */
 };
 
 
-/* Those of a store, made in "cf" the first time.  NULL: no memory. */
+/*
+ * Returns the commands of a store.  The first call for a store allocates them
+ * from the pool of "cf" and adds them to "all".  Returns NULL if there is no
+ * memory.
+ */
 ngx_http_npmtoken_commands_t *ngx_http_npmtoken_command_get(ngx_conf_t *cf,
     ngx_array_t *all, ngx_http_npmtoken_store_t *store);
 
 /*
- * Connects one worker of a node, so that what is to be said of this Redis is
- * in the log before anybody calls.  Returns NGX_OK or NGX_ERROR (no memory).
+ * Connects one worker of a node, so that warnings about this Redis are in the
+ * log before the first call.  Returns NGX_OK, or NGX_ERROR if there is no
+ * memory.
  */
 ngx_int_t ngx_http_npmtoken_command_start(
     ngx_http_npmtoken_commands_t *commands);
 
-/* Closes the connections of this worker.  Nobody is called. */
+/* Closes the connections of this worker.  No waiter is called. */
 void ngx_http_npmtoken_command_exit(ngx_http_npmtoken_commands_t *commands);
 
 /*
- * Sends a command, of which it takes a copy.  Returns NGX_AGAIN: the waiter
- * will be called once, though never from within here.  NGX_ERROR: no memory,
- * it will not be.
+ * Sends a copy of a command.  Returns NGX_AGAIN if the waiter will be called:
+ * once, and never from within this function.  Returns NGX_ERROR if there is no
+ * memory, and the waiter will not be called.
  */
 ngx_int_t ngx_http_npmtoken_command_read(
     ngx_http_npmtoken_commands_t *commands, ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_npmtoken_command_waiter_t *waiter);
 
 /*
- * The same for what takes long: on a connection of its own, and for one
- * account, however it is spelt, one at a time; some others wait.
- * NGX_BUSY: too many do.
+ * As above, for a slow command: it has a connection of its own.  An account,
+ * in any spelling, has one such command at a time; a few more wait.  Also
+ * returns NGX_BUSY if too many wait already.
  */
 ngx_int_t ngx_http_npmtoken_command_read_alone(
     ngx_http_npmtoken_commands_t *commands, ngx_str_t *account,
@@ -77,10 +83,10 @@ ngx_int_t ngx_http_npmtoken_command_read_alone(
     ngx_http_npmtoken_command_waiter_t *waiter);
 
 /*
- * The same for a script that changes something: the waiter gets its reply only
- * after that many replicas have it, or "replicas_timeout" (milliseconds) is
- * over; then waiter->unreplicated is set, and the reply is the script's all the
- * same.  "argv" is: number of keys, keys, arguments.
+ * As above, for a script that changes something.  The waiter gets the script's
+ * reply once "replicas" replicas have the change, or "replicas_timeout"
+ * (milliseconds) is over.  In the second case waiter->unreplicated is set.
+ * "argv" is: number of keys, keys, arguments.
  */
 ngx_int_t ngx_http_npmtoken_command_write(
     ngx_http_npmtoken_commands_t *commands, ngx_uint_t replicas,
@@ -88,20 +94,19 @@ ngx_int_t ngx_http_npmtoken_command_write(
     ngx_str_t *argv, ngx_http_npmtoken_command_waiter_t *waiter);
 
 /*
- * The same for a script that nobody has to be told of: no replica is waited
- * for.  What is read after it is read after it was done.  "waiter" may be
- * NULL: what comes of it is not known.
+ * As above, but waits for no replica.  A later read sees what the script did.
+ * "waiter" may be NULL: then nobody learns the result.
  */
 ngx_int_t ngx_http_npmtoken_command_script(
     ngx_http_npmtoken_commands_t *commands, ngx_str_t *script,
     ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_npmtoken_command_waiter_t *waiter);
 
-/* The waiter will not be called; nothing happens if it does not wait. */
+/* Cancels the call of a waiter.  Does nothing if the waiter does not wait. */
 void ngx_http_npmtoken_command_forget(
     ngx_http_npmtoken_command_waiter_t *waiter);
 
-/* NGX_OK if a reply is this status, else NGX_DECLINED. */
+/* Returns NGX_OK if the reply is this status, else NGX_DECLINED. */
 ngx_int_t ngx_http_npmtoken_command_is(redisReply *reply, char *status);
 
 

@@ -1,14 +1,13 @@
 
 /*
- * A job has its own memory, since who waits for it may be gone before a thread
- * has even begun: the thread sees the job and nothing else.  It is freed by its
- * completion, on the event loop; or, where the worker does not wait for that
- * (it was told to stop at once), with the process, after the thread has ended
- * it: nginx joins its threads when a worker exits.
+ * A job has its own memory, because its waiter may be gone before a thread
+ * begins.  The thread uses nothing but the job.  The completion handler frees
+ * the job on the event loop.  A worker that has to stop at once does not wait
+ * for that.  Then nginx joins its threads, and the job goes with the process.
  *
- * A job that finds no place waits for one.  An address has its share of the
- * places and of those that wait, so a flood of its own holds up no other; and
- * sign-ups have places of their own.
+ * A job that finds no place waits for one.  An address has a limited share of
+ * the places and of the waiting jobs, so a flood from one address does not
+ * block others.  Sign-ups have separate places.
  */
 
 
@@ -26,18 +25,21 @@
 #endif
 
 
-/* how long a job may wait for its place, in milliseconds */
+/* how long a job may wait for a place, in milliseconds */
 #define NGX_HTTP_NPMTOKEN_HASH_PLACE_WAIT  10000
 
-/* a worker that exits gracefully waits for timers, and for nothing else */
+/*
+ * The timer of a running job, in milliseconds.  A worker that exits gracefully
+ * waits only for timers.
+ */
 #define NGX_HTTP_NPMTOKEN_HASH_WAIT        60000
 
 
-/* places of this worker: each takes a thread, and some megabytes */
+/* the places of this worker; each takes a thread and some megabytes */
 
 typedef struct {
-    ngx_uint_t                        max;        /* places, */
-    ngx_uint_t                        share;      /* and those of an address */
+    ngx_uint_t                        max;        /* places */
+    ngx_uint_t                        share;      /* places of an address */
     ngx_uint_t                        max_waiting;
     ngx_uint_t                        waiting_share;
     ngx_http_npmtoken_line_t          running;
@@ -55,7 +57,7 @@ struct ngx_http_npmtoken_hash_s {
     ngx_event_t                       timer;
     unsigned                          running:1;
 
-    /* what the thread sees */
+    /* used by the thread */
     ngx_str_t                         password;
     ngx_str_t                         hash;       /* to verify against */
     u_char                           *made;       /* NULL: none is made */
@@ -116,7 +118,7 @@ ngx_http_npmtoken_hash_verify(ngx_thread_pool_t *threads, ngx_str_t *address,
         return NGX_ERROR;
     }
 
-    /* one that may not be a new one keeps the hash that it has */
+    /* a password that today's rules would refuse keeps its old hash */
 
     if (hash->len
         && npmtoken_password_outdated(hash)
@@ -222,7 +224,7 @@ ngx_http_npmtoken_hash_copy(ngx_pool_t *pool, ngx_str_t *to, ngx_str_t *from)
         return NGX_ERROR;
     }
 
-    /* there is no hash of an account that is not there */
+    /* the hash is empty if there is no such account */
 
     if (from->len) {
         ngx_memcpy(to->data, from->data, from->len);
@@ -318,7 +320,7 @@ ngx_http_npmtoken_hash_run(ngx_http_npmtoken_hash_t *job)
 }
 
 
-/* in a thread */
+/* Runs in a thread. */
 
 static void
 ngx_http_npmtoken_hash_thread(void *data, ngx_log_t *log)
@@ -362,7 +364,7 @@ ngx_http_npmtoken_hash_done(ngx_event_t *ev)
 }
 
 
-/* of those that wait, the first ones whose address has not its share yet */
+/* Runs the first waiting jobs whose address has not used up its share. */
 
 static void
 ngx_http_npmtoken_hash_next(ngx_http_npmtoken_hash_places_t *places)
@@ -392,7 +394,7 @@ ngx_http_npmtoken_hash_next(ngx_http_npmtoken_hash_places_t *places)
 
         if (ngx_http_npmtoken_hash_run(job) != NGX_OK) {
 
-            /* its timer tells its waiter, who may not be called here */
+            /* the waiter may not be called here; the job's timer does it */
 
             ngx_http_npmtoken_share_join(&places->waiting, &job->sharer);
             return;
@@ -401,7 +403,7 @@ ngx_http_npmtoken_hash_next(ngx_http_npmtoken_hash_places_t *places)
 }
 
 
-/* what the waiter is a part of may be gone when its handler returns */
+/* The handler may free the memory of its waiter. */
 
 static void
 ngx_http_npmtoken_hash_end(ngx_http_npmtoken_hash_t *job, ngx_int_t rc)
@@ -428,8 +430,8 @@ ngx_http_npmtoken_hash_end(ngx_http_npmtoken_hash_t *job, ngx_int_t rc)
 
 
 /*
- * A job that runs is waited for: the queue of the threads is long, and there
- * are few processors.
+ * A running job is waited for without limit: the queue of the threads is long,
+ * and there are few processors.
  */
 
 static void
@@ -469,7 +471,7 @@ ngx_http_npmtoken_hash_forget(ngx_http_npmtoken_hash_waiter_t *waiter)
 }
 
 
-/* no thread has it */
+/* No thread may use the job any more. */
 
 static void
 ngx_http_npmtoken_hash_free(ngx_http_npmtoken_hash_t *job)

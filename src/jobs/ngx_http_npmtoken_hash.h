@@ -1,6 +1,6 @@
 
 /*
- * Passwords in nginx's thread pool: crypt(3) is slow by intention.
+ * Hashes passwords in nginx's thread pool, because crypt(3) is slow by design.
  */
 
 
@@ -17,17 +17,17 @@ typedef struct ngx_http_npmtoken_hash_waiter_s  ngx_http_npmtoken_hash_waiter_t;
 
 
 /*
- * What a caller hands over to be called back.  It is the caller's memory, and
- * the caller must forget it before that memory goes.
+ * A caller that waits for a hash.  The caller owns the memory, and must call
+ * ngx_http_npmtoken_hash_forget() before it frees it.
  */
 
 struct ngx_http_npmtoken_hash_waiter_s {
     ngx_http_npmtoken_hash_t     *job;       /* NULL: not waiting */
 
     /*
-     * NGX_OK: "made" is the hash that was made, valid during the call; it is
-     * empty where none was needed.  NGX_DECLINED: the password is wrong.
-     * NGX_ERROR: that cannot be done now, or it has waited for too long.
+     * NGX_OK: "made" is the new hash, valid during the call; it is empty if
+     * none was needed.  NGX_DECLINED: the password is wrong.  NGX_ERROR: the
+     * hash cannot be computed now, or the job has waited for too long.
      */
     void                        (*handler)(
                                      ngx_http_npmtoken_hash_waiter_t *waiter,
@@ -37,15 +37,16 @@ struct ngx_http_npmtoken_hash_waiter_s {
 
 
 /*
- * Each of these takes copies of what it is given.  "address" is whom the job
- * counts for, as a text.  Returns NGX_AGAIN: the waiter will be called, though
- * never from within here.  NGX_BUSY: too many wait already; NGX_ERROR: no
- * memory; then the waiter is not called.
+ * The next three functions copy their arguments.  "address" is a text that
+ * stands for the client's address, which has a limited share of the jobs.  Each
+ * returns NGX_AGAIN if the waiter will be called, never from within the call.
+ * Each returns NGX_BUSY if too many jobs wait already, or NGX_ERROR if there is
+ * no memory; then the waiter is not called.
  */
 
 /*
- * Verifies a password against "hash"; an empty one spends the time and
- * declines.  Where the hash is outdated, another one of the password is made.
+ * Verifies a password against "hash".  An empty hash takes the same time and
+ * is declined.  If the hash is outdated, makes a new one of the password.
  */
 ngx_int_t ngx_http_npmtoken_hash_verify(ngx_thread_pool_t *threads,
     ngx_str_t *address, ngx_str_t *password, ngx_str_t *hash,
@@ -56,12 +57,12 @@ ngx_int_t ngx_http_npmtoken_hash_make(ngx_thread_pool_t *threads,
     ngx_str_t *address, ngx_str_t *password,
     ngx_http_npmtoken_hash_waiter_t *waiter);
 
-/* The same for somebody who has no account: with places of their own. */
+/* As above, for somebody without an account: sign-ups have separate places. */
 ngx_int_t ngx_http_npmtoken_hash_signup(ngx_thread_pool_t *threads,
     ngx_str_t *address, ngx_str_t *password,
     ngx_http_npmtoken_hash_waiter_t *waiter);
 
-/* The waiter will not be called; nothing happens if it does not wait. */
+/* Cancels the call of a waiter.  Does nothing if the waiter does not wait. */
 void ngx_http_npmtoken_hash_forget(ngx_http_npmtoken_hash_waiter_t *waiter);
 
 

@@ -3,7 +3,7 @@
 #include "ngx_http_npmtoken_greeting.h"
 
 
-/* a page of tokens is the longest reply: of 256 KB, or of one large token */
+/* The longest reply is a page of tokens: 256 KB, or one large token. */
 #define NGX_HTTP_NPMTOKEN_LINK_MAX_REPLY     (8 * 1024 * 1024)
 #define NGX_HTTP_NPMTOKEN_LINK_MAX_ELEMENTS  65536
 
@@ -66,7 +66,7 @@ ngx_http_npmtoken_link_create(ngx_http_npmtoken_store_t *store, char *label,
     conn->label.len = ngx_strlen(label);
     conn->ask_master = 1;
 
-    /* what there is to say of the server, one worker says */
+    /* one worker alone logs warnings about the server */
 
     conn->ask_server = (ngx_worker == 0);
     conn->ask_memory = (ngx_worker == 0);
@@ -98,7 +98,7 @@ ngx_http_npmtoken_link_add(ngx_http_npmtoken_link_t *link,
 }
 
 
-/* it is sent now, or when there is a connection */
+/* Sends the job now, or once there is a connection. */
 
 static ngx_int_t
 ngx_http_npmtoken_link_queue(ngx_http_npmtoken_link_t *link,
@@ -117,7 +117,7 @@ ngx_http_npmtoken_link_queue(ngx_http_npmtoken_link_t *link,
 
     } else if (link->probing) {
 
-        /* it is sent when the answer has come */
+        /* the job is sent after the reply to the probe */
 
     } else if (ngx_http_npmtoken_connection_doubtful(&link->conn)
                || (link->doubt && link->conn.pending == 0))
@@ -168,7 +168,7 @@ ngx_http_npmtoken_link_remove(ngx_http_npmtoken_link_t *link,
 
         if (ngx_http_npmtoken_link_queue(link, next) != NGX_OK) {
 
-            /* no memory now: maybe before its time is out */
+            /* no memory: try again later, before its time-out */
 
             next->held = 1;
             ngx_queue_insert_head(&link->held, q);
@@ -220,8 +220,8 @@ ngx_http_npmtoken_link_same(ngx_str_t *one, ngx_str_t *two)
 
 
 /*
- * Asks for a sign of life, and where the role is known, whether it still is:
- * what waits is sent when the answer has come.
+ * Probes the connection.  If the server has told its role, asks for the role
+ * again.  Waiting jobs are sent after the reply.
  */
 
 static ngx_int_t
@@ -267,7 +267,7 @@ ngx_http_npmtoken_link_probe_handler(ngx_event_t *ev)
 }
 
 
-/* whatever it says, it is alive; but a replica will not do */
+/* Any reply shows that the server is alive.  A replica is not accepted. */
 
 static ngx_int_t
 ngx_http_npmtoken_link_probed(ngx_http_npmtoken_link_t *link,
@@ -392,7 +392,7 @@ ngx_http_npmtoken_link_lost_handler(void *data)
         ngx_del_timer(&link->probe);
     }
 
-    /* those that were not sent are at the end, and wait for their timers */
+    /* jobs that were not sent are last; they stay until their time-out */
 
     ngx_queue_init(&lost);
 

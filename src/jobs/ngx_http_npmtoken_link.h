@@ -1,12 +1,12 @@
 
 /*
- * A connection for jobs, each of one command or two: they are sent in order,
- * and only to a master.  Of an account one is sent at a time, and others are
- * held back.
+ * A connection for jobs.  A job is one or two commands.  Jobs are sent in
+ * order, and only to a master.  If a job names an account, other jobs of that
+ * account are held back until it ends.
  *
- * A command that has been sent is never sent again: it may have been done.
- * So a connection that may be forgotten by now is asked for a sign of life
- * first, and made anew where none comes.
+ * A command is never sent twice, because Redis may have executed it.  So a
+ * connection that the other side may have dropped is probed before a job is
+ * sent.  If no reply comes, the connection is made anew.
  */
 
 
@@ -24,34 +24,34 @@
 typedef struct ngx_http_npmtoken_link_s  ngx_http_npmtoken_link_t;
 
 
-/* what a link sees of a job; the job's owner sets the commands */
+/* the part of a job that a link uses; the job's owner sets the commands */
 
 typedef struct {
     ngx_queue_t                      queue;
     ngx_http_npmtoken_command_t      commands[2];
     ngx_uint_t                       ncommands;
-    ngx_uint_t                       nreplies;  /* that have come */
-    ngx_str_t                        account;   /* empty: none is held */
+    ngx_uint_t                       nreplies;  /* received so far */
+    ngx_str_t                        account;   /* empty: is never held */
     unsigned                         sent:1;
     unsigned                         held:1;
 } ngx_http_npmtoken_link_job_t;
 
 
 /*
- * How the owner of jobs is called back, never from within _link_add().  It
- * removes a job that has ended.
+ * Handlers of the owner of jobs, never called from within _link_add().  The
+ * owner removes a job that has ended.
  */
 
 typedef struct {
     /*
-     * The reply to a command of the job that was sent first; it lives for the
-     * call.  NGX_ERROR: it is not what was asked for, and the connection is to
-     * be closed.
+     * A reply to a command of the oldest job.  "reply" is valid during the
+     * call.  Returns NGX_OK, or NGX_ERROR if the connection has to be closed:
+     * the reply does not fit the command, or there is no memory.
      */
     ngx_int_t                      (*reply)(ngx_http_npmtoken_link_job_t *job,
                                             redisReply *reply);
 
-    /* it was sent, and no reply will come */
+    /* the job was sent, and no reply will come */
     void                           (*lost)(ngx_http_npmtoken_link_job_t *job);
 } ngx_http_npmtoken_link_owner_t;
 
@@ -61,41 +61,48 @@ struct ngx_http_npmtoken_link_s {
     ngx_http_npmtoken_link_owner_t  *owner;
     ngx_queue_t                      jobs;      /* in the order of sending */
     ngx_queue_t                      held;      /* by age */
-    npmtoken_seldom_t                refused;   /* by Redis; its owner's */
-    ngx_event_t                      probe;     /* ends the waiting for it */
+    npmtoken_seldom_t                refused;   /* for logs of the owner */
+    ngx_event_t                      probe;     /* time-out of the probe */
     ngx_msec_t                       timeout;
     unsigned                         probing:1; /* nothing else is sent */
-    unsigned                         doubt:1;   /* whether to a master */
+    unsigned                         doubt:1;   /* may lead to no master */
 };
 
 
-/* One to the Redis of a store; "label" is for logs.  NULL: no memory. */
+/*
+ * Creates a link to the Redis of a store.  "label" names it in logs.  Returns
+ * NULL if there is no memory.
+ */
 ngx_http_npmtoken_link_t *ngx_http_npmtoken_link_create(
     ngx_http_npmtoken_store_t *store, char *label,
     ngx_http_npmtoken_link_owner_t *owner);
 
 /*
- * Sends a job now, or when there is a connection.  Its owner sees to it that
- * it does not wait for ever.  NGX_OK, or NGX_ERROR: no memory, it is not sent.
+ * Sends a job now, or once there is a connection.  The owner keeps the memory
+ * of the job, and ends it if it waits too long.  Returns NGX_OK, or NGX_ERROR
+ * if there is no memory and the job is not sent.
  */
 ngx_int_t ngx_http_npmtoken_link_add(ngx_http_npmtoken_link_t *link,
     ngx_http_npmtoken_link_job_t *job);
 
-/* Takes a job out; the next one of its account is sent, if one is held. */
+/* Removes a job.  If another job of its account is held, sends that one. */
 void ngx_http_npmtoken_link_remove(ngx_http_npmtoken_link_t *link,
     ngx_http_npmtoken_link_job_t *job);
 
-/* How many jobs of an account are held. */
+/* Returns how many jobs of an account are held. */
 ngx_uint_t ngx_http_npmtoken_link_held(ngx_http_npmtoken_link_t *link,
     ngx_str_t *account);
 
 /*
- * It may lead to no master: the next job is sent when it has shown what it
- * leads to.  NULL is none.
+ * Tells that the link may not lead to a master any more.  The next job is sent
+ * after the link has asked for the role of the server.  "link" may be NULL.
  */
 void ngx_http_npmtoken_link_doubt(ngx_http_npmtoken_link_t *link);
 
-/* Closes it.  Nobody is called; what is left of jobs is their owner's. */
+/*
+ * Closes and frees the link.  No handler is called.  The owner frees the jobs
+ * that are left.
+ */
 void ngx_http_npmtoken_link_destroy(ngx_http_npmtoken_link_t *link);
 
 

@@ -1,7 +1,7 @@
 
 /*
- * Those who wait, or are served, in order; and how many of them are of one
- * address, so that none takes all of what others need.
+ * A line of those that wait or are served, in order.  It counts the members
+ * of one address, so that no address takes the places that others need.
  */
 
 
@@ -13,15 +13,15 @@
 #include <ngx_core.h>
 
 
-/* a part of what stands in a line */
+/* embedded in each member of a line */
 
 typedef struct {
     ngx_queue_t    queue;
-    ngx_str_t      address;     /* whom its address stands for, as a text */
+    ngx_str_t      address;     /* stands for the client's address; a text */
 } ngx_http_npmtoken_sharer_t;
 
 
-/* zeroed, it is empty */
+/* a zeroed line is empty */
 
 typedef struct {
     ngx_queue_t    queue;
@@ -29,13 +29,19 @@ typedef struct {
 } ngx_http_npmtoken_line_t;
 
 
-/* At the end of the line, and out of it. */
+/*
+ * Adds a member to the end of a line, or removes it.  The caller owns the
+ * memory of the member and of its address.
+ */
 void ngx_http_npmtoken_share_join(ngx_http_npmtoken_line_t *line,
     ngx_http_npmtoken_sharer_t *sharer);
 void ngx_http_npmtoken_share_leave(ngx_http_npmtoken_line_t *line,
     ngx_http_npmtoken_sharer_t *sharer);
 
-/* How many in the line are of this address; a line has some hundreds. */
+/*
+ * Returns how many members of the line have this address.  It looks at each
+ * member; a line has some hundreds.
+ */
 ngx_uint_t ngx_http_npmtoken_share_count(ngx_http_npmtoken_line_t *line,
     ngx_str_t *address);
 

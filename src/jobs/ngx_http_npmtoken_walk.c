@@ -1,8 +1,8 @@
 
 /*
- * A worker walks once at a time, for all who have asked before it began: who
- * asks later waits for the next one.  So however many names strangers want,
- * Redis has one page of each worker to answer at a time.
+ * A worker makes one walk at a time, for up to 32 callers that asked before it
+ * began.  Later callers wait for a next walk.  So Redis has at most one page of
+ * each worker to answer at a time, however many names strangers ask for.
  */
 
 
@@ -10,10 +10,10 @@
 #include "ngx_http_npmtoken_walk.h"
 
 
-/* keys a page: Redis does nothing else for about half a millisecond */
+/* keys of a page; one page occupies Redis for about half a millisecond */
 #define NGX_HTTP_NPMTOKEN_WALK_PAGE        "200"
 
-/* names a walk; who may wait at all, and who of one address */
+/* names of one walk; all callers that may wait, and those of an address */
 #define NGX_HTTP_NPMTOKEN_WALK_NAMES       32
 #define NGX_HTTP_NPMTOKEN_WALK_WAITERS     256
 #define NGX_HTTP_NPMTOKEN_WALK_SHARE       32
@@ -26,9 +26,9 @@ struct ngx_http_npmtoken_walk_s {
     ngx_http_npmtoken_store_t          *store;
     ngx_http_npmtoken_command_waiter_t  asking;    /* for a page */
     ngx_http_npmtoken_walk_waiter_t    *waiters[NGX_HTTP_NPMTOKEN_WALK_WAITERS];
-    ngx_uint_t                          next;      /* place of who has waited
-                                                      for the longest, or about
-                                                      it */
+    ngx_uint_t                          next;      /* where the search for
+                                                      the next walk's waiters
+                                                      begins */
     u_char                      cursor[NGX_HTTP_NPMTOKEN_WALK_CURSOR_LEN];
     size_t                              cursor_len;
     unsigned                            running:1;
@@ -117,8 +117,8 @@ ngx_http_npmtoken_walk(ngx_http_npmtoken_walk_t *walk,
 
 
 /*
- * A free place; NGX_HTTP_NPMTOKEN_WALK_WAITERS: there is none, or this address
- * has its share of them.
+ * Returns a free place.  Returns NGX_HTTP_NPMTOKEN_WALK_WAITERS if there is
+ * none, or if this address has its share.
  */
 
 static ngx_uint_t
@@ -152,7 +152,10 @@ ngx_http_npmtoken_walk_place(ngx_http_npmtoken_walk_t *walk,
 }
 
 
-/* NGX_OK, also where nobody has asked; NGX_ERROR: nothing was sent */
+/*
+ * Returns NGX_OK, also if there are no waiters.  Returns NGX_ERROR if nothing
+ * was sent.
+ */
 
 static ngx_int_t
 ngx_http_npmtoken_walk_begin(ngx_http_npmtoken_walk_t *walk)
@@ -188,7 +191,7 @@ ngx_http_npmtoken_walk_begin(ngx_http_npmtoken_walk_t *walk)
 }
 
 
-/* in a cluster the key says where: each of the store is in one slot */
+/* In a cluster the key selects the node: a store has all keys in one slot. */
 
 static ngx_int_t
 ngx_http_npmtoken_walk_page(ngx_http_npmtoken_walk_t *walk)
@@ -244,7 +247,7 @@ ngx_http_npmtoken_walk_reply(ngx_http_npmtoken_command_waiter_t *asking,
         return;
     }
 
-    /* nobody may be left of those who asked */
+    /* this also fails if no waiter is left */
 
     if (ngx_http_npmtoken_walk_page(walk) != NGX_OK) {
         ngx_http_npmtoken_walk_end(walk, NGX_ERROR);
@@ -328,8 +331,8 @@ ngx_http_npmtoken_walk_has(redisReply *names, ngx_str_t *name)
 
 
 /*
- * While it is marked as running whoever asks from within is in the next walk.
- * One that cannot begin ends at once.
+ * The walk is still marked as running here, so a name that a handler asks for
+ * is in the next walk.  A walk that cannot begin ends at once.
  */
 
 static void
@@ -353,7 +356,7 @@ ngx_http_npmtoken_walk_end(ngx_http_npmtoken_walk_t *walk, ngx_int_t rc)
 }
 
 
-/* what the waiter is a part of may be gone after this */
+/* The handler may free the memory of its waiter. */
 
 static void
 ngx_http_npmtoken_walk_waiter_end(ngx_http_npmtoken_walk_waiter_t *waiter,

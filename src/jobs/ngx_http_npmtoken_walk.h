@@ -1,7 +1,7 @@
 
 /*
- * Is a name known to anything in Redis?  Records may be written by hand, so
- * no index has them all: each key is looked at, page by page.
+ * Finds out whether anything in Redis uses a name.  Operators may write records
+ * by hand, so no index has them all.  A walk looks at each key, page by page.
  */
 
 
@@ -19,28 +19,29 @@ typedef struct ngx_http_npmtoken_walk_waiter_s  ngx_http_npmtoken_walk_waiter_t;
 
 
 typedef enum {
-    /* what counts: an account, a set of tokens, or a record; or just ... */
+    /* an account, a set of tokens, or the record of a token */
     NGX_HTTP_NPMTOKEN_WALK_ANYTHING = 0,
 
-    /* an account whose key has capitals, as an older release made them */
+    /* only an account whose key has capitals, made by an older release */
     NGX_HTTP_NPMTOKEN_WALK_UNFOLDED
 } ngx_http_npmtoken_walk_e;
 
 
 /*
- * What a caller hands over to be called back.  It is the caller's memory, and
- * so are its texts; the caller must forget it before that goes.
+ * A caller that waits for the end of a walk.  The caller owns the memory and
+ * the texts.  It must call ngx_http_npmtoken_walk_forget() before it
+ * frees them.
  */
 
 struct ngx_http_npmtoken_walk_waiter_s {
-    ngx_str_t                      name;      /* folded, */
-    ngx_str_t                      key;       /* and its account's */
-    ngx_str_t                      address;   /* whom it is for, as a text */
+    ngx_str_t                      name;      /* folded */
+    ngx_str_t                      key;       /* key of its account */
+    ngx_str_t                      address;   /* text of the client's */
     ngx_http_npmtoken_walk_e       what;
 
     /*
-     * NGX_OK: nothing has the name; NGX_BUSY: something has, however it spells
-     * it; NGX_ERROR: that cannot be known now.
+     * NGX_OK: nothing uses the name.  NGX_BUSY: something uses it, in any
+     * spelling.  NGX_ERROR: the walk could not be finished.
      */
     void                         (*handler)(
                                       ngx_http_npmtoken_walk_waiter_t *waiter,
@@ -48,24 +49,28 @@ struct ngx_http_npmtoken_walk_waiter_s {
     void                          *data;
 
     ngx_http_npmtoken_walk_t      *walk;      /* NULL: not waiting */
-    ngx_uint_t                     place;     /* in "waiters" */
-    unsigned                       walking:1; /* else: in the next one */
+    ngx_uint_t                     place;     /* index in "waiters" */
+    unsigned                       walking:1; /* 0: is for the next walk */
 };
 
 
-/* The one of a store, made in "cf" the first time.  NULL: no memory. */
+/*
+ * Returns the walk of a store.  The first call for a store allocates it from
+ * the pool of "cf" and adds it to "all".  Returns NULL if there is no memory.
+ */
 ngx_http_npmtoken_walk_t *ngx_http_npmtoken_walk_get(ngx_conf_t *cf,
     ngx_array_t *all, ngx_http_npmtoken_commands_t *commands,
     ngx_http_npmtoken_store_t *store);
 
 /*
- * Looks for waiter->name.  NGX_AGAIN: the waiter will be called once, never
- * from within here.  NGX_ERROR: it will not be; that cannot be known now.
+ * Looks for waiter->name.  Returns NGX_AGAIN if the waiter will be called:
+ * once, and never from within this function.  Returns NGX_ERROR if there is no
+ * memory or too many wait; then the waiter will not be called.
  */
 ngx_int_t ngx_http_npmtoken_walk(ngx_http_npmtoken_walk_t *walk,
     ngx_http_npmtoken_walk_waiter_t *waiter);
 
-/* The waiter will not be called; nothing happens if it does not wait. */
+/* Cancels the call of a waiter.  Does nothing if the waiter does not wait. */
 void ngx_http_npmtoken_walk_forget(ngx_http_npmtoken_walk_waiter_t *waiter);
 
 
