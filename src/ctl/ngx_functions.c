@@ -1,8 +1,8 @@
 
 /*
- * The few functions of nginx that the core, accounts and this program call,
- * for a program that nginx is no part of: so it is built with nginx's headers
- * alone.  What each gives is what nginx's gives; t/unit compares the two.
+ * The few functions of nginx that the core, the accounts and this program
+ * call.  So the program needs nginx's headers but not nginx itself.  Each
+ * function returns what nginx's own returns; t/unit compares the two.
  */
 
 
@@ -25,7 +25,7 @@ static void ngx_functions_init(void) __attribute__((constructor));
 uint32_t  ngx_crc32_table256[256];
 
 
-/* the table of CRC-32 as zlib has it: the polynomial, its bits reversed */
+/* Makes the table of CRC-32, as zlib does: the polynomial is bit-reversed. */
 
 static void
 ngx_functions_init(void)
@@ -118,7 +118,7 @@ ngx_strlow(u_char *dst, u_char *src, size_t n)
 }
 
 
-/* as C strings are compared: what is behind a NUL does not count */
+/* Compares C strings: bytes after a NUL do not count. */
 
 ngx_int_t
 ngx_strncasecmp(u_char *s1, u_char *s2, size_t n)
@@ -139,8 +139,8 @@ ngx_strncasecmp(u_char *s1, u_char *s2, size_t n)
 
 
 /*
- * Of the formats that nginx knows only these are here: "%L", a signed number
- * of 64 bits, and "%uz", a size.
+ * Supports only two of nginx's formats: "%L", a signed number of 64 bits, and
+ * "%uz", a size.
  */
 
 u_char * ngx_cdecl
@@ -230,9 +230,9 @@ ngx_memn2cmp(u_char *s1, u_char *s2, size_t n1, size_t n2)
 
 
 /*
- * Of the kinds that nginx knows only that of a component is here: all but the
- * unreserved characters of RFC 3986 are escaped.  Without "dst" it counts
- * these.
+ * Supports only one of nginx's types, that of a component: escapes all but the
+ * unreserved characters of RFC 3986.  If "dst" is NULL, returns how many
+ * characters have to be escaped.
  */
 
 uintptr_t
@@ -281,9 +281,9 @@ ngx_escape_uri(u_char *dst, u_char *src, size_t size, ngx_uint_t type)
 
 
 /*
- * One character of UTF-8 that takes more than one byte, and *p behind it.
- * What is none is NGX_FUNCTIONS_INVALID, and *p is behind the bytes that
- * showed it; what ends too early is NGX_FUNCTIONS_PARTIAL.
+ * Decodes a UTF-8 character of more than one byte, and moves *p behind it.
+ * Returns NGX_FUNCTIONS_INVALID for bad bytes, and moves *p behind the bytes
+ * that showed it.  Returns NGX_FUNCTIONS_PARTIAL for a truncated character.
  */
 
 uint32_t
@@ -302,7 +302,7 @@ ngx_utf8_decode(u_char **p, size_t n)
 
     more = (first >= 0xf0) ? 3 : (first >= 0xe0) ? 2 : 1;
 
-    /* the least that needs as many bytes */
+    /* the smallest code point that needs this number of bytes */
 
     least = (more == 3) ? 0x10000 : (more == 2) ? 0x800 : 0x80;
 
@@ -326,7 +326,7 @@ ngx_utf8_decode(u_char **p, size_t n)
 }
 
 
-/* the compiler may not leave it out, as it may a memset() of what ends */
+/* The barrier keeps the compiler from removing the memset(). */
 
 void
 ngx_explicit_memzero(void *buf, size_t n)

@@ -14,9 +14,9 @@
 
 typedef struct {
     const char           *name;
-    int                   letter;     /* no option has just a letter, but
-                                         "h" and "V" */
-    const char          **value;      /* either of the two */
+    int                   letter;     /* an id; only "h" and "V" can be
+                                         typed as letters */
+    const char          **value;      /* value or flag is NULL */
     int                  *flag;
     const char           *help;
 } ctl_option_t;
@@ -27,7 +27,7 @@ typedef struct {
     const char           *args;
     ngx_uint_t            min;
     ngx_uint_t            max;
-    const char           *options;    /* beside those of all commands */
+    const char           *options;    /* in addition to the common ones */
     int                 (*run)(char **argv, ngx_uint_t n);
     const char           *help;
 } ctl_command_t;
@@ -182,7 +182,7 @@ main(int argc, char **argv)
 }
 
 
-/* the letters of the options that were given */
+/* Returns the letters of the given options. */
 
 static char *
 ctl_parse(int argc, char **argv)
@@ -191,7 +191,7 @@ ctl_parse(int argc, char **argv)
     char          *given;
     struct option  options[CTL_OPTIONS + 1];
 
-    /* an error is said in JSON also if the option comes after it */
+    /* errors are in JSON even if --json comes after the bad option */
 
     for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--json") == 0) {
@@ -290,7 +290,7 @@ ctl_find(char **argv, ngx_uint_t n, ngx_uint_t *words)
 }
 
 
-/* how many words a command has, if these are its words; else 0 */
+/* Returns how many words a command has if these are its words, else 0. */
 
 static ngx_uint_t
 ctl_match(const char *words, char **argv, ngx_uint_t n)

@@ -1,9 +1,9 @@
 
 /*
- * The tool of the operator: what its parts share.
+ * Declarations that the parts of the operator's tool share.
  *
- * It is one process for one command, so what goes wrong ends it (ctl_die),
- * and what it allocates is freed by that end.
+ * One process runs one command.  So an error ends the process (ctl_die), and
+ * the end of the process frees its memory.
  */
 
 
@@ -23,13 +23,13 @@
 
 /* exit codes */
 #define CTL_OK            0
-#define CTL_BAD           1     /* found bad, not found, is there already */
+#define CTL_BAD           1     /* bad, not found, or there already */
 #define CTL_USAGE         2
-#define CTL_REDIS         3     /* not reachable, or it refused */
-#define CTL_UNREPLICATED  4     /* done, but not on as many replicas */
+#define CTL_REDIS         3     /* Redis is not reachable, or refused */
+#define CTL_UNREPLICATED  4     /* done, but too few replicas have it */
 
 
-/* an option that takes a value is NULL if it is not given */
+/* an option with a value is NULL if it is not given */
 
 typedef struct {
     const char           *redis;
@@ -67,7 +67,7 @@ typedef struct {
 extern ctl_options_t  ctl_options;
 
 
-/* memory; where there is none, the program ends */
+/* memory; without memory the program ends */
 
 void *ctl_alloc(size_t size);
 
@@ -79,13 +79,13 @@ char *ctl_format(const char *format, ...)
 
 /* text and times */
 
-/* for a terminal: control characters and what is no UTF-8 as \xNN */
+/* returns text for a terminal: control characters and bad UTF-8 as \xNN */
 char *ctl_safe(const u_char *data, size_t len);
 
-/* the same as a value of JSON */
+/* the same, as a JSON string */
 json_t *ctl_json(const u_char *data, size_t len);
 
-/* now, as npm prints it, and "seconds" */
+/* a date as npm prints it: of "seconds" since the epoch, and of now */
 char *ctl_date(int64_t seconds, long milliseconds);
 char *ctl_now(void);
 
@@ -96,10 +96,10 @@ void ctl_die(int code, const char *format, ...)
     __attribute__((noreturn, format(printf, 2, 3)));
 void ctl_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* prints, and frees */
+/* prints the value, and frees it */
 void ctl_print_json(json_t *json);
 
-/* a table, row by row; "-" for an empty cell */
+/* adds a row to the table, and prints all rows; an empty cell is "-" */
 void ctl_row(const char **cells, ngx_uint_t n);
 void ctl_print_rows(void);
 
@@ -108,9 +108,9 @@ void ctl_progress(const char *what, size_t done, size_t total);
 void ctl_progress_done(void);
 
 
-/* what a person types */
+/* input of a person */
 
-/* a new password, twice if it is typed; never on the command line */
+/* asks for a new password, twice on a terminal; never an argument */
 ngx_str_t ctl_new_password(const char *name);
 void ctl_confirm(const char *question);
 
@@ -133,42 +133,42 @@ void ctl_arg(ctl_args_t *args, const void *data, size_t len);
 void ctl_arg_text(ctl_args_t *args, const char *text);
 void ctl_arg_pair(ctl_args_t *args, const char *name, const char *value);
 
-/* PREFIX KIND NAME */
+/* returns a key: prefix, kind, name */
 char *ctl_key(const char *kind, const u_char *name, size_t len);
 
-/* the same; the name is folded, as that of an account is in each key */
+/* the same, with the name of an account, which it folds */
 ngx_str_t ctl_account_key(const char *kind, const char *name);
 
-/* a text as nginx has it; what is NULL is empty */
+/* returns a text as ngx_str_t; NULL becomes an empty text */
 ngx_str_t ctl_str(const char *text);
 
-/* an error reply ends the program */
+/* send a command; an error reply ends the program */
 redisReply *ctl_command(ctl_args_t *args);
 redisReply *ctl_do(const char *format, ...);
 
 /* as ctl_do(), but an error reply is returned */
 redisReply *ctl_try(const char *format, ...);
 
-/* queued; one ctl_reply() for each */
+/* queues a command; call ctl_reply() once for each */
 void ctl_append(ctl_args_t *args);
 redisReply *ctl_reply(void);
 void ctl_refused(redisReply *reply);
 
-/* the arguments of a change; "write" is the function of its script */
+/* writes the arguments of a change; "write" is the function of its script */
 void ctl_script(ctl_args_t *args, npmtoken_change_t *change,
     void (*write)(npmtoken_change_t *change));
 
-/* begins those of another script; then keys and arguments follow */
+/* begins the arguments of a script; add the keys and arguments after it */
 void ctl_script_begin(ctl_args_t *args, ngx_str_t *script);
 
-/* the status that a script returned */
+/* runs a script, and returns its status */
 const char *ctl_status(ctl_args_t *args);
 
-/* the same of a change */
+/* the same for a change */
 const char *ctl_change(npmtoken_change_t *change,
     void (*write)(npmtoken_change_t *change));
 
-/* waits for the replicas: 0, or how many have it and one */
+/* waits for replicas; returns 0, or one more than the replicas that have it */
 ngx_uint_t ctl_wait(void);
 void ctl_wait_or_die(void);
 
@@ -176,8 +176,8 @@ void ctl_wait_or_die(void);
 /* records */
 
 typedef struct {
-    ngx_str_t             name;       /* of the key, without prefix, kind */
-    redisReply           *hash;       /* or an error, or NULL */
+    ngx_str_t             name;       /* the key without prefix and kind */
+    redisReply           *hash;       /* or an error reply, or NULL */
 } ctl_item_t;
 
 
@@ -187,41 +187,44 @@ typedef struct {
 } ctl_items_t;
 
 
-/* 1: the hash is kept */
+/* returns 1 to keep the hash */
 typedef ngx_uint_t (*ctl_keep_pt)(ngx_str_t *name, redisReply *hash,
     const void *data);
 
-/* all keys of a kind, sorted by name; hashes only of those to be kept */
+/* finds all keys of a kind, sorted by name; keeps the hashes "keep" wants */
 void ctl_scan(const char *kind, ctl_keep_pt keep, const void *data,
     ctl_items_t *items);
 
-/* a field's value; an empty string with NULL data if it is not there */
+/* returns the value of a field; its data is NULL if the field is absent */
 ngx_str_t ctl_value(redisReply *hash, const char *field);
 
-/* fields of a reply, for the core to parse */
+/* returns the fields of a reply, for the core to parse */
 npmtoken_field_t *ctl_fields(redisReply *hash, ngx_uint_t *n);
 
-/* a name of an account, or the end */
+/* ends the program if this is no valid name of an account */
 void ctl_check_name(const char *name);
 
-/* an account's name as it is spelt, from the heap; as it is if there is none */
+/*
+ * Returns an account's name as its owner spells it, from the heap.  Without
+ * such an account returns the name as given.
+ */
 char *ctl_spelling(const char *name);
 
 /*
- * What those who enforce a record would find bad in one that is to be
- * written, from the heap; NULL: nothing
+ * Returns why nginx would reject a record that is to be written, from the
+ * heap, or NULL if the record is good.
  */
 char *ctl_record_fault(ctl_args_t *record);
 
-/* the change that makes a record, field, value, ..., of that user */
+/* fills in the change that creates a record (field, value, ...) of a user */
 void ctl_record_change(npmtoken_change_t *change, const char *user,
     u_char *key, ctl_args_t *record);
 
-/* "token" of a list: a true prefix, and no more of it than that */
+/* returns the field "token", cut to the NPMTOKEN_TOKEN_SHOWN bytes of a list */
 ngx_str_t ctl_shown(redisReply *hash);
 
 
-/* commands: exit codes */
+/* commands; each returns an exit code */
 
 int ctl_user_add(char **argv, ngx_uint_t n);
 int ctl_user_passwd(char **argv, ngx_uint_t n);

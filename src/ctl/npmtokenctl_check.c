@@ -1,13 +1,13 @@
 
 /*
- * What is bad in a store, and why.
+ * Reports what is bad in a store, and why.
  */
 
 
 #include "npmtokenctl.h"
 
 
-/* what a field of an account holds may be a secret */
+/* a field of an account may hold a secret, so its value is not shown */
 
 typedef struct {
     ngx_uint_t            account;
@@ -83,7 +83,7 @@ ctl_keep_bad(ngx_str_t *name, redisReply *hash, const void *data)
 }
 
 
-/* nobody finds an account by such a key */
+/* Nothing ever looks for an account under a key that is not folded. */
 
 static ngx_uint_t
 ctl_is_unfolded(ngx_str_t *name)
@@ -100,7 +100,7 @@ ctl_is_unfolded(ngx_str_t *name)
 }
 
 
-/* a record that is not even read */
+/* Tells whether a record is too large to be read. */
 
 static ngx_uint_t
 ctl_is_large(redisReply *hash)
@@ -117,7 +117,7 @@ ctl_is_large(redisReply *hash)
 }
 
 
-/* the slices of the field are those of the reply */
+/* The texts of the returned field point into the reply. */
 
 static npmtoken_field_t *
 ctl_bad_field(ngx_uint_t account, ngx_str_t *name, redisReply *hash)

@@ -1,9 +1,9 @@
 
 /*
- * A row of another registry to a key and a record.
+ * Converts a row of another registry to a key and a record.
  *
- * Never with less of a limit than the row had: a column that is not known is
- * an error, and so is whatever could be read in two ways.
+ * The record never has fewer limits than the row.  So an unknown column is an
+ * error, and so is anything that could be read in two ways.
  */
 
 
@@ -16,11 +16,11 @@
 #define CTL_COLUMN_NAME  40
 
 
-/* what a column is called elsewhere: lower case, without "_" */
+/* names of columns in other registries: lower case, without "_" */
 
 typedef struct {
     const char           *column;
-    const char           *field;      /* NULL: says nothing of the token */
+    const char           *field;      /* NULL: the column is ignored */
 } ctl_column_t;
 
 
@@ -127,7 +127,7 @@ ctl_make_fields(ctl_row_t *row, ctl_args_t *record)
             continue;
         }
 
-        /* also if one of them is empty: which one counts, is not said */
+        /* bad even if one is empty: the file does not say which one counts */
 
         for (j = 0; j < i; j++) {
             if (fields[j] && strcmp(fields[j], fields[i]) == 0) {
@@ -142,7 +142,7 @@ ctl_make_fields(ctl_row_t *row, ctl_args_t *record)
                               fields[i]);
         }
 
-        /* what a database or JSON has for "not there" */
+        /* a value that means "not there" in a database or in JSON */
 
         if (ctl_is_null(row, value) || row->list[i] == CTL_NULL
             || (*value == '\0' && !row->list[i]))
@@ -162,7 +162,7 @@ ctl_make_fields(ctl_row_t *row, ctl_args_t *record)
 }
 
 
-/* without it a token may more, or for longer */
+/* Tells whether a token without this field may do more, or live longer. */
 
 static ngx_uint_t
 ctl_is_limit(const char *field)
@@ -183,7 +183,7 @@ ctl_is_list(const char *field)
 }
 
 
-/* in JSON these are texts as any other */
+/* In JSON these words are ordinary texts. */
 
 static ngx_uint_t
 ctl_is_null(ctl_row_t *row, const char *value)
@@ -195,8 +195,8 @@ ctl_is_null(ctl_row_t *row, const char *value)
 
 
 /*
- * That there is no limit has to be said: what is just empty may as well have
- * been lost, or mean that nothing is allowed.
+ * A row has to say explicitly that there is no limit.  An empty value may have
+ * been lost, or may mean that nothing is allowed.
  */
 
 static char *
@@ -272,7 +272,7 @@ ctl_add_field(ctl_args_t *record, const char *field, const char *value)
         if (text && *text == '\0') {
             free(text);
 
-            /* npm itself says so that a token may be used anywhere */
+            /* this is how npm itself says that a token may be used anywhere */
 
             return strcmp(field, "cidr_whitelist") == 0 ? NULL
                    : ctl_format("\"%s\" is an empty list: if there is no such "
@@ -366,7 +366,7 @@ ctl_make_key(ctl_args_t *record, char *key)
 }
 
 
-/* a row that has both is about one token */
+/* A row with both a key and a token is bad unless they belong together. */
 
 static char *
 ctl_same_key(const char *key, const char *whole)
@@ -387,7 +387,7 @@ ctl_same_key(const char *key, const char *whole)
 }
 
 
-/* not what is shown of a token to tell it from others */
+/* Tells whether this is a whole token, not a masked or shortened one. */
 
 static ngx_uint_t
 ctl_is_whole(const char *token)
@@ -397,7 +397,10 @@ ctl_is_whole(const char *token)
 }
 
 
-/* takes out of the record what is none of its fields, or too much */
+/*
+ * Removes "key" and "type", which are no fields of a record, and shortens
+ * "token".  Returns NULL, or why the type is bad.
+ */
 
 static char *
 ctl_tidy(ctl_args_t *record)
@@ -442,8 +445,8 @@ ctl_tidy(ctl_args_t *record)
 
 
 /*
- * A type may be a limit, as "readonly" was one of npm's own: two are known, of
- * which one says nothing.
+ * A type may be a limit: npm itself had the type "readonly".  So only two types
+ * are known: "classic" is no limit, and "granular" needs packages or scopes.
  */
 
 static char *
@@ -471,7 +474,10 @@ ctl_type(const char *type, ctl_args_t *record)
 }
 
 
-/* of a token, what may be shown: what is behind "..." or "*" is not known */
+/*
+ * Returns how much of a token may be shown: nothing from "..." or "*" on,
+ * since that part is not known.
+ */
 
 static size_t
 ctl_shown_len(const char *token)
@@ -502,7 +508,7 @@ ctl_make_time(const char *value, ngx_uint_t date)
 
     ms = ctl_parse_time(value, &zone);
 
-    /* what is in a record for people to see decides nothing */
+    /* a date that is only shown to people need not say that it is in UTC */
 
     if (!zone && !date) {
         return NULL;
@@ -518,9 +524,9 @@ ctl_make_time(const char *value, ngx_uint_t date)
 
 
 /*
- * In milliseconds: seconds or milliseconds since the epoch, or a date in UTC
- * ("T" or a blank between day and time).  -1: something else.  *zone is 0 if
- * it is a date that does not say that it is in UTC.
+ * Parses seconds or milliseconds since the epoch, or a date in UTC with "T" or
+ * a blank between day and time.  Returns milliseconds since the epoch, or -1
+ * for anything else.  Sets *zone to 0 if a date does not say that it is in UTC.
  */
 
 static int64_t
@@ -541,7 +547,7 @@ ctl_parse_time(const char *value, ngx_uint_t *zone)
 
         number = strtoll(value, NULL, 10);
 
-        /* in seconds that would be the year 5138 */
+        /* this many seconds would be the year 5138 */
 
         return number < 100000000000LL ? number * 1000 : number;
     }
@@ -581,7 +587,7 @@ ctl_parse_time(const char *value, ngx_uint_t *zone)
 
     *zone = (*value != '\0');
 
-    /* 30 February is another day */
+    /* timegm() turns 30 February into another day */
 
     day = tm.tm_mday;
     number = timegm(&tm);
@@ -590,7 +596,7 @@ ctl_parse_time(const char *value, ngx_uint_t *zone)
 }
 
 
-/* ["a", "b"], or the list as it is */
+/* Converts ["a", "b"] to a list.  Returns any other value as it is. */
 
 static char *
 ctl_make_list(const char *value)
@@ -654,7 +660,7 @@ ctl_judge(ctl_args_t *record)
 }
 
 
-/* of field, value, ... the values were allocated */
+/* Of field, value, ... only the values were allocated. */
 
 void
 ctl_free_record(ctl_args_t *args)

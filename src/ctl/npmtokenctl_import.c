@@ -1,25 +1,25 @@
 
 /*
- * Keys of another registry.
+ * Imports keys of another registry.
  *
- * The file is read twice.  First each row is made a record and judged; if one
- * is bad nothing is imported (or only it is not, with --skip-bad): a row is
- * never imported with less of a limit than it had, so a column that is not
- * known is an error, and so is whatever could be read in two ways.  Then the
- * rows are sent, many at a time.
+ * The file is read twice.  First each row is converted to a record and checked.
+ * If one is bad, nothing is imported; with --skip-bad only the bad rows are
+ * left out.  A row is never imported with fewer limits than it had.  So an
+ * unknown column is an error, and so is anything that could be read in two
+ * ways.  Then the rows are sent, many at a time.
  *
- * A row whose key is there already is left as it is: so an import that was
- * interrupted is simply begun again.
+ * A key that is there already is left as it is.  So an interrupted import can
+ * simply be run again.
  */
 
 
 #include "npmtokenctl_import.h"
 
 
-/* sent before a reply is read */
+/* commands that are sent before a reply is read */
 #define CTL_PIPELINE     500
 
-/* bad rows that are told */
+/* bad rows that are printed at most */
 #define CTL_TOLD         20
 
 
@@ -39,7 +39,7 @@ static struct {
     ngx_uint_t            imported;
     ngx_uint_t            there;
     ngx_uint_t            respelt;
-    json_t               *keys;       /* to the row; 0: several have it */
+    json_t               *keys;       /* row of a key; 0: several rows */
     json_t               *errors;
     ctl_args_t            args;
 } ctl_counts;
@@ -139,7 +139,7 @@ ctl_judge_row(ctl_row_t *row, size_t offset, size_t total)
 
 
 /*
- * Of two rows with one key it is not said which one counts: both are bad.
+ * If two rows have the same key, nothing says which one counts: both are bad.
  */
 
 static char *
@@ -243,7 +243,7 @@ ctl_read_status(void)
     reply = ctl_reply();
     ctl_counts.waiting--;
 
-    /* what is imported stays: the rest comes by the next try */
+    /* imported rows stay; run the import again for the rest */
 
     if (reply->type == REDIS_REPLY_ERROR) {
         ctl_note("%lu rows were imported before this:",

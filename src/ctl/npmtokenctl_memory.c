@@ -1,6 +1,6 @@
 
 /*
- * Memory, or the end.
+ * Allocates memory, or ends the program.
  */
 
 
@@ -24,7 +24,7 @@ ctl_alloc(size_t size)
 }
 
 
-/* room for one more than "n", doubled at each power of two */
+/* Makes room for one more than "n".  Doubles the room at each power of two. */
 
 void *
 ctl_grow(void *array, ngx_uint_t n, size_t size)
@@ -60,7 +60,7 @@ ctl_format(const char *format, ...)
 }
 
 
-/* as ctl_die(), which allocates */
+/* Like ctl_die(), but does not allocate. */
 
 static void
 ctl_no_memory(void)

@@ -1,6 +1,6 @@
 
 /*
- * What a person sees, or a program reads.
+ * Output for a person or a program.
  */
 
 
@@ -48,7 +48,7 @@ ctl_die(int code, const char *format, ...)
 }
 
 
-/* for a person: a program has the JSON */
+/* Prints a note for a person; a program reads the JSON. */
 
 void
 ctl_note(const char *format, ...)
@@ -132,7 +132,7 @@ ctl_print_rows(void)
 }
 
 
-/* of UTF-8, the bytes that begin a character */
+/* Counts the characters of a UTF-8 text: the bytes that begin one. */
 
 static size_t
 ctl_columns(const char *text)

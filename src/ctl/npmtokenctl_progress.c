@@ -1,13 +1,13 @@
 
 /*
- * How far it is, on a terminal.
+ * A progress bar on a terminal.
  */
 
 
 #include "npmtokenctl.h"
 
 
-/* redrawn at most that often */
+/* shortest time between two redraws */
 #define CTL_PROGRESS  100       /* milliseconds */
 
 #define CTL_BAR       32
@@ -34,7 +34,7 @@ ctl_progress(const char *what, size_t done, size_t total)
 
     now = ctl_clock();
 
-    /* what is done at once needs none */
+    /* a job that is done at once needs no bar */
 
     if (ctl_bar.drawn == 0) {
         ctl_bar.drawn = now;

@@ -1,7 +1,7 @@
 
 /*
- * What a person types.  A password is read without echo, and the terminal is
- * as it was before whatever ends the program.
+ * Input of a person.  A password is read without echo.  However the program
+ * ends, it restores the terminal.
  */
 
 
@@ -80,7 +80,7 @@ ctl_ask(const char *question)
 
     ctl_silent = 1;
 
-    /* what was typed before the question is no answer to it */
+    /* discard what was typed before the question */
 
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) != 0) {
         ctl_die(CTL_BAD, "cannot turn off echo on the terminal");

@@ -1,6 +1,6 @@
 
 /*
- * A QR code in characters.
+ * Prints a QR code as characters.
  */
 
 
@@ -10,7 +10,7 @@
 #include "npmtokenctl.h"
 
 
-/* white around a code, in modules */
+/* width of the white border, in modules */
 #define CTL_QUIET  4
 
 
@@ -18,8 +18,8 @@ static ngx_uint_t ctl_module(QRcode *code, int x, int y);
 
 
 /*
- * Two modules in one character, the upper and the lower half; what is light
- * is drawn, so on a terminal the colours are given as well.
+ * Each character shows two modules, one above the other.  Light modules are
+ * drawn, so on a terminal the colours are set as well.
  */
 
 void

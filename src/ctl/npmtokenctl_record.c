@@ -9,7 +9,7 @@
 #include "npmtoken_token.h"
 
 
-/* hashes asked for at a time */
+/* hashes requested at a time */
 #define CTL_BATCH  500
 
 
@@ -21,8 +21,8 @@ static void ctl_unique(ctl_items_t *items);
 
 
 /*
- * SCAN shows each key that is there all the while, some more than once, and
- * some that come or go meanwhile.
+ * SCAN returns each key that exists during the whole scan.  It may return a key
+ * more than once, and may return keys that appear or go meanwhile.
  */
 
 void
@@ -35,7 +35,7 @@ ctl_scan(const char *kind, ctl_keep_pt keep, const void *data,
 
     ngx_memzero(items, sizeof(ctl_items_t));
 
-    /* for the bar alone: it may be refused */
+    /* needed only for the progress bar, so Redis may refuse it */
 
     reply = ctl_try("DBSIZE");
     total = (reply->type == REDIS_REPLY_INTEGER) ? reply->integer : 0;
@@ -98,7 +98,7 @@ ctl_scan_batch(redisReply *keys, size_t skip, ctl_keep_pt keep,
             ctl_refused(hash);
         }
 
-        /* it has gone since */
+        /* the key is gone by now */
 
         if (hash->type == REDIS_REPLY_ARRAY && hash->elements == 0) {
             freeReplyObject(hash);
@@ -124,7 +124,7 @@ ctl_scan_batch(redisReply *keys, size_t skip, ctl_keep_pt keep,
 }
 
 
-/* what is special in a pattern is not in a prefix */
+/* Escapes the characters of the prefix that are special in a pattern. */
 
 static char *
 ctl_pattern(const char *kind)

@@ -1,6 +1,6 @@
 
 /*
- * Redis, by hiredis' blocking calls.
+ * Talks to Redis with hiredis' blocking calls.
  */
 
 
@@ -12,7 +12,7 @@
 #define CTL_WAIT_TIMEOUT     1000
 #define CTL_WAIT_MAX         60000
 
-/* for a reply, in seconds: longer than any WAIT */
+/* time-out of a reply, in seconds: longer than any WAIT */
 #define CTL_PATIENCE         90
 #define CTL_PREFIX_MAX       128
 
@@ -58,7 +58,7 @@ ctl_connect(void)
 
     ctl_parse_url(text ? text : "redis://127.0.0.1", &url);
 
-    /* everybody on this machine can read a command line */
+    /* any user of this machine can read a command line */
 
     if (ctl_options.redis && url.password) {
         ctl_die(CTL_USAGE, "a password does not belong on a command line: "
@@ -88,7 +88,7 @@ ctl_connect(void)
 }
 
 
-/* a message never has what may be a password in it */
+/* Messages never contain a part of the URL that may be a password. */
 
 static void
 ctl_parse_url(const char *text, ctl_url_t *url)
@@ -332,7 +332,7 @@ ctl_arg_text(ctl_args_t *args, const char *text)
 }
 
 
-/* without a value there is no pair */
+/* Adds nothing if there is no value. */
 
 void
 ctl_arg_pair(ctl_args_t *args, const char *name, const char *value)
@@ -431,7 +431,7 @@ ctl_check_reply(void *reply)
 }
 
 
-/* ends the program if that is an error */
+/* Ends the program if the reply is an error. */
 
 void
 ctl_refused(redisReply *reply)
@@ -525,7 +525,7 @@ ctl_script(ctl_args_t *args, npmtoken_change_t *change,
 }
 
 
-/* the digest of a script is its name, once the server has it */
+/* Loads a script; the server then runs it by its digest. */
 
 void
 ctl_script_begin(ctl_args_t *args, ngx_str_t *script)

@@ -1,6 +1,6 @@
 
 /*
- * A file of CSV or JSON, row by row.  It may be read more than once.
+ * Reads a CSV or JSON file row by row, also more than once.
  */
 
 
@@ -67,7 +67,7 @@ ctl_read_file(const char *path)
 
     ctl_rows.data[ctl_rows.len] = '\0';
 
-    /* a byte order mark is at the beginning, and nowhere else */
+    /* remove a byte order mark, which is only at the beginning */
 
     if (strncmp(ctl_rows.data, "\357\273\277", 3) == 0) {
         ctl_rows.len -= 3;
@@ -80,7 +80,10 @@ ctl_read_file(const char *path)
 }
 
 
-/* JSON if it begins so: one document, or one on each line */
+/*
+ * The file is JSON if it begins like JSON: one document, or a document on each
+ * line.  Else it is CSV.
+ */
 
 void
 ctl_each_row(ctl_row_pt handler)
@@ -185,7 +188,7 @@ ctl_each_csv(ctl_row_pt handler)
 }
 
 
-/* cells are cut out of the text in place */
+/* Splits a row into cells, in place. */
 
 static char *
 ctl_csv_row(char *p, char **cells, ngx_uint_t *n, ngx_uint_t *line)
@@ -232,7 +235,7 @@ ctl_csv_row(char *p, char **cells, ngx_uint_t *n, ngx_uint_t *line)
 }
 
 
-/* where the cell ends; what is quoted may have anything in it */
+/* Returns where the cell ends.  A quoted cell may contain any character. */
 
 static char *
 ctl_csv_cell(char *p, char **cell, ngx_uint_t *line)
@@ -274,7 +277,7 @@ ctl_csv_cell(char *p, char **cell, ngx_uint_t *line)
                 (unsigned long) *line);
     }
 
-    /* the end is looked at before it is cut */
+    /* if the cell ends at p, the caller reads *p before it cuts there */
 
     if (to < p) {
         *to = '\0';
@@ -406,8 +409,8 @@ ctl_json_value(json_t *value)
 
 
 /*
- * Whose token it is in a store by users: the row may say so as well, but not
- * another.
+ * Tells whether a row of a store by users names that user itself.  If it names
+ * another user, it gets a second "user", and is bad for that.
  */
 
 static ngx_uint_t
@@ -422,8 +425,8 @@ ctl_has_user(json_t *object, const char *user)
 
 
 /*
- * The whole file is no document of JSON.  It may be one on each line; if the
- * first line is none either, says where the fault is.
+ * The whole file is not one JSON document, but may be a document on each line.
+ * If the first line is no document either, reports where the error is.
  */
 
 static void
@@ -453,8 +456,8 @@ ctl_json_fault(json_error_t *error, const char *begin)
 
 
 /*
- * A comma within an element would make two of it, and one that is empty or
- * blank would be none.
+ * Refuses an element with a comma, which would become two elements.  Refuses an
+ * empty or blank element, which would get lost.
  */
 
 char *

@@ -10,18 +10,18 @@
 #include "npmtoken_token.h"
 
 
-/* of a key: npm's own list shows no fewer */
+/* shortest id: npm's own list shows at least as many digits of a key */
 #define CTL_ID_MIN  6
 
 #define CTL_DAY     86400
 #define CTL_DAYS    36500
 
 
-/* which records of a store are meant */
+/* selects records of a store */
 
 typedef struct {
-    const char           *user;       /* NULL: of anybody */
-    const char           *id;         /* NULL: whatever the key */
+    const char           *user;       /* NULL: any user */
+    const char           *id;         /* NULL: any key */
 } ctl_wanted_t;
 
 
@@ -134,7 +134,7 @@ ctl_keep_token(ngx_str_t *key, redisReply *hash, const void *data)
 }
 
 
-/* the shortest prefix that no other key of the store has */
+/* Returns the length of the shortest prefix that no other key has. */
 
 static int
 ctl_id_len(ctl_items_t *items, ngx_uint_t i)
@@ -379,7 +379,7 @@ ctl_token_create(char **argv, ngx_uint_t n)
         ctl_die(CTL_BAD, "the token cannot be hashed");
     }
 
-    /* what is not good is said before Redis is asked */
+    /* report bad options before asking Redis */
 
     ctl_new_record(&record, argv[0], token);
 
@@ -428,7 +428,7 @@ ctl_store(const char *user, u_char *key, ctl_args_t *record)
 }
 
 
-/* a record may name whom no account can be made for */
+/* A record may have a user name that no account can have. */
 
 void
 ctl_record_change(npmtoken_change_t *change, const char *user,
@@ -465,7 +465,7 @@ ctl_record_change(npmtoken_change_t *change, const char *user,
 }
 
 
-/* a failover would lose it: nobody has seen it, so it goes */
+/* A failover could lose the token.  Nobody has seen it yet: deletes it. */
 
 static void
 ctl_take_back(const char *user, u_char *key)
@@ -528,7 +528,7 @@ ctl_new_record(ctl_args_t *record, const char *user, u_char *token)
 }
 
 
-/* as npm says it, and with the entry as it was typed */
+/* The message is npm's, with the entry as it was typed. */
 
 static void
 ctl_check_cidr(const char *list)
@@ -694,7 +694,7 @@ ctl_revoke_wanted(ctl_items_t *items)
 }
 
 
-/* a token may look like an id: it is none if no key begins so */
+/* A token may look like an id.  It is no id if no key begins with it. */
 
 static void
 ctl_by_id(const char *text, ctl_items_t *items)
@@ -769,7 +769,7 @@ ctl_by_token(const char *text, ctl_items_t *items)
 }
 
 
-/* 1 if it is gone by this */
+/* Returns 1 if this call has revoked the token. */
 
 static ngx_uint_t
 ctl_revoke_one(ctl_item_t *item, time_t now)
@@ -794,7 +794,7 @@ ctl_revoke_one(ctl_item_t *item, time_t now)
 }
 
 
-/* what is no hash is a token that nobody can use; it goes all the same */
+/* A key that is no hash is a token that nobody can use; deletes it too. */
 
 static ngx_uint_t
 ctl_revoke_other(ctl_item_t *item, time_t now)

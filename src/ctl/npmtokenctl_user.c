@@ -9,11 +9,11 @@
 #include "npmtoken_password.h"
 
 
-/* a change of an account, and what it is of: the rest is added to that */
+/* a change of an account, and room for the fields that it sets or deletes */
 
 typedef struct {
     npmtoken_change_t     change;
-    char                 *name;       /* as it is spelt */
+    char                 *name;       /* in its owner's spelling */
     npmtoken_field_t      set[8];
     ngx_str_t             delete[8];
 } ctl_edit_t;
@@ -69,7 +69,7 @@ ctl_user_add(char **argv, ngx_uint_t n)
 
     ctl_connect();
 
-    /* asked before a password is, and by the script again */
+    /* check before asking for a password; the script checks again */
 
     name = ctl_spelling(argv[0]);
 
@@ -107,7 +107,7 @@ ctl_user_add(char **argv, ngx_uint_t n)
 }
 
 
-/* one that only has a name, since a token was made for it, is none yet */
+/* An account that has only a name was made with a token: it is none yet. */
 
 static ngx_uint_t
 ctl_is_account(const char *name)
@@ -138,7 +138,7 @@ ctl_has_capitals(const char *name)
 }
 
 
-/* without a value there is no field */
+/* Adds no field if there is no value. */
 
 static void
 ctl_field(npmtoken_change_t *change, const char *name, const char *value)
@@ -193,7 +193,7 @@ ctl_user_passwd(char **argv, ngx_uint_t n)
 }
 
 
-/* the account, or the end: it is not there, or bad */
+/* Returns the account.  Ends the program if it is absent or bad. */
 
 static redisReply *
 ctl_account(const char *name, npmtoken_account_t *account)
@@ -233,7 +233,7 @@ ctl_account(const char *name, npmtoken_account_t *account)
 }
 
 
-/* begins a change, to be made only if the field still is what was judged */
+/* Begins a change that is made only if the judged field is still the same. */
 
 static void
 ctl_edit(ctl_edit_t *edit, const char *name, redisReply *hash,
@@ -324,7 +324,7 @@ ctl_user_unlock(char **argv, ngx_uint_t n)
 }
 
 
-/* also of an account that is bad in other ways: it must be possible */
+/* Also locks an account that is bad in other ways: this must be possible. */
 
 static int
 ctl_lock(const char *name, ngx_uint_t lock)
@@ -408,7 +408,7 @@ ctl_user_tfa_enable(char **argv, ngx_uint_t n)
     ctl_edit_delete(&edit, "totp_pending");
     ctl_edit_make(&edit);
 
-    /* shown in any case: there is no other time */
+    /* show these even if too few replicas have them: it is the only time */
 
     ctl_print_tfa(edit.name, ctl_otpauth(edit.name, secret), codes);
     ctl_wait_or_die();
@@ -591,7 +591,7 @@ ctl_keep_account(ngx_str_t *name, redisReply *hash, const void *data)
 }
 
 
-/* neither the hash of the password nor the secret is shown, to anybody */
+/* Shows nobody the hash of the password or the secret. */
 
 static json_t *
 ctl_user_json(ngx_str_t *name, redisReply *hash)
@@ -695,7 +695,7 @@ ctl_user_show(char **argv, ngx_uint_t n)
     ctl_connect();
     hash = ctl_account(argv[0], &account);
 
-    /* of an account without one the name is that of its key */
+    /* an account without a name has the name of its key */
 
     name = ctl_str(argv[0]);
     (void) npmtoken_account_fold(&name, name.data);
@@ -729,7 +729,10 @@ ctl_user_show(char **argv, ngx_uint_t n)
 }
 
 
-/* keys that were made before names were folded: accounts, sets of tokens */
+/*
+ * Moves accounts and sets of tokens whose keys were made before names were
+ * folded.
+ */
 
 int
 ctl_user_fold(char **argv, ngx_uint_t n)
@@ -759,7 +762,7 @@ ctl_user_fold(char **argv, ngx_uint_t n)
                 continue;
             }
 
-            /* its set is found once more */
+            /* the second round finds its set again */
 
             if (k == 0) {
                 ctl_note("There is an account \"%s\" and one in small "
@@ -789,7 +792,7 @@ ctl_user_fold(char **argv, ngx_uint_t n)
 }
 
 
-/* 1 if it is moved */
+/* Returns 1 if the account or set was moved. */
 
 static ngx_uint_t
 ctl_fold(const char *name, json_t *list)
