@@ -468,12 +468,11 @@ npmtoken_account_fold(ngx_str_t *name, u_char *buf)
 }
 
 
-ngx_int_t
+ngx_uint_t
 npmtoken_account_same(ngx_str_t *one, ngx_str_t *two)
 {
-    return (one->len == two->len
-            && ngx_strncasecmp(one->data, two->data, one->len) == 0)
-           ? NGX_OK : NGX_DECLINED;
+    return one->len == two->len
+           && ngx_strncasecmp(one->data, two->data, one->len) == 0;
 }
 
 

@@ -97,8 +97,8 @@ ngx_int_t npmtoken_account_name(ngx_str_t *name);
  */
 ngx_str_t npmtoken_account_fold(ngx_str_t *name, u_char *buf);
 
-/* Returns NGX_OK if both names are of one account, else NGX_DECLINED. */
-ngx_int_t npmtoken_account_same(ngx_str_t *one, ngx_str_t *two);
+/* Returns 1 if both names are of one account, else 0. */
+ngx_uint_t npmtoken_account_same(ngx_str_t *one, ngx_str_t *two);
 
 /* Return NGX_OK if the value has the form of its field, else NGX_DECLINED. */
 ngx_int_t npmtoken_account_email(ngx_str_t *email);

@@ -192,14 +192,14 @@ npmtoken_otp_is_digits(ngx_str_t *code)
 }
 
 
-ngx_int_t
+ngx_uint_t
 npmtoken_otp_is_recovery(ngx_str_t *code)
 {
     size_t  i;
     u_char  c;
 
     if (code->len != NPMTOKEN_RECOVERY_LEN) {
-        return NGX_DECLINED;
+        return 0;
     }
 
     for (i = 0; i < code->len; i++) {
@@ -207,11 +207,11 @@ npmtoken_otp_is_recovery(ngx_str_t *code)
         c = ngx_tolower(code->data[i]);
 
         if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
-            return NGX_DECLINED;
+            return 0;
         }
     }
 
-    return NGX_OK;
+    return 1;
 }
 
 
@@ -232,7 +232,7 @@ npmtoken_otp_recovery_hash(ngx_str_t *code, u_char *hash)
     u_char     text[NPMTOKEN_RECOVERY_LEN], digest[NPMTOKEN_RECOVERY_LEN / 2];
     ngx_int_t  rc;
 
-    if (npmtoken_otp_is_recovery(code) != NGX_OK) {
+    if (!npmtoken_otp_is_recovery(code)) {
         return NGX_ERROR;
     }
 

@@ -48,8 +48,8 @@ int64_t npmtoken_otp_verify(ngx_str_t *secret, ngx_str_t *code, int64_t now,
    NGX_DECLINED */
 ngx_int_t npmtoken_otp_secret_valid(ngx_str_t *secret);
 
-/* NGX_OK if it has the form of a recovery code (in any case) */
-ngx_int_t npmtoken_otp_is_recovery(ngx_str_t *code);
+/* Returns 1 if it has the form of a recovery code (in any case), else 0. */
+ngx_uint_t npmtoken_otp_is_recovery(ngx_str_t *code);
 
 /* Writes a new code of NPMTOKEN_RECOVERY_LEN lower-case digits to "code". */
 void npmtoken_otp_recovery(u_char *code);

@@ -199,7 +199,7 @@ ngx_http_npmtoken_api_account_done(ngx_http_npmtoken_api_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (ngx_http_npmtoken_command_is(reply, "OK") != NGX_OK) {
+    if (!ngx_http_npmtoken_command_is(reply, "OK")) {
         ngx_http_npmtoken_api_answer_changed(ctx);
         return NGX_ERROR;
     }

@@ -292,7 +292,7 @@ ngx_http_npmtoken_api_act_done(ngx_http_npmtoken_api_ctx_t *ctx,
                    "npmtoken api: changed, reply %d, unreplicated %d",
                    reply ? reply->type : 0, ctx->unreplicated);
 
-    if (reply && ngx_http_npmtoken_command_is(reply, "DENIED") == NGX_OK) {
+    if (reply && ngx_http_npmtoken_command_is(reply, "DENIED")) {
         ngx_http_npmtoken_api_answer_denied(ctx);
         return;
     }

@@ -119,9 +119,7 @@ ngx_http_npmtoken_api_auth_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
     if (ctx->account.name.len == 0) {
         ctx->user = ngx_http_npmtoken_api_auth_folded(ctx);
 
-    } else if (npmtoken_account_same(&ctx->account.name, &ctx->user)
-               == NGX_OK)
-    {
+    } else if (npmtoken_account_same(&ctx->account.name, &ctx->user)) {
         ctx->user = ctx->account.name;
 
     } else {
@@ -400,7 +398,7 @@ ngx_http_npmtoken_api_auth_factor(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    if (npmtoken_otp_is_recovery(code) == NGX_OK) {
+    if (npmtoken_otp_is_recovery(code)) {
         ngx_http_npmtoken_api_auth_recovery(ctx, code);
 
     } else {
@@ -583,12 +581,12 @@ ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_command_is(reply, "OK") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "OK")) {
         ngx_http_npmtoken_api_auth_admit(ctx);
         return;
     }
 
-    if (ngx_http_npmtoken_command_is(reply, "USED") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "USED")) {
 
         /* the client had the code and has not guessed it */
 

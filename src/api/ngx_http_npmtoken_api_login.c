@@ -202,7 +202,7 @@ ngx_http_npmtoken_api_login_reserved(ngx_http_npmtoken_api_ctx_t *ctx)
     name = ctx->conf->reserved->elts;
 
     for (i = 0; i < ctx->conf->reserved->nelts; i++) {
-        if (npmtoken_account_same(&name[i], &ctx->user) == NGX_OK) {
+        if (npmtoken_account_same(&name[i], &ctx->user)) {
             return 1;
         }
     }
@@ -312,7 +312,7 @@ ngx_http_npmtoken_api_login_signed_up(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_command_is(reply, "OK") != NGX_OK) {
+    if (!ngx_http_npmtoken_command_is(reply, "OK")) {
 
         /* another sign-up was faster, so this is a login */
 
@@ -459,17 +459,17 @@ ngx_http_npmtoken_api_login_logged_out(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_command_is(reply, "PROTECTED") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "PROTECTED")) {
         ngx_http_npmtoken_api_answer_protected(ctx);
         return;
     }
 
-    if (ngx_http_npmtoken_command_is(reply, "CHANGED") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "CHANGED")) {
         ngx_http_npmtoken_api_answer_changed(ctx);
         return;
     }
 
-    if (ngx_http_npmtoken_command_is(reply, "OK") != NGX_OK
+    if (!ngx_http_npmtoken_command_is(reply, "OK")
         && ctx->judged->operation != NPMTOKEN_OP_LOGOUT)
     {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_NOT_FOUND,

@@ -136,7 +136,7 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_command_is(reply, "LIMIT") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "LIMIT")) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
                      "This account has as many tokens as an account may have "
                      "here. Revoke some with npm token revoke, or ask who "
@@ -144,7 +144,7 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_command_is(reply, "CHANGED") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "CHANGED")) {
 
         /* the account has changed since the decision */
 
@@ -158,7 +158,7 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_command_is(reply, "OK") != NGX_OK) {
+    if (!ngx_http_npmtoken_command_is(reply, "OK")) {
         ngx_http_npmtoken_api_answer_failed(ctx);
         return;
     }
@@ -453,17 +453,17 @@ ngx_http_npmtoken_api_tokens_revoked(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_npmtoken_command_is(reply, "CHANGED") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "CHANGED")) {
         ngx_http_npmtoken_api_answer_changed(ctx);
         return;
     }
 
-    if (ngx_http_npmtoken_command_is(reply, "PROTECTED") == NGX_OK) {
+    if (ngx_http_npmtoken_command_is(reply, "PROTECTED")) {
         ngx_http_npmtoken_api_answer_protected(ctx);
         return;
     }
 
-    if (ngx_http_npmtoken_command_is(reply, "OK") != NGX_OK) {
+    if (!ngx_http_npmtoken_command_is(reply, "OK")) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_NOT_FOUND,
                                            "This account has no such token any "
                                            "more.");

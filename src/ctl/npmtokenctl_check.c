@@ -134,7 +134,7 @@ ctl_bad_field(ngx_uint_t account, ngx_str_t *name, redisReply *hash)
 
         if (bad == NULL
             && parsed.name.len
-            && npmtoken_account_same(&parsed.name, name) != NGX_OK)
+            && !npmtoken_account_same(&parsed.name, name))
         {
             for (i = 0; fields[i].value.data != parsed.name.data; i++) {
                 /* void */

@@ -254,7 +254,7 @@ ctl_spelling(const char *name)
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) {
         spelling = ctl_format("%s", name);
 
-    } else if (own.data && npmtoken_account_same(&own, &typed) == NGX_OK) {
+    } else if (own.data && npmtoken_account_same(&own, &typed)) {
         spelling = ctl_format("%.*s", (int) own.len, own.data);
 
     } else {

@@ -130,7 +130,7 @@ ctl_keep_token(ngx_str_t *key, redisReply *hash, const void *data)
     user = ctl_value(hash, "user");
     name = ctl_str(wanted->user);
 
-    return npmtoken_account_same(&user, &name) == NGX_OK;
+    return npmtoken_account_same(&user, &name);
 }
 
 

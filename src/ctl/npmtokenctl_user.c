@@ -218,7 +218,7 @@ ctl_account(const char *name, npmtoken_account_t *account)
 
     if (bad == NULL
         && account->name.len
-        && npmtoken_account_same(&account->name, &typed) != NGX_OK)
+        && !npmtoken_account_same(&account->name, &typed))
     {
         ctl_die(CTL_BAD, "the account \"%s\" is bad, field \"name\": see "
                 "check", name);

@@ -223,13 +223,11 @@ ngx_http_npmtoken_attempts_begun(ngx_http_npmtoken_command_waiter_t *asking,
 
     rc = NGX_ERROR;
 
-    if (reply && ngx_http_npmtoken_command_is(reply, "OK") == NGX_OK) {
+    if (reply && ngx_http_npmtoken_command_is(reply, "OK")) {
         attempt->placed = !attempt->counts;
         rc = NGX_OK;
 
-    } else if (reply
-               && ngx_http_npmtoken_command_is(reply, "BUSY") == NGX_OK)
-    {
+    } else if (reply && ngx_http_npmtoken_command_is(reply, "BUSY")) {
         rc = ngx_http_npmtoken_attempts_stand(attempt);
 
         if (rc == NGX_AGAIN) {

@@ -636,12 +636,11 @@ ngx_http_npmtoken_command_free(ngx_http_npmtoken_command_job_t *job)
 }
 
 
-ngx_int_t
+ngx_uint_t
 ngx_http_npmtoken_command_is(redisReply *reply, char *status)
 {
-    return (reply->type == REDIS_REPLY_STATUS
-            && ngx_strcmp(reply->str, status) == 0)
-           ? NGX_OK : NGX_DECLINED;
+    return reply->type == REDIS_REPLY_STATUS
+           && ngx_strcmp(reply->str, status) == 0;
 }
 
 

@@ -106,8 +106,8 @@ ngx_int_t ngx_http_npmtoken_command_script(
 void ngx_http_npmtoken_command_forget(
     ngx_http_npmtoken_command_waiter_t *waiter);
 
-/* Returns NGX_OK if the reply is this status, else NGX_DECLINED. */
-ngx_int_t ngx_http_npmtoken_command_is(redisReply *reply, char *status);
+/* Returns 1 if the reply is this status, else 0. */
+ngx_uint_t ngx_http_npmtoken_command_is(redisReply *reply, char *status);
 
 
 #endif /* _NGX_HTTP_NPMTOKEN_COMMAND_H_INCLUDED_ */

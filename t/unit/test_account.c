@@ -336,13 +336,13 @@ test_fold(void **state)
     assert_int_equal(folded.len, other.len);
     assert_memory_equal(folded.data, other.data, other.len);
 
-    assert_int_equal(npmtoken_account_same(&name, &folded), NGX_OK);
+    assert_int_equal(npmtoken_account_same(&name, &folded), 1);
 
     other = unit_str("ann@b.c_{z");
-    assert_int_equal(npmtoken_account_same(&name, &other), NGX_DECLINED);
+    assert_int_equal(npmtoken_account_same(&name, &other), 0);
 
     other = unit_str("ann@b.c_[");
-    assert_int_equal(npmtoken_account_same(&name, &other), NGX_DECLINED);
+    assert_int_equal(npmtoken_account_same(&name, &other), 0);
 }
 
 

@@ -143,7 +143,8 @@ test_is_recovery(void **state)
     code = unit_str(row->text);
     hash = unit_room(NPMTOKEN_RECOVERY_LEN);
 
-    assert_int_equal(npmtoken_otp_is_recovery(&code), row->rc);
+    assert_int_equal(npmtoken_otp_is_recovery(&code),
+                     row->rc == NGX_OK);
     assert_int_equal(npmtoken_otp_recovery_hash(&code, hash),
                      row->rc == NGX_OK ? NGX_OK : NGX_ERROR);
 }
@@ -188,7 +189,7 @@ test_recovery(void **state)
 
     code.data = first;
     code.len = NPMTOKEN_RECOVERY_LEN;
-    assert_int_equal(npmtoken_otp_is_recovery(&code), NGX_OK);
+    assert_int_equal(npmtoken_otp_is_recovery(&code), 1);
 
     /* sha256sum says so, of 64 times "a", and case does not matter */
 
