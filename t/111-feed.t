@@ -105,7 +105,7 @@ end
 _EOC_
 
 ends_session('an invalidation of 14 MB is one of everything',
-    qr/\[notice\].*too large a message on the feed/,
+    qr/\[notice\].*a message on the feed is too large/,
     sub { redis(EVAL => $many, 0, 100_000) });
 
 

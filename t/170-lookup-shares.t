@@ -297,7 +297,7 @@ subtest 'what was refused without a line is told with the next one' => sub {
         return (lines('"lookup_share"'))[1];
     } 'the next line';
 
-    my ($n) = $line =~ /another one is refused, and (\d+), of any address/;
+    my ($n) = $line =~ /one more is refused, (\d+) of any address/;
 
     cmp_ok($n, '>=', 3 * QUEUE - SHARE - 1, "$n others were refused");
 };

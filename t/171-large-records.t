@@ -177,7 +177,7 @@ subtest 'a record over four megabytes costs a connection once' => sub {
 
     is_deeply([ map { reason($_) } @clients ], [ (200, '403 bad_record') x 10 ],
               'all are answered');
-    like($nginx->error_log, qr/too large a reply/, 'it was closed');
+    like($nginx->error_log, qr/the reply is too large/, 'it was closed');
 
     is(get(put()), 200, 'there is another one');
 

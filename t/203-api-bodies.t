@@ -109,13 +109,13 @@ subtest 'what is no JSON object' => sub {
         is_error(create($body), 400, $no, "not $name");
     }
 
-    my $nul = qr/has a NUL in it/;
+    my $nul = qr/contains a NUL/;
 
     is_error(create($_), 400, $nul, "not $_")
         for '{"password":"a\u0000"}', '{"a":"\u0000"}', '{"a":{"b":["\u0000"]}}',
             '{"name":"a\u0000b","password":"x"}';
 
-    is_error(create(undef), 400, qr/has a body: one JSON object/, 'nothing');
+    is_error(create(undef), 400, qr/a body that is one JSON object/, 'nothing');
     is_error(create(''), 400, qr/one JSON object/, 'no bytes at all');
 
     # each of the calls that has one

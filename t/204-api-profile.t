@@ -25,8 +25,8 @@ my $tokens = '/-/npm/v1/tokens';
 
 use constant {
     ASKS     => qr/\AYou must provide a one-time password: six digits/,
-    USED     => qr/\AThis one-time password has been used, or a later one/,
-    NO_MORE  => qr/\AThis one-time password is wrong, too old, or has been/,
+    USED     => qr/\AThis one-time password or a later one was/,
+    NO_MORE  => qr/\AThis one-time password is wrong, too old, or used/,
     WRONG    => qr/\AThe user name or the password is wrong\.\z/,
 };
 
@@ -127,7 +127,7 @@ subtest 'set' => sub {
     my $account = $api->account('bob');
 
     is_error(set($token, { $_ => 'x' }), 400,
-             qr/keeps an email and a full name of an account, and nothing/,
+             qr/has an email and a full name, and nothing else/,
              $_) for 'homepage', 'freenode', 'twitter', 'github';
     is_error(set($token, { email => $_ }), 400, qr/not an email address/,
              "email: \"$_\"") for 'x', '@', 'a@b@c', "a\@b\n", ' a@b', 'a@',
@@ -188,7 +188,7 @@ subtest 'a new password' => sub {
     $api->user('dave', undef, email => 'd@example.com');
     $redis->put_token('npm_dave', user => 'dave');
     is_error(set('npm_dave', { password => { old => 'x' x 8,
-        new => 'y' x 8 } }), 403, qr/kept by the registry behind/,
+        new => 'y' x 8 } }), 403, qr/Another registry keeps/,
         'of an account whose password is elsewhere');
 };
 
@@ -224,7 +224,7 @@ subtest 'enable-2fa' => sub {
              'in no such mode: ' . ($_ // 'null'))
         for 'off', '', 'Auth-Only', undef, [], 1;
     is_error(set($token, { tfa => [ '123456' ] }), 400,
-             qr/\ANo two-factor authentication waits/, 'nothing to confirm');
+             qr/\AThere is no two-factor/, 'nothing to confirm');
     is_deeply($api->account('erin'), $before, 'nothing is changed');
 
     my $r = enable('auth-only');
@@ -251,7 +251,7 @@ subtest 'enable-2fa' => sub {
     is_error(set($token, { tfa => [ $_ ] }), 403, qr/\AThis code is wrong/,
              "by \"$_\"")
         for otp($secret, -3), otp($secret, 3), '0', '1234567', 'x' x 64;
-    is_error(set($token, { tfa => $_ }), 400, qr/waits to be confirmed/,
+    is_error(set($token, { tfa => $_ }), 400, qr/There is no two-factor/,
              'by nothing') for [], [ 1 ], [ undef ], [ '' ];
 
     $redis->put_token('npm_erin_ro', user => 'erin', readonly => 'true');
@@ -278,7 +278,7 @@ subtest 'enable-2fa' => sub {
         { password => $password }, 'npm-otp' => $code),
         'the code that confirmed is used up', USED);
     is_error(set($token, { tfa => [ otp($secret, 1) ] }), 400,
-             qr/waits to be confirmed/, 'there is nothing to confirm');
+             qr/There is no two-factor/, 'there is nothing to confirm');
 };
 
 

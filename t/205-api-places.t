@@ -483,7 +483,7 @@ subtest 'two locations and one code' => sub {
              '... once');
         is_error($api->call('PUT', $uri, 'npm_tom', '{}',
                             'npm-otp' => otp($secret)), 401,
-                 qr/has been used/, '... and not twice', challenge => 'otp');
+                 qr/used already/, '... and not twice', challenge => 'otp');
     }
 };
 

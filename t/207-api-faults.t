@@ -414,7 +414,7 @@ subtest 'copies that have to be there' => sub {
     $replica->pause;
 
     my $before = $careful->all_of_redis;
-    my $done = qr/\AThis is done, but too few copies of the database/;
+    my $done = qr/\AThe change is made, but too few replicas of the database/;
 
     my $r = $careful->call('POST', $tokens, $token,
                            { password => $password });

@@ -223,7 +223,7 @@ sub hashing {
               'twelve attempts at once: the three that are allowed');
 
     like($nginx->error_log,
-         qr/\[warn\] .* npmtoken: too many failed attempts, another one is/,
+         qr/\[warn\] .* npmtoken: too many failed attempts, the next one is/,
          '... and a line in the log');
 
     # what counts has begun, whatever becomes of it

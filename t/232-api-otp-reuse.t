@@ -15,7 +15,7 @@ use NpmToken::Util qw( token_key );
 use constant {
     LOGIN  => '/-/user/org.couchdb.user:',
     SECRET => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567',
-    USED   => qr/\AThis one-time password has been used, or a later one/,
+    USED   => qr/\AThis one-time password or a later one was/,
 };
 
 my $redis = NpmToken::Redis->new;

@@ -241,7 +241,7 @@ subtest 'what is too many says so' => sub {
 
     my $r = $api->call1('GET', $tokens, $readonly);
 
-    is_error($r, 429, qr/lists its tokens too many times at once/, 'refused',
+    is_error($r, 429, qr/Too many lists of this account's tokens/, 'refused',
              retry => 1);
 
     # this needs no list

@@ -40,7 +40,7 @@ subtest 'Redis refuses look-ups: one line in five seconds, with a number' => sub
         lines('redis answered "NOPERM') == 2;
     } 'the next line';
 
-    like($api->error_log, qr/redis has answered so (?:29|[3-9]\d|\d{3,}) more/,
+    like($api->error_log, qr/redis gave the same answer (?:29|[3-9]\d|\d{3,}) more/,
          'with how many there were');
 
     $redis->command('ACL', 'SETUSER', 'default', '+hgetall');

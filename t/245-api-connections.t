@@ -133,7 +133,7 @@ subtest 'an account is never read from a replica' => sub {
     is(scalar(grep { $_->{cmd} =~ /hget|hmget|eval/ }
                   NpmToken::Node::clients($replica, 'npmtoken-api-read')), 0,
        'no command of the API gets to the replica');
-    like($api->error_log, qr/\[error\].*this is a replica, and the token API/,
+    like($api->error_log, qr/\[error\].*this server is a replica, and the token/,
          'it is said');
 };
 
@@ -155,7 +155,7 @@ subtest 'a master that becomes a replica is left' => sub {
     # the connections are there still, and not idle
 
     is($api->list($token)->{status}, 503, 'nothing is read either');
-    like($api->error_log, qr/READONLY.*: this is a replica, changes go to its/,
+    like($api->error_log, qr/READONLY.*: this is a replica, only its/,
          'it is said');
     $redis->command('REPLICAOF', 'NO', 'ONE');
     wait_for { $api->list($token)->{status} == 200 } 'the master again';
@@ -167,7 +167,7 @@ subtest 'a master that becomes a replica is left' => sub {
 
 for (
     [ 'allkeys-lru', '100mb', qr/evicts.*: accounts, and with them their second/ ],
-    [ 'volatile-ttl', '100mb', qr/evicts.*: what has a TTL, such as tokens/ ],
+    [ 'volatile-ttl', '100mb', qr/evicts.*: keys with a TTL, such as tokens/ ],
     [ 'noeviction', '100mb', undef ],
     [ 'allkeys-lru', '0', undef ],
 ) {

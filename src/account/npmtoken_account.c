@@ -82,9 +82,9 @@ static npmtoken_account_known_t  npmtoken_account_fields[] = {
     { ngx_string("totp"), npmtoken_account_totp,
       "base32 of 10 to 64 bytes, together with tfa" },
     { ngx_string("tfa_pending"), npmtoken_account_tfa_pending,
-      "as tfa, together with totp_pending" },
+      "auth-only or auth-and-writes, together with totp_pending" },
     { ngx_string("totp_pending"), npmtoken_account_totp_pending,
-      "as totp, together with tfa_pending" },
+      "base32 of 10 to 64 bytes, together with tfa_pending" },
 
     { ngx_string("name"), npmtoken_account_name_field,
       "the name of the key, spelt in any case" },

@@ -266,9 +266,9 @@ void
 ngx_http_npmtoken_api_answer_no_name(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_answer_error(ctx, 422,
-                                    "A user name here has letters, digits and "
-                                    "-._~@+, and begins with none of - and "
-                                    "the dot.");
+                                    "A user name has letters, digits and "
+                                    "-._~@+, and does not begin with - or a "
+                                    "dot.");
 }
 
 
@@ -276,8 +276,8 @@ void
 ngx_http_npmtoken_api_answer_changed(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_CONFLICT,
-                                    "This account has been changed meanwhile. "
-                                    "Try again.");
+                                    "This account was changed at the same "
+                                    "time. Try again.");
 }
 
 
@@ -285,8 +285,8 @@ void
 ngx_http_npmtoken_api_answer_protected(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
-                                  "This token cannot be logged out or revoked "
-                                  "by itself: others use it too.");
+                                  "This token cannot log itself out or revoke "
+                                  "itself: others use it too.");
 }
 
 
@@ -303,7 +303,8 @@ ngx_http_npmtoken_api_answer_unavailable(ngx_http_npmtoken_api_ctx_t *ctx)
 
     ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
                                        "Accounts and tokens cannot be read or "
-                                       "changed now. Try again in a moment.");
+                                       "changed at the moment. Try again "
+                                       "soon.");
 }
 
 
@@ -311,9 +312,9 @@ void
 ngx_http_npmtoken_api_answer_unreplicated(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                 "This is done, but too few copies of the "
-                                 "database are known to have it. Look whether "
-                                 "it holds, and try again.");
+                                 "The change is made, but too few replicas of "
+                                 "the database have confirmed it. Check that "
+                                 "it is still there, and try again.");
 }
 
 

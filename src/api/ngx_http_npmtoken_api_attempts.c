@@ -354,9 +354,9 @@ ngx_http_npmtoken_api_attempts_refused(ngx_http_npmtoken_api_ctx_t *ctx,
         || ngx_current_msec - logged >= NGX_HTTP_NPMTOKEN_API_REFUSED_LOG)
     {
         ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
-                      "npmtoken: too many failed attempts, another one is "
-                      "refused for %T s; refused since the last such line: "
-                      "%ui", seconds, refused);
+                      "npmtoken: too many failed attempts, the next one is "
+                      "refused for %T s; %ui were refused since the last such "
+                      "line", seconds, refused);
 
         logged = ngx_current_msec;
         refused = 0;

@@ -215,8 +215,8 @@ ngx_http_npmtoken_api_auth_bad_account(ngx_http_npmtoken_api_ctx_t *ctx,
                   &ctx->user, why, name);
 
     ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
-                                   "This account cannot be used. Ask who runs "
-                                   "this registry to look at it.");
+                                   "This account cannot be used. Ask the "
+                                   "registry's administrator to correct it.");
 }
 
 
@@ -592,8 +592,8 @@ ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
 
         ngx_http_npmtoken_api_attempts_give_back(ctx);
         ngx_http_npmtoken_api_answer_challenge(ctx,
-                         "This one-time password has been used, or a later "
-                         "one has. Wait for the next one and try again.");
+                         "This one-time password or a later one was used "
+                         "already. Wait for the next one and try again.");
         return;
     }
 
@@ -602,8 +602,8 @@ ngx_http_npmtoken_api_auth_used(ngx_http_npmtoken_api_ctx_t *ctx,
     if (wait != NGX_DECLINED) {
         ngx_http_npmtoken_api_attempts_give_back(ctx);
         ngx_http_npmtoken_api_attempts_refused(ctx, wait,
-                         "Too many failed attempts to give a one-time "
-                         "password. Wait a while, then try again.");
+                         "Too many wrong one-time passwords. Wait a while, "
+                         "then try again.");
         return;
     }
 
@@ -616,8 +616,8 @@ static void
 ngx_http_npmtoken_api_auth_wrong_code(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_answer_challenge(ctx,
-                         "This one-time password is wrong, too old, or has "
-                         "been used. Wait for the next one and try again.");
+                         "This one-time password is wrong, too old, or used "
+                         "already. Wait for the next one and try again.");
 }
 
 

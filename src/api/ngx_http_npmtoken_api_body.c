@@ -116,8 +116,8 @@ ngx_http_npmtoken_api_body_handler(ngx_http_request_t *r)
         || r->request_body->temp_file)
     {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                       "A request to this address has a body: "
-                                       "one JSON object.");
+                                       "A request to this address needs a body "
+                                       "that is one JSON object.");
         return;
     }
 
@@ -210,8 +210,9 @@ ngx_http_npmtoken_api_body_invalid(ngx_http_npmtoken_api_ctx_t *ctx,
 {
     if (error && json_error_code(error) == json_error_null_character) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                     "A text in this request has a NUL in it: "
-                                     "no password and no name may.");
+                                     "A string in this request contains a NUL "
+                                     "character, which no password and no name "
+                                     "may.");
         return;
     }
 
@@ -237,8 +238,8 @@ ngx_http_npmtoken_api_body_password(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (json_string_length(value) > NPMTOKEN_PASSWORD_MAX) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_UNAUTHORIZED,
-                                         "The password is too long: it has at "
-                                         "most 256 bytes here.");
+                                         "The password is too long: at most "
+                                         "256 bytes are allowed.");
         return NGX_ERROR;
     }
 

@@ -190,7 +190,7 @@ ngx_http_npmtoken_api_grant_member(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     ngx_http_npmtoken_api_answer_error_quote(ctx, NGX_HTTP_BAD_REQUEST,
-                                 "This registry does not know what to do with",
+                                 "This registry does not support",
                                  &quoted);
     return NGX_ERROR;
 }
@@ -232,7 +232,7 @@ ngx_http_npmtoken_api_grant_text(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (!json_is_string(value)) {
         return ngx_http_npmtoken_api_answer_bad(ctx,
-                     "The name and the description of a token are texts.",
+                     "The name and the description of a token are strings.",
                      NULL);
     }
 
@@ -249,7 +249,7 @@ ngx_http_npmtoken_api_grant_text(ngx_http_npmtoken_api_ctx_t *ctx,
         if (text->data[i] < ' ' || text->data[i] == 0x7f) {
             return ngx_http_npmtoken_api_answer_bad(ctx,
                      "The name and the description of a token are one line "
-                     "of text without control characters.", NULL);
+                     "each, without control characters.", NULL);
         }
     }
 
@@ -327,8 +327,8 @@ ngx_http_npmtoken_api_grant_permission(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     return ngx_http_npmtoken_api_answer_bad(ctx,
-                     "This registry knows the permissions read-only and "
-                     "read-write; others it cannot keep.", NULL);
+                     "This registry supports the permissions read-only and "
+                     "read-write, and no others.", NULL);
 }
 
 
@@ -501,8 +501,8 @@ ngx_http_npmtoken_api_grant_names(ngx_http_npmtoken_api_ctx_t *ctx,
     for (i = 0; i < list->nelts; i++) {
         if (!ngx_http_npmtoken_api_grant_is_one(&name[i])) {
             return ngx_http_npmtoken_api_answer_bad(ctx,
-                     "A list of packages or scopes has one name in each "
-                     "entry.", NULL);
+                     "Each entry of a list of packages or scopes is one "
+                     "name.", NULL);
         }
     }
 
@@ -520,20 +520,20 @@ ngx_http_npmtoken_api_grant_list(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (!json_is_array(value)) {
         return ngx_http_npmtoken_api_answer_bad(ctx,
-                     "CIDRs, packages and scopes are lists of texts.", NULL);
+                     "CIDRs, packages and scopes are lists of strings.", NULL);
     }
 
     if (json_array_size(value) > max) {
         return ngx_http_npmtoken_api_answer_bad(ctx,
-                     "This is a longer list of CIDRs, packages or scopes "
-                     "than a token may have here.", NULL);
+                     "This list of CIDRs, packages or scopes is longer than a "
+                     "token may have.", NULL);
     }
 
     json_array_foreach(value, i, entry) {
 
         if (!json_is_string(entry)) {
             return ngx_http_npmtoken_api_answer_bad(ctx,
-                     "CIDRs, packages and scopes are lists of texts.", NULL);
+                     "CIDRs, packages and scopes are lists of strings.", NULL);
         }
 
         text = ngx_array_push(list);
@@ -580,8 +580,8 @@ ngx_http_npmtoken_api_grant_narrow(ngx_http_npmtoken_api_ctx_t *ctx)
 
     if (ctx->grant.expires_at > end) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
-                     "A token cannot make one that outlives it. Ask for "
-                     "fewer days, or log in with npm login.");
+                     "A token cannot create one that expires after it does. "
+                     "Ask for fewer days, or log in with npm login.");
         return NGX_ERROR;
     }
 
@@ -628,8 +628,8 @@ ngx_http_npmtoken_api_grant_narrow_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
             || npmtoken_cidr_within(buf, n, ranges, len) != NGX_OK)
         {
             ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
-                     "A token cannot make one for addresses that it is not "
-                     "good for itself. Log in with npm login first.");
+                     "A token cannot create one for addresses from which it "
+                     "may not be used itself. Log in with npm login first.");
             return NGX_ERROR;
         }
     }

@@ -125,8 +125,9 @@ ngx_http_npmtoken_api_list_ask(ngx_http_npmtoken_api_ctx_t *ctx)
         == NGX_BUSY)
     {
         ngx_http_npmtoken_api_answer_busy(ctx,
-                                          "This account lists its tokens too "
-                                          "many times at once. Try again.");
+                                          "Too many lists of this account's "
+                                          "tokens are being made at once. Try "
+                                          "again.");
     }
 }
 

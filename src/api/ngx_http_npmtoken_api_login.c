@@ -64,8 +64,8 @@ void
 ngx_http_npmtoken_api_login_web(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_NOT_FOUND,
-                                  "There is no login by the browser here: npm "
-                                  "asks for name and password.");
+                                  "This registry has no login by the browser: "
+                                  "npm asks for name and password.");
 }
 
 
@@ -140,8 +140,8 @@ ngx_http_npmtoken_api_login_name(ngx_http_npmtoken_api_ctx_t *ctx)
     {
         ngx_http_npmtoken_api_answer_error(ctx, 422,
                                            "The user name in the body of this "
-                                           "request is another one than in its "
-                                           "address.");
+                                           "request differs from the one in "
+                                           "its address.");
         return NGX_ERROR;
     }
 
@@ -246,8 +246,8 @@ ngx_http_npmtoken_api_login_signup_check(ngx_http_npmtoken_api_ctx_t *ctx)
 
     if (ctx->password.len < NPMTOKEN_PASSWORD_MIN) {
         ngx_http_npmtoken_api_answer_error(ctx, 422,
-                                        "A password has at least 8 characters "
-                                        "here.");
+                                        "A password needs at least 8 "
+                                        "characters.");
         return NGX_ERROR;
     }
 

@@ -13,7 +13,8 @@
 
 
 #if !(NGX_THREADS)
-#error "the token API needs nginx --with-threads: passwords are hashed there"
+#error "the token API needs nginx --with-threads, since it hashes passwords in "
+       "threads"
 #endif
 
 

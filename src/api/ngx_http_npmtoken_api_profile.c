@@ -117,16 +117,15 @@ ngx_http_npmtoken_api_profile_password(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (ctx->account.password.len == 0) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
-                                     "The password of this account is kept by "
-                                     "the registry behind this one: change it "
-                                     "there.");
+                                     "Another registry keeps the password of "
+                                     "this account: change it there.");
         return;
     }
 
     if (ctx->new_password.len < NPMTOKEN_PASSWORD_MIN) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                        "A password has at least 8 characters "
-                                        "here.");
+                                        "A password needs at least 8 "
+                                        "characters.");
         return;
     }
 
@@ -183,8 +182,8 @@ ngx_http_npmtoken_api_profile_fields(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (!ctx->exists && ctx->conf->login == NGX_HTTP_NPMTOKEN_API_ACCOUNTS) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
-                                           "There is no account of this name: "
-                                           "nothing can be kept of it.");
+                                           "There is no account of this name, "
+                                           "so its profile cannot be changed.");
         return;
     }
 
@@ -225,9 +224,9 @@ ngx_http_npmtoken_api_profile_fields_read(ngx_http_npmtoken_api_ctx_t *ctx)
 
         if (json_is_string(value) && json_string_length(value)) {
             ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                          "This registry keeps an email and a "
-                                          "full name of an account, and "
-                                          "nothing else.");
+                                          "The profile of an account has an "
+                                          "email and a full name, and nothing "
+                                          "else.");
             return NGX_ERROR;
         }
     }

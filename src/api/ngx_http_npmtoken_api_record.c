@@ -193,7 +193,7 @@ ngx_http_npmtoken_api_record_test(ngx_http_npmtoken_api_ctx_t *ctx)
 
     if (npmtoken_record_fits(fields, n) != NGX_OK) {
         return ngx_http_npmtoken_api_answer_bad(ctx,
-                     "A token with so much in it would be good nowhere. "
+                     "This token is too large to be checked by all servers. "
                      "Give it shorter lists of CIDRs, packages or scopes.",
                      NULL);
     }
@@ -211,7 +211,7 @@ ngx_http_npmtoken_api_record_test(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     return ngx_http_npmtoken_api_answer_bad(ctx,
-                     "A token cannot be made with these", &bad->name);
+                     "A token cannot be created with these", &bad->name);
 }
 
 

@@ -278,8 +278,8 @@ ngx_http_npmtoken_api_tfa_confirm(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (code->len == 0 || ctx->account.totp_pending.len == 0) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                       "No two-factor authentication waits to "
-                                       "be confirmed by a code.");
+                                       "There is no two-factor authentication "
+                                       "to confirm.");
         return;
     }
 
@@ -348,8 +348,8 @@ static void
 ngx_http_npmtoken_api_tfa_confirm_wrong(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
-                                       "This code is wrong. Look at the clock "
-                                       "of your authenticator, and begin again "
+                                       "This code is wrong. Check the clock of "
+                                       "your authenticator, and begin again "
                                        "with npm profile enable-2fa.");
 }
 

@@ -138,9 +138,9 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (ngx_http_npmtoken_command_is(reply, "LIMIT")) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
-                     "This account has as many tokens as an account may have "
-                     "here. Revoke some with npm token revoke, or ask who "
-                     "runs this registry.");
+                     "This account has as many tokens as it may have. Revoke "
+                     "some with npm token revoke, or ask the registry's "
+                     "administrator.");
         return;
     }
 
@@ -328,7 +328,7 @@ ngx_http_npmtoken_api_tokens_revoke_found(ngx_http_npmtoken_api_ctx_t *ctx,
     if (reply->elements > 1) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
                      "More than one token of this account has an id that "
-                     "begins so. Give more of it.");
+                     "begins like this. Give more of it.");
         return;
     }
 
@@ -465,8 +465,8 @@ ngx_http_npmtoken_api_tokens_revoked(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (!ngx_http_npmtoken_command_is(reply, "OK")) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_NOT_FOUND,
-                                           "This account has no such token any "
-                                           "more.");
+                                           "This account no longer has this "
+                                           "token.");
         return;
     }
 

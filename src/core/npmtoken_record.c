@@ -87,7 +87,7 @@ static ngx_int_t npmtoken_record_digits(u_char *p, u_char *last);
 static npmtoken_known_field_t  npmtoken_known_fields[] = {
 
     { ngx_string("user"), npmtoken_record_user_field,
-      "1 to 214 printable ASCII characters, no blank" },
+      "1 to 214 printable ASCII characters without a blank" },
     { ngx_string("cidr_whitelist"), npmtoken_record_cidr_whitelist,
       "a list of CIDRs or addresses, IPv4 or IPv6, separated by commas" },
     { ngx_string("packages"), npmtoken_record_packages_field,

@@ -19,7 +19,7 @@
 _Static_assert(NPMTOKEN_TOKEN_PREFIX_LEN + NPMTOKEN_TOKEN_BODY_LEN
                + NPMTOKEN_TOKEN_CHECKSUM_LEN
                == NPMTOKEN_TOKEN_LEN,
-               "the parts of a token are not as long as the whole");
+               "the parts of a token do not add up to the whole");
 
 
 static ngx_uint_t npmtoken_token_base62(u_char ch);

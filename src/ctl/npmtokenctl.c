@@ -61,11 +61,11 @@ static ctl_option_t  ctl_known_options[] = {
     { "redis-password-file", 'P', &ctl_options.redis_password_file, NULL,
       "FILE" },
     { "prefix", 'p', &ctl_options.prefix, NULL,
-      "TEXT  of the keys, \"npmtoken:\" if not given" },
+      "TEXT  prefix of the keys, \"npmtoken:\" by default" },
     { "replicas", 'n', &ctl_options.replicas, NULL,
-      "N  wait until so many replicas have a change" },
+      "N  wait until N replicas have a change" },
     { "timeout", 't', &ctl_options.timeout, NULL,
-      "MS  for that long, 1000 if not given" },
+      "MS  wait MS milliseconds at most, 1000 by default" },
     { "json", 'j', NULL, &ctl_options.json, "" },
     { "help", 'h', NULL, &ctl_help_wanted, "" },
     { "version", 'V', NULL, &ctl_version_wanted, "" },
@@ -76,9 +76,9 @@ static ctl_option_t  ctl_known_options[] = {
     { "no-password", 'N', NULL, &ctl_options.no_password,
       "another registry knows the password" },
     { "mode", 'm', &ctl_options.mode, NULL,
-      "auth-only | auth-and-writes (if not given)" },
+      "auth-only | auth-and-writes (the default)" },
     { "issuer", 'i', &ctl_options.issuer, NULL,
-      "TEXT  what the authenticator shows, \"npm\" if not given" },
+      "TEXT  the name that the authenticator shows, \"npm\" by default" },
     { "all", 'a', NULL, &ctl_options.all, "" },
     { "read-only", 'R', NULL, &ctl_options.readonly, "" },
     { "cidr", 'c', &ctl_options.cidr, NULL, "LIST" },
@@ -88,13 +88,14 @@ static ctl_option_t  ctl_known_options[] = {
     { "name", 'l', &ctl_options.name, NULL, "LABEL" },
     { "description", 'd', &ctl_options.description, NULL, "TEXT" },
     { "protected", 'g', NULL, &ctl_options.protected,
-      "its bearer cannot log it out" },
+      "the token cannot log itself out" },
     { "bypass-2fa", 'b', NULL, &ctl_options.bypass_2fa, "" },
     { "user", 'u', &ctl_options.user, NULL, "NAME" },
     { "keep", 'K', NULL, &ctl_options.keep,
-      "write \"revoked_at\", do not delete" },
-    { "yes", 'y', NULL, &ctl_options.yes, "do not ask" },
-    { "dry-run", 'D', NULL, &ctl_options.dry_run, "only read the file" },
+      "write \"revoked_at\" instead of deleting" },
+    { "yes", 'y', NULL, &ctl_options.yes, "answer yes to all questions" },
+    { "dry-run", 'D', NULL, &ctl_options.dry_run, "check the file, import "
+                                                  "nothing" },
     { "skip-bad", 'B', NULL, &ctl_options.skip_bad,
       "import the rows that are good" }
 };
@@ -109,9 +110,9 @@ static ctl_command_t  ctl_commands[] = {
     { "user passwd", "NAME", 1, 1, "S", ctl_user_passwd,
       "a new password" },
     { "user lock", "NAME", 1, 1, "", ctl_user_lock,
-      "nobody logs in any more; tokens stay good" },
+      "stop logins; tokens stay valid" },
     { "user unlock", "NAME", 1, 1, "", ctl_user_unlock,
-      "people can log in again" },
+      "allow logins again" },
     { "user 2fa enable", "NAME", 1, 1, "mi", ctl_user_tfa_enable,
       "a new secret, as a QR code, and recovery codes" },
     { "user 2fa disable", "NAME", 1, 1, "", ctl_user_tfa_disable,
@@ -121,11 +122,11 @@ static ctl_command_t  ctl_commands[] = {
     { "user show", "NAME", 1, 1, "", ctl_user_show,
       "one account" },
     { "user fold", "", 0, 0, "", ctl_user_fold,
-      "moves accounts whose keys have capitals: an older release made them" },
+      "move accounts that an older release stored under keys with capitals" },
     { "token list", "NAME | --all", 0, 1, "a", ctl_token_list,
       "the tokens of an account, or of all" },
     { "token create", "NAME", 1, 1, "Rcxksldgb", ctl_token_create,
-      "a new token, shown this once" },
+      "a new token, which is shown only once" },
     { "token revoke", "ID | TOKEN | - | --user NAME | --all", 0, 1, "uaKy",
       ctl_token_revoke,
       "one, by a unique prefix of its key or the token itself (\"-\": from\n"
@@ -133,7 +134,7 @@ static ctl_command_t  ctl_commands[] = {
     { "import", "FILE | -", 1, 1, "DB", ctl_import,
       "keys of another registry, as CSV or JSON" },
     { "check", "", 0, 0, "", ctl_check,
-      "each record and account: which are bad, and why" }
+      "list bad records and accounts, and why they are bad" }
 };
 
 #define CTL_COMMANDS  (sizeof(ctl_commands) / sizeof(ctl_commands[0]))
@@ -169,7 +170,7 @@ main(int argc, char **argv)
     ctl_check_usage(command, n - words, given);
 
     if (npmtoken_otp_init() != NGX_OK) {
-        ctl_die(CTL_BAD, "the cryptographic libraries do not work");
+        ctl_die(CTL_BAD, "the cryptographic libraries cannot be used");
     }
 
     rc = command->run(argv + words, n - words);
@@ -213,8 +214,8 @@ ctl_parse(int argc, char **argv)
             return given;
 
         case '?':
-            ctl_die(CTL_USAGE, "option \"%s\" is not known, or takes no "
-                    "value; see --help", argv[optind - 1]);
+            ctl_die(CTL_USAGE, "option \"%s\" is unknown or takes no value; "
+                    "see --help", argv[optind - 1]);
 
         case ':':
             ctl_die(CTL_USAGE, "option \"%s\" needs a value",
@@ -282,7 +283,7 @@ ctl_find(char **argv, ngx_uint_t n, ngx_uint_t *words)
     }
 
     if (n == 0) {
-        ctl_die(CTL_USAGE, "what is to be done? See --help");
+        ctl_die(CTL_USAGE, "a command is missing; see --help");
     }
 
     ctl_die(CTL_USAGE, "there is no command \"%s%s%s\"; see --help", argv[0],
@@ -374,17 +375,15 @@ ctl_help(void)
         }
     }
 
-    printf("\nwith any of them:\n\n");
+    printf("\noptions of every command:\n\n");
 
     for (i = 0; i < sizeof(CTL_EVERYWHERE) - 1; i++) {
         printf("  --%s %s\n", ctl_known_options[i].name,
                ctl_known_options[i].help);
     }
 
-    printf("\n"
-           "Without --redis the URL is that of NPMTOKEN_REDIS, or "
-           "redis://127.0.0.1.\n"
-           "Exit status: 0 done; 1 something is bad, or not there; 2 usage;\n"
-           "3 Redis is not reachable or refused; 4 not on as many "
-           "replicas.\n");
+    printf("\nWithout --redis the URL is that of NPMTOKEN_REDIS, or "
+           "redis://127.0.0.1.\nExit status: 0 done; 1 something is not valid "
+           "or not there; 2 usage;\n3 Redis cannot be reached or refuses; 4 "
+           "too few replicas have the change.\n");
 }

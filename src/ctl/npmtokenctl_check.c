@@ -192,22 +192,22 @@ ctl_report(ctl_check_t *check, ctl_item_t *item)
     bad = NULL;
 
     if (item->hash->type == REDIS_REPLY_ERROR) {
-        why = "it is no hash";
+        why = "it is not a hash";
 
     } else if (ctl_name_is_bad(check->account, &item->name)) {
-        why = check->account ? "that is no name of an account"
-                             : "that is not the SHA-512 of a token, 128 "
-                               "digits in lower case: no token has it";
+        why = check->account ? "the key is not a valid account name"
+                             : "the key is not the SHA-512 of a token (128 hex "
+                               "digits in lower case), so no token matches it";
 
     } else if (check->account && ctl_is_unfolded(&item->name)) {
-        why = "its key has capitals, so that nobody finds it: npmtokenctl "
+        why = "its key has capitals, so it is never found: run npmtokenctl "
               "user fold";
 
     } else {
         bad = ctl_bad_field(check->account, &item->name, item->hash);
         why = bad ? ctl_why(check, bad)
-                  : ctl_format("it is larger than what is read of a record, "
-                               "%d bytes", NPMTOKEN_RECORD_MAX);
+                  : ctl_format("it is larger than the limit of %d bytes",
+                               NPMTOKEN_RECORD_MAX);
     }
 
     name = ctl_safe(item->name.data, item->name.len);
@@ -240,11 +240,11 @@ ctl_why(ctl_check_t *check, npmtoken_field_t *field)
                           : npmtoken_record_form(&field->name);
 
     if (form == NULL) {
-        return "there is no such field (what is your own begins with x_)";
+        return "there is no such field (names of your own begin with x_)";
     }
 
     if (check->account) {
-        return ctl_format("it has to be %s", form);
+        return ctl_format("it must be %s", form);
     }
 
     return ctl_format("\"%s\" is not %s",

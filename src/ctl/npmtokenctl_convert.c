@@ -138,7 +138,7 @@ ctl_make_fields(ctl_row_t *row, ctl_args_t *record)
         }
 
         if (row->list[i] == 1 && !ctl_is_list(fields[i])) {
-            return ctl_format("\"%s\" is a list, and can be none",
+            return ctl_format("\"%s\" is a list, which this field cannot be",
                               fields[i]);
         }
 
@@ -248,9 +248,9 @@ ctl_field_of(const char *name, const char **field)
         }
     }
 
-    return ctl_format("column \"%s\" is not known: it might be a limit (your "
-                      "own begin with x_)", ctl_safe((u_char *) name,
-                                                     strlen(name)));
+    return ctl_format("column \"%s\" is unknown and might be a restriction "
+                      "(names of your own begin with x_)",
+                      ctl_safe((u_char *) name, strlen(name)));
 }
 
 
@@ -294,7 +294,7 @@ ctl_add_field(ctl_args_t *record, const char *field, const char *value)
     }
 
     if (text == NULL) {
-        return ctl_format("\"%s\" is no value of \"%s\"%s",
+        return ctl_format("\"%s\" is not a valid value of \"%s\"%s",
                           ctl_safe((u_char *) value, strlen(value)), field,
                           ctl_is_list(field) ? "" : ": seconds or "
                           "milliseconds since the epoch, or a date in UTC, "
@@ -347,17 +347,17 @@ ctl_make_key(ctl_args_t *record, char *key)
         if (npmtoken_bearer_token68(token.data, token.len) != NGX_OK
             || npmtoken_digest_key(&token, digest) != NGX_OK)
         {
-            return ctl_format("the token is none that a client can send");
+            return ctl_format("the token has characters that no client can "
+                              "send");
         }
 
         ngx_memcpy(key, digest, NPMTOKEN_KEY_LEN);
 
     } else if (given) {
         return ctl_format("\"%s\" is not the SHA-512 of a token (128 digits): "
-                          "Verdaccio's store has no such, so only the token "
-                          "itself, in a column \"token\" without \"key\", can "
-                          "be imported", ctl_safe((u_char *) given,
-                                                  strlen(given)));
+                          "Verdaccio does not store it, so import the token "
+                          "itself, in a column \"token\", without \"key\"",
+                          ctl_safe((u_char *) given, strlen(given)));
     } else {
         return ctl_format("it has neither \"key\" nor a whole \"token\"");
     }
@@ -383,7 +383,7 @@ ctl_same_key(const char *key, const char *whole)
         return NULL;
     }
 
-    return ctl_format("\"key\" is of another token than \"token\"");
+    return ctl_format("\"key\" and \"token\" belong to different tokens");
 }
 
 
@@ -457,17 +457,15 @@ ctl_type(const char *type, ctl_args_t *record)
     }
 
     if (strcmp(type, "granular") != 0) {
-        return ctl_format("type \"%s\" is not known: say what it stands for in "
-                          "\"readonly\", \"packages\", \"bypass_2fa\", and "
-                          "leave it out", ctl_safe((u_char *) type,
-                                                   strlen(type)));
+        return ctl_format("type \"%s\" is unknown: use \"readonly\", "
+                          "\"packages\" and \"bypass_2fa\" instead of it",
+                          ctl_safe((u_char *) type, strlen(type)));
     }
 
     if (ctl_get(record, "packages") == NULL
         && ctl_get(record, "scopes") == NULL)
     {
-        return ctl_format("it is granular, and there are neither packages nor "
-                          "scopes that it is for");
+        return ctl_format("it is granular but has neither packages nor scopes");
     }
 
     return NULL;

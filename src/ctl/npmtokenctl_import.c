@@ -62,7 +62,7 @@ ctl_import(char **argv, ngx_uint_t n)
     }
 
     if (ctl_counts.good + ctl_counts.bad == 0) {
-        ctl_die(CTL_BAD, "there is no row in \"%s\"", argv[0]);
+        ctl_die(CTL_BAD, "\"%s\" has no rows", argv[0]);
     }
 
     if (!ctl_options.dry_run && (ctl_counts.bad == 0 || ctl_options.skip_bad)) {
@@ -77,7 +77,7 @@ ctl_import(char **argv, ngx_uint_t n)
 
         if (ctl_counts.respelt) {
             ctl_note("%lu rows spell the name of an account in another case "
-                     "than it does: these are not imported",
+                     "than the account does, and are not imported",
                      (unsigned long) ctl_counts.respelt);
         }
 
@@ -94,15 +94,15 @@ ctl_import(char **argv, ngx_uint_t n)
                                  "errors", ctl_counts.errors));
 
     } else if (ctl_options.dry_run) {
-        printf("%lu rows are good, %lu bad; nothing was imported\n",
+        printf("%lu rows are valid, %lu are not; nothing was imported\n",
                (unsigned long) ctl_counts.good, (unsigned long) ctl_counts.bad);
 
     } else if (ctl_counts.bad && !ctl_options.skip_bad) {
-        printf("%lu rows are bad: nothing was imported\n",
+        printf("%lu rows are not valid; nothing was imported\n",
                (unsigned long) ctl_counts.bad);
 
     } else {
-        printf("%lu imported, %lu were there already, %lu bad\n",
+        printf("%lu imported, %lu already there, %lu not valid\n",
                (unsigned long) ctl_counts.imported,
                (unsigned long) ctl_counts.there,
                (unsigned long) ctl_counts.bad);
@@ -168,7 +168,7 @@ ctl_note_key(ctl_row_t *row, const char *key)
         json_integer_set(seen, 0);
     }
 
-    return ctl_format("a row before it has the same key");
+    return ctl_format("an earlier row has the same key");
 }
 
 

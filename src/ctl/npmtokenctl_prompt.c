@@ -52,7 +52,7 @@ static void
 ctl_check_password(ngx_str_t *password)
 {
     if (npmtoken_password_valid(password) != NGX_OK) {
-        ctl_die(CTL_BAD, "a password has %d to %d bytes, and no NUL",
+        ctl_die(CTL_BAD, "a password has %d to %d bytes and contains no NUL",
                 NPMTOKEN_PASSWORD_MIN, NPMTOKEN_PASSWORD_MAX);
     }
 }
@@ -128,7 +128,7 @@ ctl_read_line(void)
 
     n = getline(&text, &size, stdin);
     if (n == -1) {
-        ctl_die(CTL_BAD, "there is nothing to read on the standard input");
+        ctl_die(CTL_BAD, "nothing was read from the standard input");
     }
 
     if (n > 0 && text[n - 1] == '\n') {
@@ -156,7 +156,8 @@ ctl_confirm(const char *question)
     }
 
     if (!isatty(STDIN_FILENO)) {
-        ctl_die(CTL_USAGE, "this takes --yes where nobody can be asked");
+        ctl_die(CTL_USAGE, "this needs --yes when there is no terminal to ask "
+                "on");
     }
 
     fprintf(stderr, "%s [yes/no] ", question);

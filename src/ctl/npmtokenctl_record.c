@@ -231,8 +231,9 @@ ctl_check_name(const char *name)
     text.len = strlen(name);
 
     if (npmtoken_account_name(&text) != NGX_OK) {
-        ctl_die(CTL_BAD, "\"%s\" is no name of an account: 1 to %d letters, "
-                "digits and -._~@+, not beginning with \".\" or \"-\"",
+        ctl_die(CTL_BAD, "\"%s\" is not a valid account name: use 1 to %d "
+                "letters, digits and -._~@+, not beginning with \".\" "
+                "or \"-\"",
                 ctl_safe(text.data, text.len), NPMTOKEN_USER_MAX);
     }
 }
@@ -303,14 +304,14 @@ ctl_record_fault(ctl_args_t *record)
     why = NULL;
 
     if (bad == NULL && npmtoken_record_fits(fields, n) != NGX_OK) {
-        why = ctl_format("it is larger than what is read of a record, %d "
-                         "bytes", NPMTOKEN_RECORD_MAX);
+        why = ctl_format("it is larger than the limit of %d bytes",
+                         NPMTOKEN_RECORD_MAX);
     }
 
     if (bad) {
         form = npmtoken_record_form(&bad->name);
 
-        why = ctl_format("\"%s\" is no value of \"%.*s\": %s",
+        why = ctl_format("\"%s\" is not a valid value of \"%.*s\": %s",
                          ctl_safe(bad->value.data, bad->value.len),
                          (int) bad->name.len, bad->name.data,
                          form ? form : "there is no such field");

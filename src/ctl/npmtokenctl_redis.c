@@ -61,8 +61,8 @@ ctl_connect(void)
     /* any user of this machine can read a command line */
 
     if (ctl_options.redis && url.password) {
-        ctl_die(CTL_USAGE, "a password does not belong on a command line: "
-                "use --redis-password-file, or NPMTOKEN_REDIS");
+        ctl_die(CTL_USAGE, "a password may not be given on the command line: "
+                "use --redis-password-file or NPMTOKEN_REDIS");
     }
 
     ctl_secrets(&url);
@@ -107,8 +107,9 @@ ctl_parse_url(const char *text, ctl_url_t *url)
     }
 
     if (strncmp(copy, "redis://", 8) != 0) {
-        ctl_die(CTL_USAGE, "the URL of Redis is redis://[user[:password]@]"
-                "host[:port][/db] or unix:/path[:db]");
+        ctl_die(CTL_USAGE, "the URL of Redis must be "
+                "redis://[user[:password]@]host[:port][/db] or "
+                "unix:/path[:db]");
     }
 
     copy += 8;
@@ -219,8 +220,8 @@ ctl_decode(char *text)
                                      : NGX_ERROR;
 
             if (c == NGX_ERROR || c == 0) {
-                ctl_die(CTL_USAGE, "the user or password of the URL of Redis "
-                        "is not percent-encoded");
+                ctl_die(CTL_USAGE, "the user or password in the URL of Redis "
+                        "is not percent-encoded correctly");
             }
 
             text += 2;
@@ -241,7 +242,7 @@ ctl_number(const char *text, int min, int max, const char *what)
     n = ngx_atoi((u_char *) text, strlen(text));
 
     if (n < min || n > max) {
-        ctl_die(CTL_USAGE, "\"%s\" is no %s", text, what);
+        ctl_die(CTL_USAGE, "\"%s\" is not a valid %s", text, what);
     }
 
     return (int) n;
@@ -260,7 +261,7 @@ ctl_secrets(ctl_url_t *url)
     }
 
     if (url->user && url->password == NULL) {
-        ctl_die(CTL_USAGE, "there is a user of Redis, and no password: use "
+        ctl_die(CTL_USAGE, "a user of Redis needs a password: use "
                 "--redis-password-file");
     }
 }
@@ -420,8 +421,8 @@ static redisReply *
 ctl_check_reply(void *reply)
 {
     if (reply == NULL) {
-        ctl_die(CTL_REDIS, "the connection to %s broke: %s; what was asked "
-                "for may have been done, or not", ctl_redis_name,
+        ctl_die(CTL_REDIS, "the connection to %s broke: %s; the command may or "
+                "may not have been carried out", ctl_redis_name,
                 ctl_redis->errstr);
     }
 
@@ -450,10 +451,10 @@ ctl_hint(const char *error)
 
     static const char  *hints[][2] = {
         { "OOM", ", it is full" },
-        { "READONLY", ", it is a replica: changes go to its master" },
-        { "NOAUTH", ", it wants a password: see --redis-password-file" },
-        { "WRONGPASS", ", user or password are wrong" },
-        { "NOPERM", ", its user has no right to that" },
+        { "READONLY", ", it is a replica: use its master" },
+        { "NOAUTH", ", it needs a password: use --redis-password-file" },
+        { "WRONGPASS", ", the user or the password is wrong" },
+        { "NOPERM", ", its user may not do that" },
         { "NOREPLICAS", ", it has too few replicas" },
         { "MISCONF", ", it cannot save" },
         { "CROSSSLOT", ", it is a Redis Cluster: use --prefix "
@@ -465,7 +466,7 @@ ctl_hint(const char *error)
                    "has the slot of the prefix" },
         { "LOADING", ", it is not ready" },
         { "MASTERDOWN", ", it is a replica without a master" },
-        { "WRONGTYPE", ", a key of that name is something else: see check" }
+        { "WRONGTYPE", ", a key has another type: run npmtokenctl check" }
     };
 
     for (i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
@@ -606,7 +607,8 @@ ctl_wait_or_die(void)
     n = ctl_wait();
 
     if (n) {
-        ctl_die(CTL_UNREPLICATED, "it is done, but only %lu of %s replicas "
-                "have it yet", (unsigned long) n - 1, ctl_options.replicas);
+        ctl_die(CTL_UNREPLICATED, "the change is made, but only %lu of %s "
+                "replicas have it", (unsigned long) n - 1,
+                ctl_options.replicas);
     }
 }

@@ -75,7 +75,8 @@ ctl_read_file(const char *path)
     }
 
     if (strlen(ctl_rows.data) != ctl_rows.len) {
-        ctl_die(CTL_BAD, "\"%s\" has a NUL in it: it is no text", path);
+        ctl_die(CTL_BAD, "\"%s\" contains a NUL, so it is not a text file",
+                path);
     }
 }
 
@@ -176,7 +177,8 @@ ctl_each_csv(ctl_row_pt handler)
         }
 
         if (n != columns) {
-            row.why = ctl_format("it has %lu columns, and the first line %lu",
+            row.why = ctl_format("it has %lu columns, but the first line has "
+                                 "%lu",
                                  (unsigned long) n, (unsigned long) columns);
         }
 
@@ -212,8 +214,9 @@ ctl_csv_row(char *p, char **cells, ngx_uint_t *n, ngx_uint_t *line)
         if (c == '\r') {
 
             if (end[1] != '\n') {
-                ctl_die(CTL_BAD, "line %lu, cell %lu: a carriage return that "
-                        "does not end the line", (unsigned long) *line,
+                ctl_die(CTL_BAD, "line %lu, cell %lu: a carriage return is not "
+                        "at the end of the line",
+                        (unsigned long) *line,
                         (unsigned long) *n);
             }
 
@@ -247,8 +250,8 @@ ctl_csv_cell(char *p, char **cell, ngx_uint_t *line)
         p += strcspn(p, "\",\r\n");
 
         if (*p == '"') {
-            ctl_die(CTL_BAD, "line %lu: a quote within a cell that does not "
-                    "begin with one", (unsigned long) *line);
+            ctl_die(CTL_BAD, "line %lu: a quote is inside a cell that does not "
+                    "begin with a quote", (unsigned long) *line);
         }
 
         return p;
@@ -273,7 +276,7 @@ ctl_csv_cell(char *p, char **cell, ngx_uint_t *line)
     }
 
     if (*p && strchr(",\r\n", *p) == NULL) {
-        ctl_die(CTL_BAD, "line %lu: text behind a quote",
+        ctl_die(CTL_BAD, "line %lu: text follows a closing quote",
                 (unsigned long) *line);
     }
 
@@ -308,9 +311,9 @@ ctl_each_line(ctl_row_pt handler)
         json = json_loadb(p, end - p, JSON_REJECT_DUPLICATES, &error);
 
         if (!json_is_object(json)) {
-            ctl_die(CTL_BAD, "line %lu is no object of JSON: %s",
+            ctl_die(CTL_BAD, "line %lu is not a JSON object: %s",
                     (unsigned long) line, json ? "it is something else"
-                                               : error.text);
+                    : error.text);
         }
 
         ctl_json_row(json, NULL, line, end - ctl_rows.data, handler);
@@ -326,7 +329,7 @@ ctl_each_element(json_t *list, const char *user, ctl_row_pt handler)
     json_t  *element;
 
     if (!json_is_array(list)) {
-        ctl_die(CTL_BAD, "the tokens of \"%s\" are no array", user);
+        ctl_die(CTL_BAD, "the tokens of \"%s\" are not an array", user);
     }
 
     n = json_array_size(list);
@@ -334,7 +337,7 @@ ctl_each_element(json_t *list, const char *user, ctl_row_pt handler)
     json_array_foreach(list, i, element) {
 
         if (!json_is_object(element)) {
-            ctl_die(CTL_BAD, "element %lu is no object",
+            ctl_die(CTL_BAD, "element %lu is not an object",
                     (unsigned long) ctl_rows.elements + 1);
         }
 
@@ -373,9 +376,8 @@ ctl_json_row(json_t *object, const char *user, ngx_uint_t number,
             free(text);
 
         } else {
-            row.why = ctl_format("\"%s\" has a value of a kind that it cannot "
-                                 "have", ctl_safe((u_char *) name,
-                                                  strlen(name)));
+            row.why = ctl_format("\"%s\" has a value of the wrong type",
+                                 ctl_safe((u_char *) name, strlen(name)));
         }
     }
 
@@ -449,7 +451,7 @@ ctl_json_fault(json_error_t *error, const char *begin)
         line += (*p == '\n');
     }
 
-    ctl_die(CTL_BAD, "line %lu is no object of JSON, nor is the file one: "
+    ctl_die(CTL_BAD, "neither line %lu nor the whole file is a JSON object: "
             "column %d: %s", (unsigned long) line, error->column,
             ctl_safe((u_char *) error->text, strlen(error->text)));
 }

@@ -394,8 +394,9 @@ ctl_token_create(char **argv, ngx_uint_t n)
 
     if (replicas) {
         ctl_take_back(user, key);
-        ctl_die(CTL_UNREPLICATED, "only %lu of %s replicas got the token: it "
-                "was taken back", (unsigned long) replicas - 1,
+        ctl_die(CTL_UNREPLICATED, "only %lu of %s replicas have the token, so "
+                "it was removed again",
+                (unsigned long) replicas - 1,
                 ctl_options.replicas);
     }
 
@@ -418,12 +419,12 @@ ctl_store(const char *user, u_char *key, ctl_args_t *record)
     status = ctl_change(&change, npmtoken_script_create_args);
 
     if (strcmp(status, "CHANGED") == 0) {
-        ctl_die(CTL_BAD, "the account \"%s\" was made meanwhile, and is spelt "
-                "in another way: nothing is done, try again", user);
+        ctl_die(CTL_BAD, "the account \"%s\" was just created with another "
+                "spelling; nothing was changed, try again", user);
     }
 
     if (strcmp(status, "OK") != 0) {
-        ctl_die(CTL_BAD, "there is a token with that key");
+        ctl_die(CTL_BAD, "a token with that key exists already");
     }
 }
 
@@ -576,7 +577,7 @@ ctl_expires(void)
     if (days < 1 || days > CTL_DAYS) {
         ctl_die(CTL_BAD, "a token expires in 1 to %d days, not in \"%s\"",
                 CTL_DAYS, ctl_safe((u_char *) ctl_options.expires,
-                                   strlen(ctl_options.expires)));
+                strlen(ctl_options.expires)));
     }
 
     return ctl_format("%ld", (long) (time(NULL) + days * CTL_DAY));
@@ -607,7 +608,8 @@ ctl_print_new(const char *user, u_char *token, u_char *key)
 
     printf("%s\n", token);
 
-    ctl_note("This is the token of \"%s\", shown this once; its id is %.*s.",
+    ctl_note("This is the token of \"%s\". It is not shown again. Its id is "
+             "%.*s.",
              ctl_safe((u_char *) user, strlen(user)), NPMTOKEN_SHORT_KEY_LEN,
              key);
 }
@@ -644,8 +646,8 @@ ctl_token_revoke(char **argv, ngx_uint_t n)
     }
 
     if (ctl_options.all && items.n) {
-        ctl_confirm(ctl_format("All %lu tokens of the store are revoked then."
-                               " Are they to be?", (unsigned long) items.n));
+        ctl_confirm(ctl_format("This revokes all %lu tokens of the store. "
+                               "Continue?", (unsigned long) items.n));
     }
 
     ctl_revoke_wanted(&items);
@@ -716,7 +718,7 @@ ctl_by_id(const char *text, ctl_items_t *items)
 
         if (found > 1) {
             ctl_die(CTL_BAD, "%lu tokens have a key that begins with %s: give "
-                    "more of it", (unsigned long) found, text);
+                    "more digits", (unsigned long) found, text);
         }
     }
 
@@ -763,8 +765,7 @@ ctl_by_token(const char *text, ctl_items_t *items)
     if (items->items[0].hash->type == REDIS_REPLY_ARRAY
         && items->items[0].hash->elements == 0)
     {
-        ctl_die(CTL_BAD, "there is no token with that key, and none with "
-                "that value");
+        ctl_die(CTL_BAD, "no token has that key or that value");
     }
 }
 

@@ -62,7 +62,7 @@ ctl_user_add(char **argv, ngx_uint_t n)
         email = ctl_str(ctl_options.email);
 
         if (npmtoken_account_email(&email) != NGX_OK) {
-            ctl_die(CTL_BAD, "\"%s\" is no address of e-mail",
+            ctl_die(CTL_BAD, "\"%s\" is not a valid email address",
                     ctl_safe(email.data, email.len));
         }
     }
@@ -97,7 +97,7 @@ ctl_user_add(char **argv, ngx_uint_t n)
     }
 
     ctl_wait_or_die();
-    ctl_note("There is an account \"%s\" now.", name);
+    ctl_note("The account \"%s\" is created.", name);
 
     if (ctl_options.json) {
         ctl_print_json(json_pack("{s:s}", "user", name));
@@ -288,8 +288,8 @@ ctl_edit_make(ctl_edit_t *edit)
     if (strcmp(ctl_change(&edit->change, npmtoken_script_account_args), "OK")
         != 0)
     {
-        ctl_die(CTL_BAD, "\"%s\" was changed by somebody else meanwhile: "
-                "nothing is done, try again", edit->name);
+        ctl_die(CTL_BAD, "\"%s\" was changed by someone else at the same time; "
+                "nothing was changed, try again", edit->name);
     }
 }
 
@@ -354,8 +354,9 @@ ctl_lock(const char *name, ngx_uint_t lock)
 
     ctl_edited(&edit);
 
-    ctl_note(lock ? "\"%s\" is locked; its tokens are good as before: token "
-             "revoke --user." : "\"%s\" is not locked any more.", edit.name);
+    ctl_note(lock ? "\"%s\" is locked. Its tokens stay valid; to end them, run "
+                    "npmtokenctl token revoke --user."
+                  : "\"%s\" is unlocked.", edit.name);
 
     return CTL_OK;
 }
@@ -386,14 +387,14 @@ ctl_user_tfa_enable(char **argv, ngx_uint_t n)
     hash = ctl_account(argv[0], &account);
 
     if (account.totp.len) {
-        ctl_die(CTL_BAD, "\"%s\" has a second factor: it is to be disabled "
+        ctl_die(CTL_BAD, "\"%s\" has a second factor already: disable it "
                 "first", argv[0]);
     }
 
     ngx_memzero(secret, sizeof(secret));
 
     if (npmtoken_otp_secret(secret) != NGX_OK) {
-        ctl_die(CTL_BAD, "no secret can be made");
+        ctl_die(CTL_BAD, "a secret cannot be generated");
     }
 
     hashes = ctl_recovery_codes(codes);
@@ -493,8 +494,8 @@ ctl_print_tfa(const char *name, const char *url, char **codes)
     printf("%s\n\n", url);
     ctl_print_qr(url);
 
-    printf("\nEach of these recovery codes is good once, in place of a "
-           "one-time password:\n\n");
+    printf("\nEach of these recovery codes works once instead of a one-time "
+           "password:\n\n");
 
     for (i = 0; i < NPMTOKEN_RECOVERY_CODES; i++) {
         printf("    %s\n", codes[i]);
@@ -502,7 +503,7 @@ ctl_print_tfa(const char *name, const char *url, char **codes)
 
     json_decref(json);
 
-    ctl_note("\nAll of this is shown this once.");
+    ctl_note("\nThis is not shown again.");
 }
 
 
@@ -532,7 +533,7 @@ ctl_user_tfa_disable(char **argv, ngx_uint_t n)
     ctl_edit_delete(&edit, "recovery");
     ctl_edited(&edit);
 
-    ctl_note("\"%s\" needs no second factor any more.", edit.name);
+    ctl_note("\"%s\" no longer has a second factor.", edit.name);
 
     return CTL_OK;
 }
@@ -765,8 +766,8 @@ ctl_user_fold(char **argv, ngx_uint_t n)
             /* the second round finds its set again */
 
             if (k == 0) {
-                ctl_note("There is an account \"%s\" and one in small "
-                         "letters, too: delete the key of one of them.",
+                ctl_note("\"%s\" and its name in small letters are both "
+                         "accounts: delete the key of one of them.",
                          ctl_safe((u_char *) name, strlen(name)));
                 json_array_append_new(left, ctl_json((u_char *) name,
                                                      strlen(name)));

@@ -340,8 +340,8 @@ ngx_http_npmtoken_request_switch_variable(ngx_http_request_t *r,
         /* the value is not logged, since it may come from a client */
 
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "the variable in \"%V\" directive is neither \"%V\" "
-                      "nor \"%V\", taken for \"%V\"",
+                      "the variable in \"%V\" directive is neither \"%V\" nor "
+                      "\"%V\" and counts as \"%V\"",
                       &sw->name, &sw->on, &sw->off, &sw->off);
     }
 

@@ -578,8 +578,8 @@ ngx_http_npmtoken_command_no_error(ngx_http_npmtoken_command_job_t *job,
 
     if (omitted) {
         ngx_log_error(NGX_LOG_ERR, &job->link->conn.log, 0,
-                      "redis has refused so %ui more commands of the token "
-                      "API", omitted);
+                      "redis refused %ui more commands of the token API in the "
+                      "same way", omitted);
     }
 
     ngx_http_npmtoken_codec_words(reply, &words);

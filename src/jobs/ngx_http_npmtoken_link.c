@@ -283,9 +283,10 @@ ngx_http_npmtoken_link_probed(ngx_http_npmtoken_link_t *link,
     if (ngx_http_npmtoken_greeting_role(reply)
         == NGX_HTTP_NPMTOKEN_REPLICA)
     {
-        ngx_http_npmtoken_connection_fail(&link->conn, "this has become a "
-                                          "replica, and the token API needs "
-                                          "its master");
+        ngx_http_npmtoken_connection_fail(&link->conn, "this server has become "
+                                                       "a replica, and the "
+                                                       "token API needs the "
+                                                       "master");
         return NGX_OK;
     }
 

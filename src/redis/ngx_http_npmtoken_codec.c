@@ -521,7 +521,7 @@ ngx_http_npmtoken_codec_advice(ngx_str_t *code)
                    "the prefix" },
         { "ASK", ": this is a Redis Cluster that moves a slot, which is not "
                  "followed" },
-        { "READONLY", ": this is a replica, changes go to its master" },
+        { "READONLY", ": this is a replica, only its master accepts changes" },
         { "OOM", ": it is full" },
         { "MISCONF", ": it cannot save" }
     };

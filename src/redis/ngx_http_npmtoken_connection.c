@@ -713,7 +713,7 @@ ngx_http_npmtoken_connection_replies(ngx_http_npmtoken_connection_t *conn)
         }
 
         if (lost) {
-            ngx_http_npmtoken_connection_failed(conn, "too large a reply");
+            ngx_http_npmtoken_connection_failed(conn, "the reply is too large");
             return NGX_ERROR;
         }
     }
@@ -785,8 +785,9 @@ ngx_http_npmtoken_connection_greeted(ngx_http_npmtoken_connection_t *conn,
         return NGX_OK;
 
     case NGX_DECLINED:
-        ngx_http_npmtoken_connection_failed(conn, "this is a replica, and "
-                                            "the token API needs its master");
+        ngx_http_npmtoken_connection_failed(conn, "this server is a replica, "
+                                                  "and the token API needs the "
+                                                  "master");
         return NGX_ERROR;
 
     default: /* NGX_ERROR */
@@ -887,8 +888,8 @@ ngx_http_npmtoken_connection_renew(ngx_http_npmtoken_connection_t *conn,
     ngx_msec_t patience)
 {
     ngx_log_error(NGX_LOG_NOTICE, &conn->log, 0,
-                  "redis did not answer for %M ms, the last reply is %M ms "
-                  "old: another connection is tried",
+                  "redis did not answer for %M ms, the last reply came %M ms "
+                  "ago: a new connection is tried",
                   patience, ngx_current_msec - conn->heard);
 
     ngx_http_npmtoken_connection_close(conn);

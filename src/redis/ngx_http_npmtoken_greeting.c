@@ -55,10 +55,10 @@ static ngx_uint_t ngx_http_npmtoken_greeting_first(
 static ngx_http_npmtoken_step_t  ngx_http_npmtoken_steps[] = {
     { "AUTH", "" },
     { "SELECT", "" },
-    { "CLIENT SETNAME", "the connections have no name there" },
+    { "CLIENT SETNAME", "its connections have no name on the server" },
     { "ROLE", "it is not known whether this is a replica" },
-    { "INFO server", "it is not known which server this is, and what it "
-                     "pushes is not relied on" },
+    { "INFO server", "it is not known which server this is, so its pushes are "
+                     "not relied on" },
     { "INFO memory", "it is not known whether it evicts" },
     { "PING", "" }
 };
@@ -308,8 +308,8 @@ ngx_http_npmtoken_greeting_told(ngx_http_npmtoken_connection_t *conn,
         }
 
         ngx_log_error(NGX_LOG_WARN, &conn->log, 0,
-                      "this redis is a replica: a revocation is enforced "
-                      "when it has got there");
+                      "this redis is a replica: a revocation is enforced once "
+                      "it has arrived there");
         return NGX_OK;
 
     case NGX_HTTP_NPMTOKEN_SERVER:
@@ -380,8 +380,8 @@ ngx_http_npmtoken_greeting_told_server(ngx_http_npmtoken_connection_t *conn,
     {
         ngx_log_error(NGX_LOG_ERR, &conn->log, 0,
                       "this redis is a Redis Cluster, where tokens can be "
-                      "neither made nor revoked unless the prefix has a hash "
-                      "tag: prefix \"{npmtoken}:\";");
+                      "neither created nor revoked unless the prefix has a "
+                      "hash tag: prefix \"{npmtoken}:\";");
     }
 }
 
@@ -432,7 +432,7 @@ ngx_http_npmtoken_greeting_told_memory(ngx_http_npmtoken_connection_t *conn,
     } else if (policy.len > 9
                && ngx_strncmp(policy.data, "volatile-", 9) == 0)
     {
-        lost = "what has a TTL, such as tokens that expire by it,";
+        lost = "keys with a TTL, such as tokens that expire by it,";
 
     } else {
         return;
@@ -523,8 +523,8 @@ ngx_http_npmtoken_greeting_convict(ngx_http_npmtoken_connection_t *conn)
 
         if (endpoint->suspected & ~endpoint->told & bit) {
             ngx_log_error(NGX_LOG_WARN, &conn->log, 0,
-                          "redis closed the connection at \"%s\", which is "
-                          "left out from now on: %s",
+                          "redis closed the connection at \"%s\", which is not "
+                          "sent again: %s",
                           ngx_http_npmtoken_steps[step].command,
                           ngx_http_npmtoken_steps[step].without);
         }

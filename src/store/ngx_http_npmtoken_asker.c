@@ -88,8 +88,8 @@ ngx_http_npmtoken_asker_queue_full(ngx_http_npmtoken_askers_t *askers,
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "npmtoken_store \"%V\": \"lookup_queue\" is full, %ui "
-                  "look-ups are under way: another one is refused, and %ui "
-                  "have been since this was last logged",
+                  "look-ups are under way: one more is refused, %ui since this "
+                  "was last logged",
                   askers->store, n, omitted);
 }
 
@@ -109,10 +109,10 @@ ngx_http_npmtoken_asker_share_full(ngx_http_npmtoken_askers_t *askers,
     len = ngx_inet6_ntop(network, text, NGX_INET6_ADDRSTRLEN);
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": \"lookup_share\" of the address "
-                  "%*s is full, %ui look-ups for tokens that are not in the "
-                  "cache are under way: another one is refused, and %ui, of "
-                  "any address, have been since this was last logged",
+                  "npmtoken_store \"%V\": \"lookup_share\" of the address %*s "
+                  "is full, %ui look-ups for tokens that are not in the cache "
+                  "are under way: one more is refused, %ui of any address "
+                  "since this was last logged",
                   askers->store, len, text, askers->share, omitted);
 }
 

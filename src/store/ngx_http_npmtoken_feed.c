@@ -428,8 +428,8 @@ ngx_http_npmtoken_feed_flapped(ngx_http_npmtoken_feed_t *feed)
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "npmtoken_store \"%V\": the feed does not last: it was lost "
-                  "%ui times, each within %d s, the last one after %M ms; "
-                  "nothing cached outlives it",
+                  "%ui times in a row, each within %d s, the last time after "
+                  "%M ms; each loss empties the cache",
                   &feed->conf->store, feed->flaps,
                   NGX_HTTP_NPMTOKEN_FEED_SHORT / 1000, lived);
 }
@@ -447,8 +447,8 @@ ngx_http_npmtoken_feed_reply_handler(void *data, redisReply *reply)
          */
 
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "npmtoken_store \"%V\": too large a message on the "
-                      "feed, taken for a change of everything",
+                      "npmtoken_store \"%V\": a message on the feed is too "
+                      "large and counts as a change of everything",
                       &feed->conf->store);
 
         ngx_http_npmtoken_proof_invalidate_all(feed->proof);
@@ -546,9 +546,9 @@ ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed, ngx_str_t *why)
     }
 
     ngx_log_error(level, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": %V: it works as with \"push off\", "
-                  "a record is used for \"revocation_bound\" and no longer; "
-                  "the next attempt is in %M s",
+                  "npmtoken_store \"%V\": %V: the store works as with \"push "
+                  "off\" and uses a record no longer than "
+                  "\"revocation_bound\"; the next attempt is in %M s",
                   &feed->conf->store, why, delay / 1000);
 
     feed->refused++;

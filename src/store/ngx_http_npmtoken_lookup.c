@@ -480,9 +480,9 @@ ngx_http_npmtoken_lookup_apart(ngx_http_npmtoken_lookups_t *lookups,
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "npmtoken_store \"%V\": look-ups do not reach the server "
-                  "that pushes changes, so there are several behind \"%V\": "
-                  "what is looked up is used for \"revocation_bound\" and no "
-                  "longer",
+                  "that pushes changes, so there are several servers behind "
+                  "\"%V\": a record is used no longer than "
+                  "\"revocation_bound\"",
                   &lookups->conf->store, &lookups->conf->endpoint.name);
 }
 

@@ -226,8 +226,8 @@ ngx_http_npmtoken_reply_error(ngx_http_npmtoken_reply_log_t *log,
 
     if (omitted) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "npmtoken_store \"%V\": redis has answered so %ui more "
-                      "times", log->store, omitted);
+                      "npmtoken_store \"%V\": redis gave the same answer %ui "
+                      "more times", log->store, omitted);
     }
 
     ngx_http_npmtoken_codec_words(reply, &words);

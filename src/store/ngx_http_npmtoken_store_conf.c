@@ -672,8 +672,8 @@ ngx_http_npmtoken_store_conf_credentials(ngx_conf_t *cf,
         || (endpoint->password.len && store->redis_password.len))
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"npmtoken_store\" \"%V\" in %s:%ui has two users or "
-                      "passwords, one in \"redis\"",
+                      "\"npmtoken_store\" \"%V\" in %s:%ui has a user or "
+                      "password in \"redis\" and in another directive",
                       &store->name, store->file, store->line);
         return NGX_ERROR;
     }

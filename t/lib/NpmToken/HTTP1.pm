@@ -86,7 +86,7 @@ sub _more {
 sub response {
     my ($self, $method, $timeout) = @_;
 
-    my $end = time + ($timeout // 10);
+    my $end = time + ($timeout // 60);
 
     while ($self->{data} !~ /\r\n\r\n/) {
         $self->_more($end) or return undef;
@@ -168,7 +168,7 @@ sub unread {
 sub eof {
     my $self = shift;
 
-    my $end = time + 10;
+    my $end = time + 60;
 
     1 while $self->_more($end);
 

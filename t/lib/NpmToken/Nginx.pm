@@ -351,12 +351,12 @@ sub get {
 
 
 # Reads one response, with its body.  Undef if there is none before the end
-# of file; dies if the time (10 seconds) is up.
+# of file; dies if the time (a minute) is up.
 
 sub read_response {
     my ($connection, $method, $timeout) = @_;
 
-    my $end = time + ($timeout // 10);
+    my $end = time + ($timeout // 60);
     my $select = IO::Select->new($connection);
     my $data = '';
 
