@@ -61,7 +61,7 @@ static ngx_int_t npmtoken_account_recovery(npmtoken_account_t *account,
     ngx_str_t *value);
 static ngx_int_t npmtoken_account_locked(npmtoken_account_t *account,
     ngx_str_t *value);
-static ngx_int_t npmtoken_account_date(ngx_str_t *value);
+static ngx_uint_t npmtoken_account_is_date(ngx_str_t *value);
 static ngx_uint_t npmtoken_account_is(ngx_str_t *value, ngx_str_t *text);
 
 
@@ -217,7 +217,7 @@ npmtoken_account_name_field(npmtoken_account_t *account, ngx_str_t *value)
 {
     account->name = *value;
 
-    return npmtoken_account_name(value);
+    return npmtoken_account_is_name(value) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -226,7 +226,7 @@ npmtoken_account_password_field(npmtoken_account_t *account, ngx_str_t *value)
 {
     account->password = *value;
 
-    return npmtoken_password_hash_valid(value);
+    return npmtoken_password_is_hash(value) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -235,7 +235,7 @@ npmtoken_account_email_field(npmtoken_account_t *account, ngx_str_t *value)
 {
     account->email = *value;
 
-    return npmtoken_account_email(value);
+    return npmtoken_account_is_email(value) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -244,7 +244,7 @@ npmtoken_account_fullname_field(npmtoken_account_t *account, ngx_str_t *value)
 {
     account->fullname = *value;
 
-    return npmtoken_account_fullname(value);
+    return npmtoken_account_is_fullname(value) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -253,7 +253,7 @@ npmtoken_account_created(npmtoken_account_t *account, ngx_str_t *value)
 {
     account->created = *value;
 
-    return npmtoken_account_date(value);
+    return npmtoken_account_is_date(value) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -262,7 +262,7 @@ npmtoken_account_updated(npmtoken_account_t *account, ngx_str_t *value)
 {
     account->updated = *value;
 
-    return npmtoken_account_date(value);
+    return npmtoken_account_is_date(value) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -278,7 +278,7 @@ npmtoken_account_totp(npmtoken_account_t *account, ngx_str_t *value)
 {
     account->totp = *value;
 
-    return npmtoken_otp_secret_valid(value);
+    return npmtoken_otp_is_secret(value) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -294,7 +294,7 @@ npmtoken_account_totp_pending(npmtoken_account_t *account, ngx_str_t *value)
 {
     account->totp_pending = *value;
 
-    return npmtoken_otp_secret_valid(value);
+    return npmtoken_otp_is_secret(value) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -399,8 +399,8 @@ npmtoken_account_locked(npmtoken_account_t *account, ngx_str_t *value)
 
 /* A date has the form that the record of a token requires. */
 
-static ngx_int_t
-npmtoken_account_date(ngx_str_t *value)
+static ngx_uint_t
+npmtoken_account_is_date(ngx_str_t *value)
 {
     npmtoken_field_t   field;
     npmtoken_record_t  record;
@@ -408,7 +408,7 @@ npmtoken_account_date(ngx_str_t *value)
     ngx_str_set(&field.name, "created");
     field.value = *value;
 
-    return npmtoken_record_parse(&record, &field, 1) ? NGX_DECLINED : NGX_OK;
+    return npmtoken_record_parse(&record, &field, 1) == NULL;
 }
 
 
@@ -420,8 +420,8 @@ npmtoken_account_is(ngx_str_t *value, ngx_str_t *text)
 }
 
 
-ngx_int_t
-npmtoken_account_name(ngx_str_t *name)
+ngx_uint_t
+npmtoken_account_is_name(ngx_str_t *name)
 {
     size_t  i;
     u_char  c;
@@ -431,7 +431,7 @@ npmtoken_account_name(ngx_str_t *name)
         || name->data[0] == '.'
         || name->data[0] == '-')
     {
-        return NGX_DECLINED;
+        return 0;
     }
 
     for (i = 0; i < name->len; i++) {
@@ -447,10 +447,10 @@ npmtoken_account_name(ngx_str_t *name)
             continue;
         }
 
-        return NGX_DECLINED;
+        return 0;
     }
 
-    return NGX_OK;
+    return 1;
 }
 
 
@@ -476,14 +476,14 @@ npmtoken_account_same(ngx_str_t *one, ngx_str_t *two)
 }
 
 
-ngx_int_t
-npmtoken_account_email(ngx_str_t *email)
+ngx_uint_t
+npmtoken_account_is_email(ngx_str_t *email)
 {
     size_t      i;
     ngx_uint_t  at;
 
     if (email->len < 3 || email->len > NPMTOKEN_EMAIL_MAX) {
-        return NGX_DECLINED;
+        return 0;
     }
 
     at = 0;
@@ -491,7 +491,7 @@ npmtoken_account_email(ngx_str_t *email)
     for (i = 0; i < email->len; i++) {
 
         if (email->data[i] <= 0x20 || email->data[i] >= 0x7f) {
-            return NGX_DECLINED;
+            return 0;
         }
 
         if (email->data[i] == '@') {
@@ -501,21 +501,21 @@ npmtoken_account_email(ngx_str_t *email)
 
     if (at != 1 || email->data[0] == '@' || email->data[email->len - 1] == '@')
     {
-        return NGX_DECLINED;
+        return 0;
     }
 
-    return NGX_OK;
+    return 1;
 }
 
 
-ngx_int_t
-npmtoken_account_fullname(ngx_str_t *fullname)
+ngx_uint_t
+npmtoken_account_is_fullname(ngx_str_t *fullname)
 {
     u_char    *p, *last;
     uint32_t   c;
 
     if (fullname->len > NPMTOKEN_FULLNAME_MAX) {
-        return NGX_DECLINED;
+        return 0;
     }
 
     p = fullname->data;
@@ -537,11 +537,11 @@ npmtoken_account_fullname(ngx_str_t *fullname)
             || (c >= 0xd800 && c <= 0xdfff)
             || c > 0x10ffff)
         {
-            return NGX_DECLINED;
+            return 0;
         }
     }
 
-    return NGX_OK;
+    return 1;
 }
 
 

@@ -83,11 +83,11 @@ npmtoken_field_t *npmtoken_account_parse(npmtoken_account_t *account,
 char *npmtoken_account_form(ngx_str_t *name);
 
 /*
- * Returns NGX_OK for a name that an account may have, else NGX_DECLINED.  A
- * name has 1 to NPMTOKEN_USER_MAX letters, digits and "-._~@+", and does not
- * begin with "." or "-".  Paths, headers, logs and keys contain it unescaped.
+ * Returns 1 if an account may have this name, else 0.  A name has 1 to
+ * NPMTOKEN_USER_MAX letters, digits and "-._~@+", and does not begin with "."
+ * or "-".  Paths, headers, logs and keys contain it unescaped.
  */
-ngx_int_t npmtoken_account_name(ngx_str_t *name);
+ngx_uint_t npmtoken_account_is_name(ngx_str_t *name);
 
 /*
  * Folds a name: turns ASCII letters into lower case.  Two names that differ
@@ -100,9 +100,9 @@ ngx_str_t npmtoken_account_fold(ngx_str_t *name, u_char *buf);
 /* Returns 1 if both names are of one account, else 0. */
 ngx_uint_t npmtoken_account_same(ngx_str_t *one, ngx_str_t *two);
 
-/* Return NGX_OK if the value has the form of its field, else NGX_DECLINED. */
-ngx_int_t npmtoken_account_email(ngx_str_t *email);
-ngx_int_t npmtoken_account_fullname(ngx_str_t *fullname);
+/* Return 1 if the value has the form of its field, else 0. */
+ngx_uint_t npmtoken_account_is_email(ngx_str_t *email);
+ngx_uint_t npmtoken_account_is_fullname(ngx_str_t *fullname);
 
 /*
  * Parses a mode into "tfa".  Returns NGX_OK, or NGX_DECLINED if the text is no

@@ -117,19 +117,19 @@ done:
 }
 
 
-ngx_int_t
-npmtoken_otp_secret_valid(ngx_str_t *secret)
+ngx_uint_t
+npmtoken_otp_is_secret(ngx_str_t *secret)
 {
     char    *key;
     size_t   len;
 
     if (npmtoken_otp_decode(secret, &key, &len) != NGX_OK) {
-        return NGX_DECLINED;
+        return 0;
     }
 
     npmtoken_otp_free(key, len);
 
-    return NGX_OK;
+    return 1;
 }
 
 

@@ -44,9 +44,11 @@ ngx_int_t npmtoken_otp_secret(u_char *secret);
 int64_t npmtoken_otp_verify(ngx_str_t *secret, ngx_str_t *code, int64_t now,
     int64_t used);
 
-/* NGX_OK if it is base32 (upper case, no padding) of 10 to 64 bytes, else
-   NGX_DECLINED */
-ngx_int_t npmtoken_otp_secret_valid(ngx_str_t *secret);
+/*
+ * Returns 1 if this is base32 (upper case, no padding) of 10 to 64 bytes, else
+ * 0.
+ */
+ngx_uint_t npmtoken_otp_is_secret(ngx_str_t *secret);
 
 /* Returns 1 if it has the form of a recovery code (in any case), else 0. */
 ngx_uint_t npmtoken_otp_is_recovery(ngx_str_t *code);

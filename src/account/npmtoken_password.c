@@ -38,16 +38,16 @@ static ngx_int_t npmtoken_password_compare(npmtoken_password_work_t *work,
 #endif
 
 
-ngx_int_t
-npmtoken_password_valid(ngx_str_t *password)
+ngx_uint_t
+npmtoken_password_is_allowed(ngx_str_t *password)
 {
     if (password->len < NPMTOKEN_PASSWORD_MIN
         || !npmtoken_password_possible(password))
     {
-        return NGX_DECLINED;
+        return 0;
     }
 
-    return NGX_OK;
+    return 1;
 }
 
 
@@ -66,7 +66,7 @@ npmtoken_password_hash(ngx_str_t *password, u_char *hash)
     ssize_t                    len;
     npmtoken_password_work_t  *work;
 
-    if (npmtoken_password_valid(password) != NGX_OK) {
+    if (!npmtoken_password_is_allowed(password)) {
         return NGX_ERROR;
     }
 
@@ -105,7 +105,7 @@ npmtoken_password_verify(ngx_str_t *password, ngx_str_t *hash)
         return NGX_DECLINED;
     }
 
-    if (hash->len && npmtoken_password_hash_valid(hash) != NGX_OK) {
+    if (hash->len && !npmtoken_password_is_hash(hash)) {
         return NGX_ERROR;
     }
 
@@ -205,8 +205,8 @@ npmtoken_password_compare(npmtoken_password_work_t *work, ngx_str_t *hash)
 }
 
 
-ngx_int_t
-npmtoken_password_hash_valid(ngx_str_t *hash)
+ngx_uint_t
+npmtoken_password_is_hash(ngx_str_t *hash)
 {
     char  setting[NPMTOKEN_PASSWORD_HASH_MAX];
 
@@ -214,13 +214,13 @@ npmtoken_password_hash_valid(ngx_str_t *hash)
         || hash->len >= NPMTOKEN_PASSWORD_HASH_MAX
         || memchr(hash->data, '\0', hash->len))
     {
-        return NGX_DECLINED;
+        return 0;
     }
 
     ngx_memcpy(setting, hash->data, hash->len);
     setting[hash->len] = '\0';
 
-    return (crypt_checksalt(setting) == CRYPT_SALT_OK) ? NGX_OK : NGX_DECLINED;
+    return crypt_checksalt(setting) == CRYPT_SALT_OK;
 }
 
 

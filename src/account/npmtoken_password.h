@@ -23,10 +23,10 @@
 
 
 /*
- * NGX_OK: it may become the password of an account.  NGX_DECLINED: it is too
+ * Returns 1 if this may become the password of an account, 0 if it is too
  * short, too long, or has a NUL.
  */
-ngx_int_t npmtoken_password_valid(ngx_str_t *password);
+ngx_uint_t npmtoken_password_is_allowed(ngx_str_t *password);
 
 /*
  * Writes the yescrypt hash of a password, and a NUL, to "hash" of
@@ -47,10 +47,10 @@ ssize_t npmtoken_password_hash(ngx_str_t *password, u_char *hash);
 ngx_int_t npmtoken_password_verify(ngx_str_t *password, ngx_str_t *hash);
 
 /*
- * NGX_OK: it begins like a hash of a current method that crypt(3) can verify:
- * yescrypt, scrypt, bcrypt, SHA-512.  Else NGX_DECLINED.
+ * Returns 1 if this begins like a hash of a current method that crypt(3) can
+ * verify (yescrypt, scrypt, bcrypt, SHA-512), else 0.
  */
-ngx_int_t npmtoken_password_hash_valid(ngx_str_t *hash);
+ngx_uint_t npmtoken_password_is_hash(ngx_str_t *hash);
 
 /*
  * Returns 1 if a valid hash is of another method than npmtoken_password_hash()

@@ -114,7 +114,7 @@ ngx_http_npmtoken_api_account_change(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (ngx_http_npmtoken_api_text_spelt(ctx)
-        && npmtoken_account_name(&ctx->user) == NGX_OK
+        && npmtoken_account_is_name(&ctx->user)
         && ngx_http_npmtoken_api_account_set(change, "name", &ctx->user)
            != NGX_OK)
     {

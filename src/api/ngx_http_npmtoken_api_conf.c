@@ -216,7 +216,7 @@ ngx_http_npmtoken_api_conf_reserved(ngx_conf_t *cf, ngx_command_t *cmd,
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (npmtoken_account_name(&value[i]) != NGX_OK
+        if (!npmtoken_account_is_name(&value[i])
             || ngx_strcmp(value[i].data, "off") == 0)
         {
             return ngx_http_npmtoken_setter_invalid(cf, &value[i],

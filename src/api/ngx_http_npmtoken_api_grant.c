@@ -625,7 +625,7 @@ ngx_http_npmtoken_api_grant_narrow_cidrs(ngx_http_npmtoken_api_ctx_t *ctx,
         n = ngx_http_npmtoken_api_grant_cidr(&cidr[i], buf);
 
         if (len < 0
-            || npmtoken_cidr_within(buf, n, ranges, len) != NGX_OK)
+            || !npmtoken_cidr_within(buf, n, ranges, len))
         {
             ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
                      "A token cannot create one for addresses from which it "

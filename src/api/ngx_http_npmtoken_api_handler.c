@@ -121,7 +121,7 @@ ngx_http_npmtoken_api_handler_denied(ngx_http_request_t *r)
 
     if (ngx_http_npmtoken_api_route(r, &name)->call
         != NGX_HTTP_NPMTOKEN_API_LOGIN
-        || npmtoken_account_name(&name) == NGX_OK)
+        || npmtoken_account_is_name(&name))
     {
         return 0;
     }

@@ -145,7 +145,7 @@ ngx_http_npmtoken_api_login_name(ngx_http_npmtoken_api_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (npmtoken_account_name(&ctx->user) != NGX_OK) {
+    if (!npmtoken_account_is_name(&ctx->user)) {
         ngx_http_npmtoken_api_answer_no_name(ctx);
         return NGX_ERROR;
     }
@@ -238,7 +238,7 @@ ngx_http_npmtoken_api_login_signup_walked(ngx_http_npmtoken_api_ctx_t *ctx,
 static ngx_int_t
 ngx_http_npmtoken_api_login_signup_check(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    if (npmtoken_account_email(&ctx->email) != NGX_OK) {
+    if (!npmtoken_account_is_email(&ctx->email)) {
         ngx_http_npmtoken_api_answer_error(ctx, 422,
                                            "This is not an email address.");
         return NGX_ERROR;

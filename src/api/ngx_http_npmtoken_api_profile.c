@@ -254,8 +254,8 @@ ngx_http_npmtoken_api_profile_fields_read(ngx_http_npmtoken_api_ctx_t *ctx)
     fullname.data = (u_char *) json_string_value(value);
     fullname.len = fullname.data ? json_string_length(value) : 0;
 
-    if ((email.len && npmtoken_account_email(&email) != NGX_OK)
-        || (fullname.len && npmtoken_account_fullname(&fullname) != NGX_OK))
+    if ((email.len && !npmtoken_account_is_email(&email))
+        || (fullname.len && !npmtoken_account_is_fullname(&fullname)))
     {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
                                       "This is not an email address, or not a "

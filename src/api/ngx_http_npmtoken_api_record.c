@@ -191,7 +191,7 @@ ngx_http_npmtoken_api_record_test(ngx_http_npmtoken_api_ctx_t *ctx)
     fields = ctx->record.elts;
     n = ctx->record.nelts;
 
-    if (npmtoken_record_fits(fields, n) != NGX_OK) {
+    if (!npmtoken_record_fits(fields, n)) {
         return ngx_http_npmtoken_api_answer_bad(ctx,
                      "This token is too large to be checked by all servers. "
                      "Give it shorter lists of CIDRs, packages or scopes.",

@@ -85,7 +85,7 @@ ngx_http_npmtoken_api_route(ngx_http_request_t *r, ngx_str_t *subject)
         rest.len = p - rest.data;
     }
 
-    if (npmtoken_base_match(&nlcf->base, &rest) != NGX_OK) {
+    if (!npmtoken_base_covers(&nlcf->base, &rest)) {
         return &ngx_http_npmtoken_api_route_other;
     }
 

@@ -118,7 +118,7 @@ ngx_http_npmtoken_api_tokens_store(ngx_http_npmtoken_api_ctx_t *ctx,
 
     /* a record may name a user for whom no account can be made */
 
-    if (npmtoken_account_name(&ctx->user) == NGX_OK) {
+    if (npmtoken_account_is_name(&ctx->user)) {
         change.name = ctx->user;
     }
 

@@ -115,22 +115,22 @@ npmtoken_base_segments(ngx_str_t *path)
 }
 
 
-ngx_int_t
-npmtoken_base_match(npmtoken_base_t *base, ngx_str_t *target)
+ngx_uint_t
+npmtoken_base_covers(npmtoken_base_t *base, ngx_str_t *target)
 {
     size_t       i;
     u_char      *b, *t;
     ngx_uint_t   hex;
 
     if (target->len < base->target.len) {
-        return NGX_DECLINED;
+        return 0;
     }
 
     b = base->target.data;
     t = target->data;
 
     if (ngx_memcmp(t, b, base->target.len) == 0) {
-        return NGX_OK;
+        return 1;
     }
 
     hex = 0;
@@ -146,7 +146,7 @@ npmtoken_base_match(npmtoken_base_t *base, ngx_str_t *target)
         if (b[i] != t[i]
             && (hex == 0 || ngx_tolower(b[i]) != ngx_tolower(t[i])))
         {
-            return NGX_DECLINED;
+            return 0;
         }
 
         if (hex) {
@@ -154,5 +154,5 @@ npmtoken_base_match(npmtoken_base_t *base, ngx_str_t *target)
         }
     }
 
-    return NGX_OK;
+    return 1;
 }

@@ -33,11 +33,10 @@ ngx_int_t npmtoken_base_parse(ngx_str_t *path, u_char *buf,
     npmtoken_base_t *base);
 
 /*
- * NGX_OK if the raw path "target" is under the base, to the letter; "%2f" and
- * "%2F" are one spelling.  It is as long as base->target in both.  Else
- * NGX_DECLINED.
+ * Returns 1 if the raw path "target" is under the base, to the letter, else 0.
+ * "%2f" and "%2F" are one spelling.  The base is as long in both.
  */
-ngx_int_t npmtoken_base_match(npmtoken_base_t *base, ngx_str_t *target);
+ngx_uint_t npmtoken_base_covers(npmtoken_base_t *base, ngx_str_t *target);
 
 
 #endif /* _NPMTOKEN_BASE_H_INCLUDED_ */

@@ -125,7 +125,7 @@ npmtoken_bearer_parse(ngx_str_t *value, ngx_str_t *token)
     }
 
     if (last - p > NPMTOKEN_TOKEN_MAX
-        || npmtoken_bearer_token68(p, last - p) != NGX_OK)
+        || !npmtoken_bearer_is_token68(p, last - p))
     {
         return NPMTOKEN_BEARER_BAD;
     }
@@ -150,8 +150,8 @@ npmtoken_bearer_other(u_char *p, u_char *last)
 }
 
 
-ngx_int_t
-npmtoken_bearer_token68(u_char *p, size_t len)
+ngx_uint_t
+npmtoken_bearer_is_token68(u_char *p, size_t len)
 {
     u_char  *last, *start;
 
@@ -167,12 +167,12 @@ npmtoken_bearer_token68(u_char *p, size_t len)
     }
 
     if (p == start) {
-        return NGX_DECLINED;
+        return 0;
     }
 
     while (p < last && *p == '=') {
         p++;
     }
 
-    return (p == last) ? NGX_OK : NGX_DECLINED;
+    return p == last;
 }

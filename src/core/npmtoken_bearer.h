@@ -36,8 +36,8 @@ typedef enum {
  */
 npmtoken_bearer_e npmtoken_bearer_parse(ngx_str_t *value, ngx_str_t *token);
 
-/* NGX_OK if these bytes are one token68, NGX_DECLINED if not (or none) */
-ngx_int_t npmtoken_bearer_token68(u_char *p, size_t len);
+/* Returns 1 if these bytes are one token68, else 0; 0 if there are none. */
+ngx_uint_t npmtoken_bearer_is_token68(u_char *p, size_t len);
 
 
 #endif /* _NPMTOKEN_BEARER_H_INCLUDED_ */

@@ -23,7 +23,7 @@ static ssize_t npmtoken_cidr_pack_entry(u_char *p, u_char *last, u_char *buf);
 static ngx_int_t npmtoken_cidr_prefix(u_char *p, u_char *last, ngx_int_t max);
 static void npmtoken_cidr_mask(u_char *addr, size_t len, ngx_uint_t bits);
 static void npmtoken_cidr_expand(ngx_cidr_t *cidr, u_char *range);
-static ngx_int_t npmtoken_cidr_range_within(u_char *range, u_char *outer);
+static ngx_uint_t npmtoken_cidr_range_within(u_char *range, u_char *outer);
 
 
 size_t
@@ -159,8 +159,8 @@ npmtoken_cidr_mask(u_char *addr, size_t len, ngx_uint_t bits)
 }
 
 
-ngx_int_t
-npmtoken_cidr_match(u_char *ranges, size_t len, struct sockaddr *sockaddr)
+ngx_uint_t
+npmtoken_cidr_contains(u_char *ranges, size_t len, struct sockaddr *sockaddr)
 {
     u_char       *p, *last;
     ngx_cidr_t    cidr;
@@ -178,13 +178,13 @@ npmtoken_cidr_match(u_char *ranges, size_t len, struct sockaddr *sockaddr)
         npmtoken_cidr_expand(&cidr, p);
 
         if (ngx_cidr_match(sockaddr, &cidrs) == NGX_OK) {
-            return NGX_OK;
+            return 1;
         }
 
         p += npmtoken_cidr_packed(p);
     }
 
-    return NGX_DECLINED;
+    return 0;
 }
 
 
@@ -208,7 +208,7 @@ npmtoken_cidr_expand(ngx_cidr_t *cidr, u_char *range)
 }
 
 
-ngx_int_t
+ngx_uint_t
 npmtoken_cidr_within(u_char *ranges, size_t len, u_char *outer,
     size_t outer_len)
 {
@@ -217,28 +217,28 @@ npmtoken_cidr_within(u_char *ranges, size_t len, u_char *outer,
     for (p = ranges; p < ranges + len; p += npmtoken_cidr_packed(p)) {
 
         for (o = outer; o < outer + outer_len; o += npmtoken_cidr_packed(o)) {
-            if (npmtoken_cidr_range_within(p, o) == NGX_OK) {
+            if (npmtoken_cidr_range_within(p, o)) {
                 break;
             }
         }
 
         if (o >= outer + outer_len) {
-            return NGX_DECLINED;
+            return 0;
         }
     }
 
-    return NGX_OK;
+    return 1;
 }
 
 
-static ngx_int_t
+static ngx_uint_t
 npmtoken_cidr_range_within(u_char *range, u_char *outer)
 {
     size_t  len;
     u_char  addr[16];
 
     if (range[0] != outer[0] || range[1] < outer[1]) {
-        return NGX_DECLINED;
+        return 0;
     }
 
     len = npmtoken_cidr_packed(range) - 2;
@@ -246,7 +246,7 @@ npmtoken_cidr_range_within(u_char *range, u_char *outer)
     ngx_memcpy(addr, &range[2], len);
     npmtoken_cidr_mask(addr, len, outer[1]);
 
-    return ngx_memcmp(addr, &outer[2], len) == 0 ? NGX_OK : NGX_DECLINED;
+    return ngx_memcmp(addr, &outer[2], len) == 0;
 }
 
 

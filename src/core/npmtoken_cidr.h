@@ -34,19 +34,18 @@ size_t npmtoken_cidr_size(ngx_str_t *list);
 ssize_t npmtoken_cidr_pack(ngx_str_t *list, u_char *buf);
 
 /*
- * NGX_OK if the address is in one of the packed ranges, NGX_DECLINED if not.
+ * Returns 1 if the address is in one of the packed ranges, else 0.
  * An IPv4-mapped IPv6 address is matched as IPv4.  An address of another
  * family (AF_UNIX) is in no range.
  */
-ngx_int_t npmtoken_cidr_match(u_char *ranges, size_t len,
+ngx_uint_t npmtoken_cidr_contains(u_char *ranges, size_t len,
     struct sockaddr *sockaddr);
 
 /*
- * NGX_OK if each of the packed ranges is within a single range of "outer",
- * else NGX_DECLINED.  A range that only two of "outer" cover together is
- * declined, too.
+ * Returns 1 if each of the packed ranges is within a single range of "outer",
+ * else 0.  A range that only two of "outer" cover together gives 0, too.
  */
-ngx_int_t npmtoken_cidr_within(u_char *ranges, size_t len, u_char *outer,
+ngx_uint_t npmtoken_cidr_within(u_char *ranges, size_t len, u_char *outer,
     size_t outer_len);
 
 /*

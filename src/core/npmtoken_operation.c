@@ -254,7 +254,7 @@ npmtoken_operation_special(u_char *p, size_t len)
 static ngx_int_t
 npmtoken_operation_target(npmtoken_request_t *req, npmtoken_path_t *path)
 {
-    if (npmtoken_base_match(req->base, &req->target) != NGX_OK) {
+    if (!npmtoken_base_covers(req->base, &req->target)) {
         return NGX_DECLINED;
     }
 
@@ -411,7 +411,7 @@ npmtoken_operation_named(u_char *p, npmtoken_path_t *path)
 
     len = npmtoken_operation_take(&rest, buf);
 
-    if (npmtoken_package_check(buf, len) != NGX_OK) {
+    if (!npmtoken_package_is_name(buf, len)) {
         return NULL;
     }
 
@@ -649,7 +649,7 @@ npmtoken_operation_package(npmtoken_request_t *req, u_char *buf,
         len = npmtoken_operation_take(&path, buf);
     }
 
-    if (npmtoken_package_check(buf, len) != NGX_OK) {
+    if (!npmtoken_package_is_name(buf, len)) {
         return;
     }
 

@@ -12,8 +12,8 @@
 #include "npmtoken_package.h"
 
 
-static ngx_int_t npmtoken_package_scope(u_char *p, size_t len);
-static ngx_int_t npmtoken_package_part(u_char *p, u_char *last);
+static ngx_uint_t npmtoken_package_is_scope(u_char *p, size_t len);
+static ngx_uint_t npmtoken_package_is_part(u_char *p, u_char *last);
 static ssize_t npmtoken_package_pack_entry(ngx_str_t *entry,
     npmtoken_package_e kind, u_char *buf);
 
@@ -22,48 +22,48 @@ _Static_assert(NPMTOKEN_PACKAGE_MAX <= 255,
                "the length of a name does not fit in a byte");
 
 
-ngx_int_t
-npmtoken_package_check(u_char *p, size_t len)
+ngx_uint_t
+npmtoken_package_is_name(u_char *p, size_t len)
 {
     u_char  *slash, *last;
 
     if (len == 0 || len > NPMTOKEN_PACKAGE_MAX) {
-        return NGX_DECLINED;
+        return 0;
     }
 
     last = p + len;
 
     if (*p != '@') {
-        return npmtoken_package_part(p, last);
+        return npmtoken_package_is_part(p, last);
     }
 
     slash = ngx_strlchr(p, last, '/');
 
     if (slash == NULL
-        || npmtoken_package_part(p + 1, slash) != NGX_OK)
+        || !npmtoken_package_is_part(p + 1, slash))
     {
-        return NGX_DECLINED;
+        return 0;
     }
 
-    return npmtoken_package_part(slash + 1, last);
+    return npmtoken_package_is_part(slash + 1, last);
 }
 
 
-static ngx_int_t
-npmtoken_package_scope(u_char *p, size_t len)
+static ngx_uint_t
+npmtoken_package_is_scope(u_char *p, size_t len)
 {
     /* a scope leaves room for a package name of one character */
 
     if (len == 0 || len > NPMTOKEN_PACKAGE_MAX - 2 || *p != '@') {
-        return NGX_DECLINED;
+        return 0;
     }
 
-    return npmtoken_package_part(p + 1, p + len);
+    return npmtoken_package_is_part(p + 1, p + len);
 }
 
 
-static ngx_int_t
-npmtoken_package_part(u_char *p, u_char *last)
+static ngx_uint_t
+npmtoken_package_is_part(u_char *p, u_char *last)
 {
     /* the characters that encodeURIComponent() keeps: A-Za-z0-9-_.!~*'() */
 
@@ -73,16 +73,16 @@ npmtoken_package_part(u_char *p, u_char *last)
     };
 
     if (p == last || *p == '.' || *p == '_') {
-        return NGX_DECLINED;
+        return 0;
     }
 
     for ( /* void */ ; p < last; p++) {
         if (!(chars[*p >> 5] & (1U << (*p & 0x1f)))) {
-            return NGX_DECLINED;
+            return 0;
         }
     }
 
-    return NGX_OK;
+    return 1;
 }
 
 
@@ -131,19 +131,20 @@ static ssize_t
 npmtoken_package_pack_entry(ngx_str_t *entry, npmtoken_package_e kind,
     u_char *buf)
 {
-    u_char     *p;
-    size_t      len;
-    ngx_int_t   rc;
+    u_char      *p;
+    size_t       len;
+    ngx_uint_t   valid;
 
     p = entry->data;
     len = entry->len;
 
-    rc = (kind == NPMTOKEN_PACKAGE_NAMES) ? npmtoken_package_check(p, len)
-                                          : npmtoken_package_scope(p, len);
+    valid = (kind == NPMTOKEN_PACKAGE_NAMES)
+            ? npmtoken_package_is_name(p, len)
+            : npmtoken_package_is_scope(p, len);
 
     /* old package names may have a "*", but here it would mean a pattern */
 
-    if (rc != NGX_OK || ngx_strlchr(p, p + len, '*') != NULL) {
+    if (!valid || ngx_strlchr(p, p + len, '*') != NULL) {
         return NGX_ERROR;
     }
 
@@ -164,8 +165,8 @@ npmtoken_package_next(u_char *p, ngx_str_t *name)
 }
 
 
-ngx_int_t
-npmtoken_package_match(u_char *list, size_t len, npmtoken_package_e kind,
+ngx_uint_t
+npmtoken_package_listed(u_char *list, size_t len, npmtoken_package_e kind,
     ngx_str_t *name)
 {
     u_char     *p;
@@ -177,7 +178,7 @@ npmtoken_package_match(u_char *list, size_t len, npmtoken_package_e kind,
         npmtoken_package_base(name, &base);
 
         if (base.len == name->len) {
-            return NGX_DECLINED;
+            return 0;
         }
 
         wanted.len -= base.len + 1;
@@ -190,9 +191,9 @@ npmtoken_package_match(u_char *list, size_t len, npmtoken_package_e kind,
         if (entry.len == wanted.len
             && ngx_memcmp(entry.data, wanted.data, wanted.len) == 0)
         {
-            return NGX_OK;
+            return 1;
         }
     }
 
-    return NGX_DECLINED;
+    return 0;
 }

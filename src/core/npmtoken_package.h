@@ -22,8 +22,8 @@ typedef enum {
 } npmtoken_package_e;
 
 
-/* NGX_OK if this is a package name by npm's grammar, else NGX_DECLINED */
-ngx_int_t npmtoken_package_check(u_char *p, size_t len);
+/* Returns 1 if this is a package name by npm's grammar, else 0. */
+ngx_uint_t npmtoken_package_is_name(u_char *p, size_t len);
 
 /* the part of a package name after its scope; all of it without one */
 void npmtoken_package_base(ngx_str_t *name, ngx_str_t *base);
@@ -52,10 +52,10 @@ ssize_t npmtoken_package_pack(ngx_str_t *list, npmtoken_package_e kind,
 u_char *npmtoken_package_next(u_char *p, ngx_str_t *name);
 
 /*
- * NGX_OK if a packed list of names has the package, or a packed list of scopes
- * has its scope; else NGX_DECLINED.  Case matters.
+ * Returns 1 if a packed list of names has the package, or a packed list of
+ * scopes has its scope; else 0.  Case matters.
  */
-ngx_int_t npmtoken_package_match(u_char *list, size_t len,
+ngx_uint_t npmtoken_package_listed(u_char *list, size_t len,
     npmtoken_package_e kind, ngx_str_t *name);
 
 

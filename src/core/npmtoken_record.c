@@ -122,14 +122,14 @@ static npmtoken_known_field_t  npmtoken_known_fields[] = {
 
 /* *N CR LF, then for each name and value: $LENGTH CR LF, itself, CR LF */
 
-ngx_int_t
+ngx_uint_t
 npmtoken_record_fits(npmtoken_field_t *fields, ngx_uint_t nfields)
 {
     size_t      size;
     ngx_uint_t  i;
 
     if (2 * nfields > NPMTOKEN_RECORD_MAX_ELEMENTS) {
-        return NGX_DECLINED;
+        return 0;
     }
 
     size = 1 + npmtoken_record_decimal(2 * nfields) + 2;
@@ -139,7 +139,7 @@ npmtoken_record_fits(npmtoken_field_t *fields, ngx_uint_t nfields)
                 + npmtoken_record_resp(fields[i].value.len);
     }
 
-    return size > NPMTOKEN_RECORD_MAX ? NGX_DECLINED : NGX_OK;
+    return size <= NPMTOKEN_RECORD_MAX;
 }
 
 
@@ -544,7 +544,7 @@ npmtoken_record_token(npmtoken_record_t *record, ngx_str_t *value)
     (void) record;
 
     if (value->len > NPMTOKEN_RECORD_TOKEN_MAX
-        || npmtoken_bearer_token68(value->data, value->len) != NGX_OK)
+        || !npmtoken_bearer_is_token68(value->data, value->len))
     {
         return NGX_ERROR;
     }

@@ -79,10 +79,10 @@ typedef struct {
 
 
 /*
- * NGX_OK if the reply to HGETALL with these fields is no larger than what is
- * read of one (NPMTOKEN_RECORD_MAX); NGX_DECLINED: no enforcer would take it.
+ * Returns 1 if the reply to HGETALL with these fields is no larger than what is
+ * read of one (NPMTOKEN_RECORD_MAX).  Returns 0 if no enforcer would take it.
  */
-ngx_int_t npmtoken_record_fits(npmtoken_field_t *fields, ngx_uint_t nfields);
+ngx_uint_t npmtoken_record_fits(npmtoken_field_t *fields, ngx_uint_t nfields);
 
 /* the most bytes that the record of these fields may need */
 size_t npmtoken_record_size(npmtoken_field_t *fields, ngx_uint_t nfields);

@@ -160,9 +160,8 @@ npmtoken_verdict(npmtoken_record_t *record, npmtoken_op_e op,
     }
 
     if (record->ranges_only
-        && npmtoken_cidr_match(npmtoken_record_ranges(record),
-                               record->ranges_len, sockaddr)
-           != NGX_OK)
+        && !npmtoken_cidr_contains(npmtoken_record_ranges(record),
+                                   record->ranges_len, sockaddr))
     {
         return NPMTOKEN_CIDR;
     }
@@ -185,18 +184,16 @@ npmtoken_verdict(npmtoken_record_t *record, npmtoken_op_e op,
 npmtoken_reason_e
 npmtoken_verdict_package(npmtoken_record_t *record, ngx_str_t *package)
 {
-    if (npmtoken_package_match(npmtoken_record_packages(record),
-                               record->packages_len, NPMTOKEN_PACKAGE_NAMES,
-                               package)
-        == NGX_OK)
+    if (npmtoken_package_listed(npmtoken_record_packages(record),
+                                record->packages_len, NPMTOKEN_PACKAGE_NAMES,
+                                package))
     {
         return NPMTOKEN_ALLOW;
     }
 
-    if (npmtoken_package_match(npmtoken_record_scopes(record),
-                               record->scopes_len, NPMTOKEN_PACKAGE_SCOPES,
-                               package)
-        == NGX_OK)
+    if (npmtoken_package_listed(npmtoken_record_scopes(record),
+                                record->scopes_len, NPMTOKEN_PACKAGE_SCOPES,
+                                package))
     {
         return NPMTOKEN_ALLOW;
     }

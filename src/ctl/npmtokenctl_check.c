@@ -105,15 +105,14 @@ ctl_is_unfolded(ngx_str_t *name)
 static ngx_uint_t
 ctl_is_large(redisReply *hash)
 {
-    ngx_int_t          rc;
-    ngx_uint_t         n;
+    ngx_uint_t         n, fits;
     npmtoken_field_t  *fields;
 
     fields = ctl_fields(hash, &n);
-    rc = npmtoken_record_fits(fields, n);
+    fits = npmtoken_record_fits(fields, n);
     free(fields);
 
-    return rc != NGX_OK;
+    return !fits;
 }
 
 
@@ -164,7 +163,7 @@ ctl_name_is_bad(ngx_uint_t account, ngx_str_t *name)
     ngx_uint_t  i;
 
     if (account) {
-        return npmtoken_account_name(name) != NGX_OK;
+        return !npmtoken_account_is_name(name);
     }
 
     if (name->len != NPMTOKEN_KEY_LEN) {

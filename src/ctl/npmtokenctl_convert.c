@@ -344,7 +344,7 @@ ctl_make_key(ctl_args_t *record, char *key)
         token.data = (u_char *) shown;
         token.len = strlen(shown);
 
-        if (npmtoken_bearer_token68(token.data, token.len) != NGX_OK
+        if (!npmtoken_bearer_is_token68(token.data, token.len)
             || npmtoken_digest_key(&token, digest) != NGX_OK)
         {
             return ctl_format("the token has characters that no client can "

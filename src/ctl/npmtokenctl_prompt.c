@@ -51,7 +51,7 @@ ctl_new_password(const char *name)
 static void
 ctl_check_password(ngx_str_t *password)
 {
-    if (npmtoken_password_valid(password) != NGX_OK) {
+    if (!npmtoken_password_is_allowed(password)) {
         ctl_die(CTL_BAD, "a password has %d to %d bytes and contains no NUL",
                 NPMTOKEN_PASSWORD_MIN, NPMTOKEN_PASSWORD_MAX);
     }

@@ -230,7 +230,7 @@ ctl_check_name(const char *name)
     text.data = (u_char *) name;
     text.len = strlen(name);
 
-    if (npmtoken_account_name(&text) != NGX_OK) {
+    if (!npmtoken_account_is_name(&text)) {
         ctl_die(CTL_BAD, "\"%s\" is not a valid account name: use 1 to %d "
                 "letters, digits and -._~@+, not beginning with \".\" "
                 "or \"-\"",
@@ -303,7 +303,7 @@ ctl_record_fault(ctl_args_t *record)
     bad = npmtoken_record_parse(parsed, fields, n);
     why = NULL;
 
-    if (bad == NULL && npmtoken_record_fits(fields, n) != NGX_OK) {
+    if (bad == NULL && !npmtoken_record_fits(fields, n)) {
         why = ctl_format("it is larger than the limit of %d bytes",
                          NPMTOKEN_RECORD_MAX);
     }

@@ -450,7 +450,7 @@ ctl_record_change(npmtoken_change_t *change, const char *user,
     change->key.data = key;
     change->key.len = NPMTOKEN_KEY_LEN;
 
-    if (npmtoken_account_name(&name) == NGX_OK) {
+    if (npmtoken_account_is_name(&name)) {
         change->name = name;
     }
 

@@ -61,7 +61,7 @@ ctl_user_add(char **argv, ngx_uint_t n)
     if (ctl_options.email) {
         email = ctl_str(ctl_options.email);
 
-        if (npmtoken_account_email(&email) != NGX_OK) {
+        if (!npmtoken_account_is_email(&email)) {
             ctl_die(CTL_BAD, "\"%s\" is not a valid email address",
                     ctl_safe(email.data, email.len));
         }

@@ -122,7 +122,7 @@ ngx_http_npmtoken_hash_verify(ngx_thread_pool_t *threads, ngx_str_t *address,
 
     if (hash->len
         && npmtoken_password_outdated(hash)
-        && npmtoken_password_valid(password) == NGX_OK)
+        && npmtoken_password_is_allowed(password))
     {
         job->made = ngx_palloc(job->pool, NPMTOKEN_PASSWORD_HASH_MAX);
 
