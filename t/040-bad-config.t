@@ -451,10 +451,51 @@ is_good(store => "$redis redis_user reader; redis_password_file password;");
 is_good(store => "redis redis://reader\@127.0.0.1; redis_password_file password;");
 
 
-# TLS is not there yet, and must not be taken for plain Redis
+# what is not there yet must not be taken for plain Redis
 
-is_bad(store => "redis rediss://:$secret\@127.0.0.1;",
-       '"redis" directive', 'TLS is not supported');
+for (
+    [ "rediss://:$secret\@127.0.0.1" => 'TLS is not supported' ],
+    [ "redis-sentinel://:$secret\@127.0.0.1/main"
+      => 'Sentinel is not supported' ],
+    [ "redis-sentinel+tls://127.0.0.1/main" => 'TLS is not supported' ],
+    [ "redis-cluster://:$secret\@127.0.0.1,[::1]:7000"
+      => 'Redis Cluster is not supported',
+         '"redis-cluster://127.0.0.1,[::1]:7000"' ],
+    [ "redis-cluster+tls://127.0.0.1" => 'TLS is not supported' ],
+) {
+    my ($value, @said) = @$_;
+
+    is_bad(store => "redis $value;", '"redis" directive', @said);
+}
+
+
+# lists of hosts
+
+for (
+    [ 'redis://127.0.0.1,127.0.0.2' => 'more than one host' ],
+    [ 'redis-sentinel://' => 'no host', 'value "redis-sentinel://"' ],
+    [ 'redis-sentinel:///main' => 'no host' ],
+    [ 'redis-sentinel://127.0.0.1' => 'no valid name of a master' ],
+    [ 'redis-sentinel://127.0.0.1/' => 'no valid name of a master' ],
+    [ 'redis-sentinel://127.0.0.1//0' => 'no valid name of a master' ],
+    [ 'redis-sentinel://127.0.0.1/a%20b' => 'no valid name of a master' ],
+    [ 'redis-sentinel://127.0.0.1/main/x' => 'database number' ],
+    [ 'redis-cluster://' => 'no host' ],
+    [ 'redis-cluster://127.0.0.1,' => 'an empty host' ],
+    [ 'redis-cluster://127.0.0.1,,[::1]' => 'an empty host' ],
+    [ 'redis-cluster://127.0.0.1,[::1' => '"redis" directive' ],
+    [ 'redis-cluster://127.0.0.1,127.0.0.2:0' => 'invalid port' ],
+    [ 'redis-cluster://127.0.0.1/1' => 'has no databases' ],
+    [ "redis-cluster://u:$secret\@127.0.0.1,u:$secret\@127.0.0.2"
+      => 'more than one "@"' ],
+    [ "redis-sentinel://u:$secret\@127.0.0.1,u:$secret\@127.0.0.2/main"
+      => 'more than one "@"' ],
+    [ "redis-sentine://u:$secret\@127.0.0.1/main" => 'must begin with' ],
+) {
+    my ($value, @said) = @$_;
+
+    is_bad(store => "redis $value;", '"redis" directive', @said);
+}
 
 
 # "npmtoken_unknown pass" is warned of, once

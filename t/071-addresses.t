@@ -165,6 +165,21 @@ subtest 'a resolver is asked, and again at each reconnect' => sub {
 };
 
 
+subtest 'all addresses of a name are tried, without a pause' => sub {
+    my $dns = NpmToken::Server->dns;
+
+    $dns->names('redis.test' => [map("127.0.0.$_", 11 .. 17), '127.0.0.1']);
+
+    my $nginx = start('push off; cache off;'
+                      . ' redis redis://redis.test:' . $redis->port . ';',
+                      'resolver 127.0.0.1:' . $dns->port . ' ipv6=off;');
+
+    my @status = map { cut(); status($nginx, new_token()) } 1 .. 10;
+
+    is_deeply(\@status, [(200) x 10], 'seven dead ones delay no request');
+};
+
+
 subtest 'a name that cannot be resolved, and then can' => sub {
     my $dns = NpmToken::Server->dns;
 

@@ -2,7 +2,7 @@
 /*
  * The socket is an ordinary ngx_connection_t; its data is the
  * ngx_http_npmtoken_connection_t.  Only its read and write events, the retry
- * timer and the resolver wake the connection.
+ * timer and its dial wake the connection.
  *
  * Every callback to the owner may close the connection and open it again.
  * After a callback, ngx_http_npmtoken_connection_is() tells whether it is the
@@ -30,14 +30,9 @@
 #define NGX_HTTP_NPMTOKEN_RETRY_MAX   1000
 
 
-static ngx_int_t ngx_http_npmtoken_connection_resolve(
-    ngx_http_npmtoken_connection_t *conn);
-static void ngx_http_npmtoken_connection_resolved(ngx_resolver_ctx_t *ctx);
+static void ngx_http_npmtoken_connection_dialled(void *data, ngx_int_t rc);
 static ngx_int_t ngx_http_npmtoken_connection_connect(
     ngx_http_npmtoken_connection_t *conn);
-static ngx_int_t ngx_http_npmtoken_connection_connect_to(
-    ngx_http_npmtoken_connection_t *conn, struct sockaddr *sockaddr,
-    socklen_t socklen);
 static void ngx_http_npmtoken_connection_failed(
     ngx_http_npmtoken_connection_t *conn, char *reason);
 static void ngx_http_npmtoken_connection_retry(
@@ -78,7 +73,7 @@ static u_char *ngx_http_npmtoken_connection_log_error(ngx_log_t *log,
 #if (NGX_DEBUG)
 
 static char  *ngx_http_npmtoken_states[] = {
-    "idle", "back-off", "resolving", "connecting", "greeting", "ready"
+    "idle", "back-off", "dialling", "connecting", "greeting", "ready"
 };
 
 #endif
@@ -98,6 +93,11 @@ ngx_http_npmtoken_connection_init(ngx_http_npmtoken_connection_t *conn)
     conn->retry.cancelable = 1;
 
     conn->retry_at = ngx_current_msec;
+
+    ngx_http_npmtoken_dial_init(&conn->dial, conn->endpoint, &conn->log);
+
+    conn->dial.handler = ngx_http_npmtoken_connection_dialled;
+    conn->dial.data = conn;
 }
 
 
@@ -115,128 +115,41 @@ ngx_http_npmtoken_connection_open(ngx_http_npmtoken_connection_t *conn)
         return;
     }
 
-    if (ngx_http_npmtoken_connection_resolve(conn) != NGX_OK) {
-        ngx_http_npmtoken_connection_retry(conn);
-    }
+    conn->dial.level = ngx_http_npmtoken_connection_level(conn);
+
+    ngx_http_npmtoken_connection_dialled(conn,
+                                     ngx_http_npmtoken_dial_find(&conn->dial));
 }
 
 
-static ngx_int_t
-ngx_http_npmtoken_connection_resolve(ngx_http_npmtoken_connection_t *conn)
-{
-    ngx_resolver_ctx_t            *ctx;
-    ngx_http_npmtoken_endpoint_t  *endpoint;
-
-    endpoint = conn->endpoint;
-
-    if (conn->pinned) {
-        if (ngx_http_npmtoken_connection_connect_to(conn,
-                                                    &conn->sockaddr.sockaddr,
-                                                    conn->socklen)
-            == NGX_OK)
-        {
-            return NGX_OK;
-        }
-
-        conn->pinned = 0;
-    }
-
-    if (endpoint->resolver == NULL) {
-        return ngx_http_npmtoken_connection_connect(conn);
-    }
-
-    ctx = ngx_resolve_start(endpoint->resolver, NULL);
-    if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
-        return NGX_ERROR;
-    }
-
-    ctx->name = endpoint->url.host;
-    ctx->handler = ngx_http_npmtoken_connection_resolved;
-    ctx->data = conn;
-    ctx->timeout = endpoint->resolver_timeout;
-    ctx->cancelable = 1;
-
-    conn->resolving = ctx;
-    ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_RESOLVING);
-
-    /* the handler may have been called already when this returns */
-
-    if (ngx_resolve_name(ctx) != NGX_OK) {
-        conn->resolving = NULL;
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
+/* connects to the first address that can be tried; "rc" is of the dial */
 
 static void
-ngx_http_npmtoken_connection_resolved(ngx_resolver_ctx_t *ctx)
+ngx_http_npmtoken_connection_dialled(void *data, ngx_int_t rc)
 {
-    socklen_t                        socklen;
-    ngx_sockaddr_t                   sockaddr;
-    ngx_http_npmtoken_connection_t  *conn;
+    ngx_http_npmtoken_connection_t  *conn = data;
 
-    conn = ctx->data;
-    conn->resolving = NULL;
+    while (rc == NGX_OK) {
 
-    if (ctx->state || ctx->naddrs == 0) {
-        ngx_log_error(ngx_http_npmtoken_connection_level(conn), &conn->log, 0,
-                      "%V could not be resolved (%i: %s)", &ctx->name,
-                      ctx->state, ngx_resolver_strerror(ctx->state));
+        if (ngx_http_npmtoken_connection_connect(conn) == NGX_OK) {
+            return;
+        }
 
-        ngx_resolve_name_done(ctx);
-        ngx_http_npmtoken_connection_retry(conn);
+        rc = ngx_http_npmtoken_dial_next(&conn->dial);
+    }
+
+    if (rc == NGX_AGAIN) {
+        ngx_http_npmtoken_connection_set_state(conn,
+                                               NGX_HTTP_NPMTOKEN_DIALLING);
         return;
     }
 
-    /* the resolver rotates its addresses, so the first one differs each time */
-
-    socklen = ctx->addrs[0].socklen;
-
-    ngx_memcpy(&sockaddr, ctx->addrs[0].sockaddr, socklen);
-    ngx_inet_set_port(&sockaddr.sockaddr, conn->endpoint->url.port);
-
-    ngx_resolve_name_done(ctx);
-
-    if (ngx_http_npmtoken_connection_connect_to(conn, &sockaddr.sockaddr,
-                                                socklen)
-        != NGX_OK)
-    {
-        ngx_http_npmtoken_connection_retry(conn);
-    }
+    ngx_http_npmtoken_connection_retry(conn);
 }
 
 
 static ngx_int_t
 ngx_http_npmtoken_connection_connect(ngx_http_npmtoken_connection_t *conn)
-{
-    ngx_addr_t                    *addr;
-    ngx_http_npmtoken_endpoint_t  *endpoint;
-
-    endpoint = conn->endpoint;
-
-    do {
-        addr = &endpoint->addrs[conn->next_addr];
-
-        if (ngx_http_npmtoken_connection_connect_to(conn, addr->sockaddr,
-                                                    addr->socklen)
-            == NGX_OK)
-        {
-            return NGX_OK;
-        }
-
-        conn->next_addr = (conn->next_addr + 1) % endpoint->naddrs;
-
-    } while (conn->next_addr);
-
-    return NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_connection_connect_to(ngx_http_npmtoken_connection_t *conn,
-    struct sockaddr *sockaddr, socklen_t socklen)
 {
     ngx_int_t               rc;
     ngx_uint_t              level;
@@ -245,16 +158,11 @@ ngx_http_npmtoken_connection_connect_to(ngx_http_npmtoken_connection_t *conn,
 
     peer = &conn->peer;
 
-    if (sockaddr != &conn->sockaddr.sockaddr) {
-        ngx_memcpy(&conn->sockaddr, sockaddr, socklen);
-        conn->socklen = socklen;
-    }
-
     ngx_memzero(peer, sizeof(ngx_peer_connection_t));
 
-    peer->sockaddr = &conn->sockaddr.sockaddr;
-    peer->socklen = socklen;
-    peer->name = &conn->endpoint->url.url;
+    peer->sockaddr = &conn->dial.sockaddr.sockaddr;
+    peer->socklen = conn->dial.socklen;
+    peer->name = conn->dial.name;
     peer->get = ngx_event_get_peer;
     peer->log = &conn->log;
     peer->log_error = conn->failures ? NGX_ERROR_INFO : NGX_ERROR_ERR;
@@ -290,7 +198,7 @@ ngx_http_npmtoken_connection_connect_to(ngx_http_npmtoken_connection_t *conn,
     conn->log.connection = c->number;
     conn->begun = ngx_current_msec;
 
-    if (sockaddr->sa_family != AF_UNIX) {
+    if (peer->sockaddr->sa_family != AF_UNIX) {
         ngx_http_npmtoken_socket_options(c, conn->endpoint);
     }
 
@@ -310,10 +218,7 @@ ngx_http_npmtoken_connection_connect_to(ngx_http_npmtoken_connection_t *conn,
 void
 ngx_http_npmtoken_connection_close(ngx_http_npmtoken_connection_t *conn)
 {
-    if (conn->resolving) {
-        ngx_resolve_name_done(conn->resolving);
-        conn->resolving = NULL;
-    }
+    ngx_http_npmtoken_dial_stop(&conn->dial);
 
     if (conn->retry.timer_set) {
         ngx_del_timer(&conn->retry);
@@ -358,8 +263,7 @@ static void
 ngx_http_npmtoken_connection_failed(ngx_http_npmtoken_connection_t *conn,
     char *reason)
 {
-    ngx_http_npmtoken_state_e      state;
-    ngx_http_npmtoken_endpoint_t  *endpoint;
+    ngx_http_npmtoken_state_e  state;
 
     state = conn->state;
 
@@ -377,22 +281,8 @@ ngx_http_npmtoken_connection_failed(ngx_http_npmtoken_connection_t *conn,
         return;
     }
 
-    endpoint = conn->endpoint;
-
-    if (conn->pinned) {
-        conn->pinned = 0;
-
-    } else if (endpoint->resolver == NULL) {
-        conn->next_addr = (conn->next_addr + 1) % endpoint->naddrs;
-
-        if (conn->next_addr
-            && ngx_http_npmtoken_connection_connect(conn) == NGX_OK)
-        {
-            return;
-        }
-    }
-
-    ngx_http_npmtoken_connection_retry(conn);
+    ngx_http_npmtoken_connection_dialled(conn,
+                                     ngx_http_npmtoken_dial_next(&conn->dial));
 }
 
 
@@ -909,19 +799,6 @@ ngx_http_npmtoken_connection_stream(ngx_http_npmtoken_connection_t *conn)
 
     /* nobody waits for this connection when the worker exits */
     conn->peer.connection->idle = 1;
-}
-
-
-void
-ngx_http_npmtoken_connection_pin(ngx_http_npmtoken_connection_t *conn,
-    ngx_sockaddr_t *sockaddr, socklen_t socklen)
-{
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, &conn->log, 0,
-                   "npmtoken redis %V: to one address alone", &conn->label);
-
-    conn->sockaddr = *sockaddr;
-    conn->socklen = socklen;
-    conn->pinned = 1;
 }
 
 

@@ -17,6 +17,7 @@
 #include <ngx_event.h>
 #include <ngx_event_connect.h>
 #include "ngx_http_npmtoken_codec.h"
+#include "ngx_http_npmtoken_dial.h"
 #include "ngx_http_npmtoken_endpoint.h"
 
 
@@ -26,7 +27,7 @@ typedef struct ngx_http_npmtoken_connection_s  ngx_http_npmtoken_connection_t;
 typedef enum {
     NGX_HTTP_NPMTOKEN_IDLE = 0,     /* no socket, none is wanted */
     NGX_HTTP_NPMTOKEN_BACKOFF,      /* no socket until the timer fires */
-    NGX_HTTP_NPMTOKEN_RESOLVING,
+    NGX_HTTP_NPMTOKEN_DIALLING,     /* the address is looked for */
     NGX_HTTP_NPMTOKEN_CONNECTING,
     NGX_HTTP_NPMTOKEN_GREETING,     /* AUTH, SELECT, SETNAME, ROLE, INFO */
     NGX_HTTP_NPMTOKEN_READY
@@ -80,9 +81,7 @@ struct ngx_http_npmtoken_connection_s {
     ngx_http_npmtoken_state_e      state;
     ngx_uint_t                     pending;   /* replies still to come */
 
-    ngx_sockaddr_t                 sockaddr;  /* of the last socket */
-    socklen_t                      socklen;
-    unsigned                       pinned:1;  /* connect only to sockaddr */
+    ngx_http_npmtoken_dial_t       dial;      /* has the last address */
     unsigned                       streaming:1;  /* replies come unasked */
 
     /* what the owner wants to know of the server */
@@ -99,7 +98,6 @@ struct ngx_http_npmtoken_connection_s {
 
     ngx_log_t                      log;
     ngx_peer_connection_t          peer;
-    ngx_resolver_ctx_t            *resolving;
     ngx_http_npmtoken_codec_t      codec;
 
     u_char                        *out;       /* bytes to be written */
@@ -110,7 +108,6 @@ struct ngx_http_npmtoken_connection_s {
     ngx_event_t                    retry;     /* ends a back-off */
     ngx_msec_t                     retry_at;
     ngx_uint_t                     failures;  /* since it last worked */
-    ngx_uint_t                     next_addr;
     ngx_uint_t                     asked;     /* its steps, as bits */
     ngx_uint_t                     greeting;  /* the step that is awaited */
 
@@ -179,14 +176,6 @@ ngx_uint_t ngx_http_npmtoken_connection_level(
  */
 void ngx_http_npmtoken_connection_stream(
     ngx_http_npmtoken_connection_t *conn);
-
-/*
- * Makes the connection use only this address, which is copied.  If connecting
- * fails, conn->pinned is cleared and the addresses of the endpoint are used.
- * Call it only if there is no socket.
- */
-void ngx_http_npmtoken_connection_pin(ngx_http_npmtoken_connection_t *conn,
-    ngx_sockaddr_t *sockaddr, socklen_t socklen);
 
 /*
  * Closes the socket as broken and logs "reason".  Calls the owner's lost() if

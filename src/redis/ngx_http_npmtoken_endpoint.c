@@ -2,12 +2,23 @@
 #include "ngx_http_npmtoken_endpoint.h"
 
 
+typedef struct {
+    ngx_str_t                          prefix;
+    ngx_http_npmtoken_endpoint_kind_e  kind;
+    ngx_uint_t                         ssl;
+    in_port_t                          port;    /* if the URL has none */
+} ngx_http_npmtoken_scheme_t;
+
+
 /* the parts of a URL */
 
 typedef struct {
-    ngx_str_t             userinfo;
-    ngx_str_t             host;        /* with the port, or "unix:/path" */
-    ngx_str_t             db;
+    ngx_http_npmtoken_scheme_t  *scheme;     /* NULL: "unix:" */
+    ngx_str_t                    userinfo;
+    ngx_str_t                    hosts;      /* with ports, or
+                                                "unix:/path" */
+    ngx_str_t                    path;       /* after the hosts' "/" or ":" */
+    ngx_str_t                    db;
 } ngx_http_npmtoken_endpoint_parts_t;
 
 
@@ -17,20 +28,51 @@ static void ngx_http_npmtoken_endpoint_split_unix(ngx_str_t *text,
     ngx_http_npmtoken_endpoint_parts_t *parts);
 static char *ngx_http_npmtoken_endpoint_split_tcp(ngx_str_t *text,
     ngx_http_npmtoken_endpoint_parts_t *parts);
+static char *ngx_http_npmtoken_endpoint_kind(
+    ngx_http_npmtoken_endpoint_parts_t *parts,
+    ngx_http_npmtoken_endpoint_t *endpoint);
+static ngx_int_t ngx_http_npmtoken_endpoint_master(
+    ngx_http_npmtoken_endpoint_parts_t *parts, ngx_str_t *master);
+static char *ngx_http_npmtoken_endpoint_missing(
+    ngx_http_npmtoken_endpoint_t *endpoint);
 static char *ngx_http_npmtoken_endpoint_userinfo(ngx_conf_t *cf,
     ngx_str_t *userinfo, ngx_http_npmtoken_endpoint_t *endpoint);
 static char *ngx_http_npmtoken_endpoint_decode(ngx_conf_t *cf, u_char *src,
     size_t len, ngx_str_t *dst);
-static char *ngx_http_npmtoken_endpoint_host(ngx_conf_t *cf,
+static char *ngx_http_npmtoken_endpoint_seeds(ngx_conf_t *cf,
     ngx_http_npmtoken_endpoint_parts_t *parts,
     ngx_http_npmtoken_endpoint_t *endpoint);
+static char *ngx_http_npmtoken_endpoint_seed(ngx_conf_t *cf, ngx_str_t *name,
+    in_port_t port, ngx_http_npmtoken_endpoint_t *endpoint);
 static ngx_int_t ngx_http_npmtoken_endpoint_name(ngx_conf_t *cf,
     ngx_http_npmtoken_endpoint_parts_t *parts, ngx_str_t *name);
 
 
-static ngx_str_t  ngx_http_npmtoken_redis_scheme = ngx_string("redis://");
-static ngx_str_t  ngx_http_npmtoken_rediss_scheme = ngx_string("rediss://");
 static ngx_str_t  ngx_http_npmtoken_unix_scheme = ngx_string("unix:");
+
+
+static ngx_http_npmtoken_scheme_t  ngx_http_npmtoken_schemes[] = {
+
+    { ngx_string("redis://"),
+      NGX_HTTP_NPMTOKEN_SINGLE, 0, NGX_HTTP_NPMTOKEN_REDIS_PORT },
+
+    { ngx_string("rediss://"),
+      NGX_HTTP_NPMTOKEN_SINGLE, 1, NGX_HTTP_NPMTOKEN_REDIS_PORT },
+
+    { ngx_string("redis-sentinel://"),
+      NGX_HTTP_NPMTOKEN_SENTINEL, 0, NGX_HTTP_NPMTOKEN_SENTINEL_PORT },
+
+    { ngx_string("redis-sentinel+tls://"),
+      NGX_HTTP_NPMTOKEN_SENTINEL, 1, NGX_HTTP_NPMTOKEN_SENTINEL_PORT },
+
+    { ngx_string("redis-cluster://"),
+      NGX_HTTP_NPMTOKEN_CLUSTER, 0, NGX_HTTP_NPMTOKEN_REDIS_PORT },
+
+    { ngx_string("redis-cluster+tls://"),
+      NGX_HTTP_NPMTOKEN_CLUSTER, 1, NGX_HTTP_NPMTOKEN_REDIS_PORT },
+
+    { ngx_null_string, NGX_HTTP_NPMTOKEN_SINGLE, 0, 0 }
+};
 
 
 #define ngx_http_npmtoken_has_prefix(s, prefix)                               \
@@ -60,6 +102,12 @@ ngx_http_npmtoken_endpoint_parse(ngx_conf_t *cf, ngx_str_t *text,
         return NGX_ERROR;
     }
 
+    err = ngx_http_npmtoken_endpoint_kind(&parts, endpoint);
+
+    if (err) {
+        goto invalid;
+    }
+
     if (parts.db.data) {
         db = ngx_atoi(parts.db.data, parts.db.len);
 
@@ -77,7 +125,13 @@ ngx_http_npmtoken_endpoint_parse(ngx_conf_t *cf, ngx_str_t *text,
         goto invalid;
     }
 
-    err = ngx_http_npmtoken_endpoint_host(cf, &parts, endpoint);
+    err = ngx_http_npmtoken_endpoint_seeds(cf, &parts, endpoint);
+
+    if (err) {
+        goto invalid;
+    }
+
+    err = ngx_http_npmtoken_endpoint_missing(endpoint);
 
     if (err == NULL) {
         return NGX_OK;
@@ -85,12 +139,12 @@ ngx_http_npmtoken_endpoint_parse(ngx_conf_t *cf, ngx_str_t *text,
 
 invalid:
 
-    /* neither the name nor the host contains user or password */
+    /* neither the name nor the hosts contain user or password */
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "%s in \"redis\" directive, value \"%V\"",
                        err, endpoint->name.len ? &endpoint->name
-                                               : &parts.host);
+                                               : &parts.hosts);
     return NGX_ERROR;
 }
 
@@ -99,6 +153,8 @@ static char *
 ngx_http_npmtoken_endpoint_split(ngx_str_t *text,
     ngx_http_npmtoken_endpoint_parts_t *parts)
 {
+    ngx_http_npmtoken_scheme_t  *scheme;
+
     if (ngx_http_npmtoken_has_prefix(text, &ngx_http_npmtoken_unix_scheme)) {
 
         if (text->data[sizeof("unix:") - 1] != '/'
@@ -106,7 +162,7 @@ ngx_http_npmtoken_endpoint_split(ngx_str_t *text,
         {
             /* the rest may be a user and password */
 
-            parts->host = ngx_http_npmtoken_unix_scheme;
+            parts->hosts = ngx_http_npmtoken_unix_scheme;
             return "\"unix:\" needs an absolute path";
         }
 
@@ -114,24 +170,23 @@ ngx_http_npmtoken_endpoint_split(ngx_str_t *text,
         return NULL;
     }
 
-    if (ngx_http_npmtoken_has_prefix(text, &ngx_http_npmtoken_redis_scheme)) {
-        return ngx_http_npmtoken_endpoint_split_tcp(text, parts);
-    }
+    for (scheme = ngx_http_npmtoken_schemes; scheme->prefix.len; scheme++) {
 
-    if (ngx_http_npmtoken_has_prefix(text, &ngx_http_npmtoken_rediss_scheme))
-    {
-        parts->host = ngx_http_npmtoken_rediss_scheme;
-        return "TLS is not supported";
+        if (ngx_http_npmtoken_has_prefix(text, &scheme->prefix)) {
+            parts->scheme = scheme;
+            return ngx_http_npmtoken_endpoint_split_tcp(text, parts);
+        }
     }
 
     if (ngx_strlchr(text->data, text->data + text->len, '@')) {
-        ngx_str_set(&parts->host, "...@...");
+        ngx_str_set(&parts->hosts, "...@...");
 
     } else {
-        parts->host = *text;
+        parts->hosts = *text;
     }
 
-    return "a URL must begin with \"redis://\" or \"unix:\"";
+    return "a URL must begin with \"redis://\", \"rediss://\", "
+           "\"redis-sentinel://\", \"redis-cluster://\" or \"unix:\"";
 }
 
 
@@ -144,16 +199,16 @@ ngx_http_npmtoken_endpoint_split_unix(ngx_str_t *text,
     path = text->data + ngx_http_npmtoken_unix_scheme.len;
     last = text->data + text->len;
 
-    parts->host = *text;
+    parts->hosts = *text;
 
     for (p = last; p > path && p[-1] != ':' && p[-1] != '/'; p--) {
         /* void */
     }
 
     if (p > path && p[-1] == ':') {
-        parts->host.len = p - 1 - text->data;
-        parts->db.data = p;
-        parts->db.len = last - p;
+        parts->hosts.len = p - 1 - text->data;
+        parts->path.data = p;
+        parts->path.len = last - p;
     }
 }
 
@@ -164,7 +219,7 @@ ngx_http_npmtoken_endpoint_split_tcp(ngx_str_t *text,
 {
     u_char  *p, *host, *last;
 
-    host = text->data + ngx_http_npmtoken_redis_scheme.len;
+    host = text->data + parts->scheme->prefix.len;
     last = text->data + text->len;
 
     /* a password may contain a raw "@", a host cannot */
@@ -181,28 +236,141 @@ ngx_http_npmtoken_endpoint_split_tcp(ngx_str_t *text,
     p = ngx_strlchr(host, last, '/');
 
     if (p) {
-        parts->db.data = p + 1;
-        parts->db.len = last - parts->db.data;
-
-        if (parts->db.len == 0) {
-            parts->db.data = NULL;
-        }
-
+        parts->path.data = p + 1;
+        parts->path.len = last - parts->path.data;
         last = p;
     }
 
-    parts->host.data = host;
-    parts->host.len = last - host;
+    parts->hosts.data = host;
+    parts->hosts.len = last - host;
 
-    if (parts->host.len) {
+    if (parts->hosts.len) {
         return NULL;
     }
 
     /* the scheme is all that can be shown */
-    parts->host = ngx_http_npmtoken_redis_scheme;
+    parts->hosts = parts->scheme->prefix;
 
     return "no host";
 }
+
+
+/* what follows the hosts, and how many there may be, depends on the kind */
+
+static char *
+ngx_http_npmtoken_endpoint_kind(ngx_http_npmtoken_endpoint_parts_t *parts,
+    ngx_http_npmtoken_endpoint_t *endpoint)
+{
+    u_char     *last;
+    ngx_str_t  *userinfo;
+
+    if (parts->scheme) {
+        endpoint->kind = parts->scheme->kind;
+        endpoint->ssl = parts->scheme->ssl;
+    }
+
+    userinfo = &parts->userinfo;
+
+    if (endpoint->kind == NGX_HTTP_NPMTOKEN_SINGLE) {
+
+        /* "/" alone names no database */
+
+        if (parts->scheme == NULL || parts->path.len) {
+            parts->db = parts->path;
+        }
+
+        last = parts->hosts.data + parts->hosts.len;
+
+        if (parts->scheme && ngx_strlchr(parts->hosts.data, last, ',')) {
+            return "more than one host";
+        }
+
+        return NULL;
+    }
+
+    /* otherwise "u:p@one,u:p@two" would have a password with a host in it */
+
+    if (userinfo->len
+        && ngx_strlchr(userinfo->data, userinfo->data + userinfo->len, '@'))
+    {
+        return "more than one \"@\": a user and password stand once, before "
+               "all hosts, and an \"@\" in them as \"%40\"";
+    }
+
+    if (endpoint->kind == NGX_HTTP_NPMTOKEN_CLUSTER) {
+
+        if (parts->path.len) {
+            return "a Redis Cluster has no databases";
+        }
+
+        return NULL;
+    }
+
+    if (ngx_http_npmtoken_endpoint_master(parts, &endpoint->master)
+        != NGX_OK)
+    {
+        return "no valid name of a master after the hosts";
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Sentinel allows letters, digits, ".", "-" and "_" in a name; see "sentinel
+ * monitor" in Redis's sentinel.conf.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_endpoint_master(ngx_http_npmtoken_endpoint_parts_t *parts,
+    ngx_str_t *master)
+{
+    u_char  *p, *last, ch;
+
+    p = parts->path.data;
+    last = p + parts->path.len;
+
+    for ( /* void */ ; p < last && *p != '/'; p++) {
+        ch = *p;
+
+        if ((ch < '0' || ch > '9') && ((ch | 0x20) < 'a' || (ch | 0x20) > 'z')
+            && ch != '.' && ch != '-' && ch != '_')
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    master->data = parts->path.data;
+    master->len = p - parts->path.data;
+
+    if (last - p > 1) {
+        parts->db.data = p + 1;
+        parts->db.len = last - parts->db.data;
+    }
+
+    return master->len ? NGX_OK : NGX_ERROR;
+}
+
+
+static char *
+ngx_http_npmtoken_endpoint_missing(ngx_http_npmtoken_endpoint_t *endpoint)
+{
+    if (endpoint->ssl) {
+        return "TLS is not supported";
+    }
+
+    if (endpoint->kind == NGX_HTTP_NPMTOKEN_SENTINEL) {
+        return "Redis Sentinel is not supported";
+    }
+
+    if (endpoint->kind == NGX_HTTP_NPMTOKEN_CLUSTER) {
+        return "a Redis Cluster is not supported";
+    }
+
+    return NULL;
+}
+
+
 
 
 static char *
@@ -269,26 +437,79 @@ ngx_http_npmtoken_endpoint_decode(ngx_conf_t *cf, u_char *src, size_t len,
 
 
 static char *
-ngx_http_npmtoken_endpoint_host(ngx_conf_t *cf,
+ngx_http_npmtoken_endpoint_seeds(ngx_conf_t *cf,
     ngx_http_npmtoken_endpoint_parts_t *parts,
     ngx_http_npmtoken_endpoint_t *endpoint)
 {
-    ngx_url_t  *url;
+    char       *err;
+    u_char     *p, *last;
+    in_port_t   port;
+    ngx_str_t   name;
 
-    url = &endpoint->url;
+    if (ngx_array_init(&endpoint->seeds, cf->pool, 1,
+                       sizeof(ngx_http_npmtoken_seed_t))
+        != NGX_OK)
+    {
+        return "no memory";
+    }
 
-    ngx_memzero(url, sizeof(ngx_url_t));
+    if (parts->scheme == NULL) {
+        return ngx_http_npmtoken_endpoint_seed(cf, &parts->hosts, 0,
+                                               endpoint);
+    }
 
-    url->url = parts->host;
-    url->default_port = NGX_HTTP_NPMTOKEN_REDIS_PORT;
+    port = parts->scheme->port;
+
+    name.data = parts->hosts.data;
+    last = parts->hosts.data + parts->hosts.len;
+
+    for ( ;; ) {
+        p = ngx_strlchr(name.data, last, ',');
+
+        name.len = (p ? p : last) - name.data;
+
+        if (name.len == 0) {
+            return "an empty host";
+        }
+
+        err = ngx_http_npmtoken_endpoint_seed(cf, &name, port, endpoint);
+
+        if (err || p == NULL) {
+            return err;
+        }
+
+        name.data = p + 1;
+    }
+}
+
+
+static char *
+ngx_http_npmtoken_endpoint_seed(ngx_conf_t *cf, ngx_str_t *name,
+    in_port_t port, ngx_http_npmtoken_endpoint_t *endpoint)
+{
+    ngx_url_t                 *url;
+    ngx_http_npmtoken_seed_t  *seed;
+
+    seed = ngx_array_push(&endpoint->seeds);
+    if (seed == NULL) {
+        return "no memory";
+    }
+
+    ngx_memzero(seed, sizeof(ngx_http_npmtoken_seed_t));
+
+    url = &seed->url;
+
+    url->url = *name;
+    url->default_port = port;
     url->no_resolve = 1;
 
     if (ngx_parse_url(cf->pool, url) != NGX_OK) {
         return url->err ? url->err : "invalid host";
     }
 
-    endpoint->addrs = url->addrs;
-    endpoint->naddrs = url->naddrs;
+    seed->name = *name;
+    seed->addrs = url->addrs;
+    seed->naddrs = url->naddrs;
 
     return NULL;
 }
@@ -298,30 +519,29 @@ static ngx_int_t
 ngx_http_npmtoken_endpoint_name(ngx_conf_t *cf,
     ngx_http_npmtoken_endpoint_parts_t *parts, ngx_str_t *name)
 {
-    u_char      *p;
-    ngx_uint_t   tcp;
+    u_char     *p;
+    ngx_str_t   prefix;
 
-    tcp = !ngx_http_npmtoken_has_prefix(&parts->host,
-                                        &ngx_http_npmtoken_unix_scheme);
+    ngx_str_set(&prefix, "");
 
-    p = ngx_pnalloc(cf->pool, ngx_http_npmtoken_redis_scheme.len
-                              + parts->host.len + 1 + parts->db.len);
+    if (parts->scheme) {
+        prefix = parts->scheme->prefix;
+    }
+
+    p = ngx_pnalloc(cf->pool, prefix.len + parts->hosts.len + 1
+                              + parts->path.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     name->data = p;
 
-    if (tcp) {
-        p = ngx_cpymem(p, ngx_http_npmtoken_redis_scheme.data,
-                       ngx_http_npmtoken_redis_scheme.len);
-    }
+    p = ngx_cpymem(p, prefix.data, prefix.len);
+    p = ngx_cpymem(p, parts->hosts.data, parts->hosts.len);
 
-    p = ngx_cpymem(p, parts->host.data, parts->host.len);
-
-    if (parts->db.data) {
-        *p++ = tcp ? '/' : ':';
-        p = ngx_cpymem(p, parts->db.data, parts->db.len);
+    if (parts->path.len) {
+        *p++ = parts->scheme ? '/' : ':';
+        p = ngx_cpymem(p, parts->path.data, parts->path.len);
     }
 
     name->len = p - name->data;
@@ -335,11 +555,9 @@ ngx_http_npmtoken_endpoint_resolve(ngx_conf_t *cf,
     ngx_http_npmtoken_endpoint_t *endpoint, ngx_resolver_t *resolver,
     ngx_msec_t resolver_timeout)
 {
-    ngx_url_t  *url;
-
-    if (endpoint->naddrs) {
-        return NGX_OK;
-    }
+    ngx_url_t                 *url;
+    ngx_uint_t                 i;
+    ngx_http_npmtoken_seed_t  *seed;
 
     if (resolver && resolver->connections.nelts) {
         endpoint->resolver = resolver;
@@ -347,18 +565,27 @@ ngx_http_npmtoken_endpoint_resolve(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    url = &endpoint->url;
+    seed = endpoint->seeds.elts;
 
-    if (ngx_inet_resolve_host(cf->pool, url) != NGX_OK) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "%s in \"redis\" directive, value \"%V\"",
-                      url->err ? url->err : "host not found",
-                      &endpoint->name);
-        return NGX_ERROR;
+    for (i = 0; i < endpoint->seeds.nelts; i++) {
+
+        if (seed[i].naddrs) {
+            continue;
+        }
+
+        url = &seed[i].url;
+
+        if (ngx_inet_resolve_host(cf->pool, url) != NGX_OK) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "%s in \"redis\" directive, value \"%V\"",
+                          url->err ? url->err : "host not found",
+                          &endpoint->name);
+            return NGX_ERROR;
+        }
+
+        seed[i].addrs = url->addrs;
+        seed[i].naddrs = url->naddrs;
     }
-
-    endpoint->addrs = url->addrs;
-    endpoint->naddrs = url->naddrs;
 
     return NGX_OK;
 }

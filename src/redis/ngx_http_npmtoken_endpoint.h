@@ -1,7 +1,7 @@
 
 /*
- * The "redis" URL of a store, parsed: where to connect, as which user, and
- * under which prefix the records are.
+ * The "redis" URL of a store, parsed: where to connect, by what means, as which
+ * user, and under which prefix the records are.
  */
 
 
@@ -13,7 +13,8 @@
 #include <ngx_core.h>
 
 
-#define NGX_HTTP_NPMTOKEN_REDIS_PORT   6379
+#define NGX_HTTP_NPMTOKEN_REDIS_PORT     6379
+#define NGX_HTTP_NPMTOKEN_SENTINEL_PORT  26379
 
 /* the longest prefix of records, in bytes */
 #define NGX_HTTP_NPMTOKEN_MAX_RECORDS  (128 + sizeof("token:") - 1)
@@ -26,18 +27,39 @@
 #define NGX_HTTP_NPMTOKEN_SERVER_LEN  40
 
 
+/* what the hosts of a URL are */
+
+typedef enum {
+    NGX_HTTP_NPMTOKEN_SINGLE = 0,   /* the server itself */
+    NGX_HTTP_NPMTOKEN_SENTINEL,     /* those that know the server */
+    NGX_HTTP_NPMTOKEN_CLUSTER       /* some of the cluster's nodes */
+} ngx_http_npmtoken_endpoint_kind_e;
+
+
+/* a host of a URL */
+
+typedef struct {
+    ngx_str_t             name;        /* host and port as in the URL */
+    ngx_url_t             url;
+    ngx_addr_t           *addrs;
+    ngx_uint_t            naddrs;      /* 0: resolve at each connect */
+} ngx_http_npmtoken_seed_t;
+
+
 typedef struct {
     ngx_str_t             name;        /* the URL without user and password,
                                           for logs */
+    ngx_http_npmtoken_endpoint_kind_e  kind;
+
     ngx_str_t             user;        /* empty: the default user */
     ngx_str_t             password;    /* empty: no AUTH */
     ngx_uint_t            db;
+    ngx_str_t             master;      /* its name, if it is asked for */
     ngx_str_t             records;     /* prefix of the records' keys */
 
-    ngx_url_t             url;         /* host, port */
-    ngx_addr_t           *addrs;
-    ngx_uint_t            naddrs;      /* 0: resolve at each connect */
-    ngx_resolver_t       *resolver;
+    ngx_array_t           seeds;       /* of ngx_http_npmtoken_seed_t; at
+                                          least one, and one if SINGLE */
+    ngx_resolver_t       *resolver;    /* NULL: there is none */
     ngx_msec_t            resolver_timeout;
 
     ngx_msec_t            keepalive;     /* 0: off */
@@ -53,11 +75,20 @@ typedef struct {
     ngx_uint_t            suspected;
     ngx_uint_t            retried;
     ngx_uint_t            told;
+
+    unsigned              ssl:1;       /* TLS to each server */
 } ngx_http_npmtoken_endpoint_t;
 
 
 /*
- * Parses redis://[user[:password]@]host[:port][/db] or unix:/path[:db].
+ * Parses one of these, where USER is [user[:password]@] and HOSTS is
+ * host[:port][,host[:port]]...:
+ *
+ *     redis://USERhost[:port][/db]            unix:/path[:db]
+ *     redis-sentinel://USERHOSTS/master[/db]
+ *     redis-cluster://USERHOSTS
+ *
+ * With TLS, the schemes are rediss, redis-sentinel+tls, redis-cluster+tls.
  * Memory is allocated from cf->pool.  Host names are not resolved yet.
  * Returns NGX_OK, or NGX_ERROR with a line logged that contains no password.
  */
@@ -65,8 +96,8 @@ ngx_int_t ngx_http_npmtoken_endpoint_parse(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_npmtoken_endpoint_t *endpoint);
 
 /*
- * Call this when the configuration has been read.  Finds the addresses of a
- * host name, or leaves that to "resolver" at run time if it has servers.
+ * Call this when the configuration has been read.  Finds the addresses of the
+ * host names, or leaves that to "resolver" at run time if it has servers.
  * "resolver_timeout" is in milliseconds.  Returns NGX_OK, or NGX_ERROR with a
  * line logged.
  */

@@ -665,9 +665,9 @@ ngx_http_npmtoken_feed_epoch(ngx_http_npmtoken_feed_t *feed)
 
     ngx_memzero(&peer, sizeof(ngx_http_npmtoken_peer_t));
 
-    peer.socklen = ngx_min(conn->socklen, sizeof(ngx_sockaddr_t));
+    peer.socklen = ngx_min(conn->dial.socklen, sizeof(ngx_sockaddr_t));
 
-    ngx_memcpy(&peer.sockaddr, &conn->sockaddr, peer.socklen);
+    ngx_memcpy(&peer.sockaddr, &conn->dial.sockaddr, peer.socklen);
     ngx_memcpy(peer.server, conn->server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
 
     return ngx_http_npmtoken_proof_epoch_begin(feed->proof, feed->session,

@@ -406,8 +406,8 @@ ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
         ngx_http_npmtoken_lookup_reset(lookup);
     }
 
-    ngx_http_npmtoken_connection_pin(&lookups->conn, &peer.sockaddr,
-                                     peer.socklen);
+    ngx_http_npmtoken_dial_pin(&lookups->conn.dial, &peer.sockaddr,
+                               peer.socklen);
     ngx_memcpy(lookups->server, peer.server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
 
     /* the feed's server has answered this */
