@@ -424,9 +424,9 @@ is_bad(store => "redis redis://:$secret\@127.0.0.1 more;",
        '"redis" directive', 'invalid number of arguments');
 is_bad(store => "redis redis://:$secret\@127.0.0.1; prefix \"\";", '"prefix"');
 is_bad(store => "redis redis://user:$secret\@127.0.0.1; redis_user other;",
-       'two users or passwords', '"redis"');
+       'a user or password', '"redis"');
 is_bad(store => "redis redis://:$secret\@127.0.0.1; redis_password_file password;",
-       'two users or passwords', '"redis"');
+       'a user or password', '"redis"');
 is_bad(store => 'redis redis://user@127.0.0.1;',
        'has the user "user" but no password');
 is_bad(store => "$redis redis_user reader;",

@@ -72,7 +72,7 @@ for my $idle (1.2, 0) {
             unlike($node->error_log, qr/\[error\].*npmtoken-lookup/,
                    'that is no error');
             like($node->error_log,
-                 qr/\[notice\].*did not answer for \d+ ms, the last reply is/,
+                 qr/\[notice\].*did not answer for \d+ ms, the last reply came/,
                  'the log says what was done');
             ok($node->quit, 'nginx quits');
         };
