@@ -12,8 +12,10 @@ use NpmToken::Redis;
 use NpmToken::Util qw( read_file token_key );
 
 my ($rights) = read_file('docs/api.md')
-    =~ /^ +ACL SETUSER npmtoken-api on >PASSWORD (.*)$/m
-    or die 'docs/api.md has no such line';
+    =~ /^redis-cli ACL SETUSER npmtoken-api on '>PASSWORD' (.*?[^\\])$/ms
+    or die 'docs/api.md has no such command';
+
+$rights =~ s/'|\\\n *//g;
 
 my $password = 'correct horse battery';
 

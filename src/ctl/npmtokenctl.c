@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <getopt.h>
 #include "npmtokenctl.h"
+#include "npmtokenctl_rights.h"
 #include "npmtoken_otp.h"
 #include "npmtoken_version.h"
 
@@ -97,7 +98,13 @@ static ctl_option_t  ctl_known_options[] = {
     { "dry-run", 'D', NULL, &ctl_options.dry_run, "check the file, import "
                                                   "nothing" },
     { "skip-bad", 'B', NULL, &ctl_options.skip_bad,
-      "import the rows that are good" }
+      "import the rows that are good" },
+    { "passwords", 'W', &ctl_options.passwords, NULL,
+      "DIR  USER.password there has the password; made if it is missing" },
+    { "drop-passwords", 'F', NULL, &ctl_options.drop_passwords,
+      "former passwords of these users end" },
+    { "print", 'q', NULL, &ctl_options.print,
+      "only print the ACL commands; Redis is not asked" }
 };
 
 #define CTL_OPTIONS  (sizeof(ctl_known_options) / sizeof(ctl_known_options[0]))
@@ -134,7 +141,10 @@ static ctl_command_t  ctl_commands[] = {
     { "import", "FILE | -", 1, 1, "DB", ctl_import,
       "keys of another registry, as CSV or JSON" },
     { "check", "", 0, 0, "", ctl_check,
-      "list bad records and accounts, and why they are bad" }
+      "list bad records and accounts, and why they are bad" },
+    { "init", "[worker] [api] [ctl] [issuer]", 0, CTL_ROLES, "WFqyS", ctl_init,
+      "make the users of Redis with their rights, and print the lines for\n"
+      "      nginx; without a role: worker, api, ctl" }
 };
 
 #define CTL_COMMANDS  (sizeof(ctl_commands) / sizeof(ctl_commands[0]))
@@ -385,5 +395,6 @@ ctl_help(void)
     printf("\nWithout --redis the URL is that of NPMTOKEN_REDIS, or "
            "redis://127.0.0.1.\nExit status: 0 done; 1 something is not valid "
            "or not there; 2 usage;\n3 Redis cannot be reached or refuses; 4 "
-           "too few replicas have the change.\n");
+           "too few replicas have the change;\n5 Redis cannot save its "
+           "users.\n");
 }

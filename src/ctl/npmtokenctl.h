@@ -27,6 +27,7 @@
 #define CTL_USAGE         2
 #define CTL_REDIS         3     /* Redis is not reachable, or refused */
 #define CTL_UNREPLICATED  4     /* done, but too few replicas have it */
+#define CTL_UNSAVED       5     /* done, but Redis cannot save it */
 
 
 /* an option with a value is NULL if it is not given */
@@ -49,6 +50,7 @@ typedef struct {
     const char           *name;
     const char           *description;
     const char           *user;
+    const char           *passwords;
 
     int                   json;
     int                   password_stdin;
@@ -61,6 +63,8 @@ typedef struct {
     int                   yes;
     int                   dry_run;
     int                   skip_bad;
+    int                   print;
+    int                   drop_passwords;
 } ctl_options_t;
 
 
@@ -129,9 +133,16 @@ typedef struct {
 
 void ctl_connect(void);
 
+/* the URL without user and password, and the number of its database */
+const char *ctl_redis_url(void);
+int ctl_redis_db(void);
+
 void ctl_arg(ctl_args_t *args, const void *data, size_t len);
 void ctl_arg_text(ctl_args_t *args, const char *text);
 void ctl_arg_pair(ctl_args_t *args, const char *name, const char *value);
+
+/* returns the prefix of the keys, escaped as in a pattern */
+char *ctl_prefix_pattern(void);
 
 /* returns a key: prefix, kind, name */
 char *ctl_key(const char *kind, const u_char *name, size_t len);
@@ -240,6 +251,7 @@ int ctl_token_create(char **argv, ngx_uint_t n);
 int ctl_token_revoke(char **argv, ngx_uint_t n);
 int ctl_import(char **argv, ngx_uint_t n);
 int ctl_check(char **argv, ngx_uint_t n);
+int ctl_init(char **argv, ngx_uint_t n);
 
 
 #endif /* _NPMTOKENCTL_H_INCLUDED_ */

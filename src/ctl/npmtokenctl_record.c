@@ -124,15 +124,22 @@ ctl_scan_batch(redisReply *keys, size_t skip, ctl_keep_pt keep,
 }
 
 
-/* Escapes the characters of the prefix that are special in a pattern. */
-
 static char *
 ctl_pattern(const char *kind)
+{
+    return ctl_format("%s%s*", ctl_prefix_pattern(), kind);
+}
+
+
+/* Escapes the characters of the prefix that are special in a pattern. */
+
+char *
+ctl_prefix_pattern(void)
 {
     char        *pattern, *p;
     const char  *text;
 
-    pattern = ctl_alloc(2 * strlen(ctl_options.prefix) + strlen(kind) + 2);
+    pattern = ctl_alloc(2 * strlen(ctl_options.prefix) + 1);
     p = pattern;
 
     for (text = ctl_options.prefix; *text; text++) {
@@ -143,8 +150,6 @@ ctl_pattern(const char *kind)
 
         *p++ = *text;
     }
-
-    sprintf(p, "%s*", kind);
 
     return pattern;
 }

@@ -42,6 +42,7 @@ static const char *ctl_hint(const char *error);
 
 static redisContext  *ctl_redis;
 static char          *ctl_redis_name;
+static int            ctl_redis_database;
 
 
 void
@@ -73,6 +74,7 @@ ctl_connect(void)
     }
 
     ctl_redis_name = url.name;
+    ctl_redis_database = url.db;
 
     ctl_redis = url.port ? redisConnectWithTimeout(url.host, url.port, timeout)
                          : redisConnectUnixWithTimeout(url.host, timeout);
@@ -85,6 +87,20 @@ ctl_connect(void)
     (void) redisSetTimeout(ctl_redis, patience);
 
     ctl_hello(&url);
+}
+
+
+const char *
+ctl_redis_url(void)
+{
+    return ctl_redis_name;
+}
+
+
+int
+ctl_redis_db(void)
+{
+    return ctl_redis_database;
 }
 
 

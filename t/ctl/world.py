@@ -59,19 +59,39 @@ def key_of(token):
 class Redis:
     """A redis-server of its own, and a small client."""
 
-    def __init__(self, world, *options, port=0):
+    def __init__(self, world, *options, port=0, config=False):
         self.dir = tempfile.mkdtemp(dir=world.dir)
         self.path = os.path.join(self.dir, 's')
         self.url = 'unix:' + self.path
         self.port = port
 
-        self.process = world.start(
-            ['redis-server', '--port', str(port), '--bind', '127.0.0.1',
-             '--unixsocket', self.path, '--save', '', '--dir', self.dir,
-             '--repl-diskless-sync-delay', '0', *options],
-            os.path.join(self.dir, 'log'))
+        self.command = [
+            'redis-server', '--port', str(port), '--bind', '127.0.0.1',
+            '--unixsocket', self.path, '--save', '', '--dir', self.dir,
+            '--repl-diskless-sync-delay', '0', *options]
 
+        if config:
+            path = os.path.join(self.dir, 'redis.conf')
+
+            with open(path, 'w', encoding='utf-8'):
+                pass
+
+            self.command.insert(1, path)
+
+        self.process = None
+        self.start(world)
+
+    def start(self, world):
+        """Starts it."""
+        self.process = world.start(self.command,
+                                   os.path.join(self.dir, 'log'))
         wait_for(self.answers, 'redis-server')
+
+    def restart(self, world):
+        """Ends it, and starts it again."""
+        self.process.terminate()
+        self.process.wait(LIMIT)
+        self.start(world)
 
     def answers(self):
         """It can be connected to."""
@@ -99,6 +119,16 @@ class Redis:
             sock.sendall(data)
 
             return self.reply(sock.makefile('rb'))
+
+    def login(self, user, password):
+        """The reply to AUTH."""
+        return self('AUTH', user, password)
+
+    def forget_users(self):
+        """No user but the default one."""
+        for user in self('ACL', 'USERS'):
+            if user != 'default':
+                self('ACL', 'DELUSER', user)
 
     def reply(self, file):
         """One reply of RESP2."""

@@ -165,8 +165,10 @@ ${store}${map}
     await site.stop();
 
     await report.test('docs/redis.md: what its Redis users may do', async () => {
-        for (const [, line] of REDIS.matchAll(/^ +(ACL SETUSER .*)$/gm)) {
-            await servers.redis(...line.split(' '));
+        for (const block of fenced(REDIS, 'sh')) {
+            if (block.startsWith('redis-cli ACL SETUSER ')) {
+                assert.equal(await shell(bin, block), 'OK\n');
+            }
         }
 
         for (const [right, user, ...command] of [
@@ -178,6 +180,8 @@ ${store}${map}
             [false, 'npmtoken', 'CLIENT', 'LIST'],
             [false, 'npmtoken', 'HSET', RECORD, 'user', 'x'],
             [false, 'npmtoken', 'HGETALL', 'npmtoken:user:alice'],
+            [true, 'npmtokenctl', 'HSET', RECORD, 'user', 'x'],
+            [false, 'npmtokenctl', 'FLUSHALL'],
             [true, 'npmissuer', 'HSET', RECORD, 'user', 'x'],
             [true, 'npmissuer', 'HDEL', RECORD, 'user'],
             [true, 'npmissuer', 'DEL', RECORD],

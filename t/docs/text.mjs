@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -23,6 +24,7 @@ const ACCOUNT = read('src/account/npmtoken_account.c');
 const OPERATION = read('src/core/npmtoken_operation.c');
 const VERDICT = read('src/core/npmtoken_verdict.c');
 const RECORD = read('src/core/npmtoken_record.c');
+const RIGHTS = read('src/ctl/npmtokenctl_rights.c');
 const VARIABLES = read('src/http/ngx_http_npmtoken_variables.c');
 
 const EXAMPLE_KEY = '3f1c22a0';
@@ -492,16 +494,17 @@ export const TEXT_TESTS = {
     'docs/redis.md: each right that an upgrade needs is in its line': () => {
         const line = (page, user) => {
             const [, rights] = page.match(
-                new RegExp(`ACL SETUSER ${user} on (.*)`)) ?? [];
+                new RegExp(`ACL SETUSER ${user} on ([^]*?[^\\\\])$`, 'm')) ?? [];
 
             assert.ok(rights, user);
 
-            return rights.split(' ');
+            return rights.replaceAll(/'|\\\n */g, '').split(' ');
         };
 
         const lines = {
             'the module': line(REDIS, 'npmtoken'),
             'the token API': line(read('docs/api.md'), 'npmtoken-api'),
+            'npmtokenctl': line(REDIS, 'npmtokenctl'),
         };
 
         for (const [user, rights] of rows(section(REDIS, 'After an upgrade'))) {
@@ -509,6 +512,25 @@ export const TEXT_TESTS = {
                 assert.ok(lines[user].includes(right), `${user}: ${right}`);
             }
         }
+    },
+
+    'docs/redis.md, docs/api.md: rights are those of npmtokenctl init': () => {
+        const roles = rows(section(REDIS, 'Redis users'));
+        const pages = REDIS + read('docs/api.md');
+
+        assert.ok(roles.length > 3);
+
+        for (const [role, user, who] of roles) {
+            const printed = execFileSync(
+                path.join(ROOT, 'build/npmtokenctl'),
+                ['init', '--print', code(role)], { encoding: 'utf8' });
+
+            assert.ok(printed.includes(` SETUSER ${code(user)} on `), printed);
+            assert.ok(pages.includes(`\`\`\`sh\n${printed}\`\`\`\n`), printed);
+            assert.ok(RIGHTS.includes(`"${who.replaceAll('`', '')}"`), who);
+        }
+
+        assert.equal(pages.match(/ACL SETUSER/g).length, roles.length);
     },
 
     'CONTRIBUTING, t/README: each file and name that they say is there': () => {

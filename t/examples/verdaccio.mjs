@@ -116,9 +116,12 @@ async function webLogin(site) {
 
 async function aclUser(site) {
     const page = await readFile(path.join(ROOT, 'docs/redis.md'), 'utf8');
-    const [, line] = page.match(/^ +(ACL SETUSER npmtoken .*)$/m) ?? [];
+    const [, text] = page.match(
+        /^redis-cli (ACL SETUSER npmtoken [^]*?[^\\])$/m) ?? [];
 
-    assert.ok(line, 'docs/redis.md has no line "ACL SETUSER npmtoken ..."');
+    assert.ok(text, 'docs/redis.md has no "ACL SETUSER npmtoken ..."');
+
+    const line = text.replaceAll(/'|\\\n */g, '');
 
     await site.servers.redis(...line.split(' '));
 
