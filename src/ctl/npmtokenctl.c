@@ -132,6 +132,9 @@ static ctl_command_t  ctl_commands[] = {
       "move accounts that an older release stored under keys with capitals" },
     { "token list", "NAME | --all", 0, 1, "a", ctl_token_list,
       "the tokens of an account, or of all" },
+    { "token show", "ID | NAME | -", 1, 1, "", ctl_token_show,
+      "one, by a unique prefix of its key, by its label, or by the token\n"
+      "      itself from the standard input" },
     { "token create", "NAME", 1, 1, "Rcxksldgb", ctl_token_create,
       "a new token, which is shown only once" },
     { "token revoke", "ID | TOKEN | - | --user NAME | --all", 0, 1, "uaKy",

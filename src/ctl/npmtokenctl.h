@@ -247,6 +247,7 @@ int ctl_user_list(char **argv, ngx_uint_t n);
 int ctl_user_show(char **argv, ngx_uint_t n);
 int ctl_user_fold(char **argv, ngx_uint_t n);
 int ctl_token_list(char **argv, ngx_uint_t n);
+int ctl_token_show(char **argv, ngx_uint_t n);
 int ctl_token_create(char **argv, ngx_uint_t n);
 int ctl_token_revoke(char **argv, ngx_uint_t n);
 int ctl_import(char **argv, ngx_uint_t n);

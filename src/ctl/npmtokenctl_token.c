@@ -5,6 +5,7 @@
 
 
 #include "npmtokenctl.h"
+#include "npmtokenctl_token.h"
 #include "npmtoken_cidr.h"
 #include "npmtoken_list.h"
 #include "npmtoken_token.h"
@@ -27,17 +28,12 @@ typedef struct {
 
 static ngx_uint_t ctl_keep_token(ngx_str_t *key, redisReply *hash,
     const void *data);
-static int ctl_id_len(ctl_items_t *items, ngx_uint_t i);
 static ngx_uint_t ctl_common(ngx_str_t *one, ngx_str_t *two);
-static const char *ctl_state(redisReply *hash);
-static json_t *ctl_token_json(ctl_item_t *item, ngx_uint_t id);
 static json_t *ctl_list_json(redisReply *hash, const char *field);
 static json_t *ctl_flag_json(redisReply *hash, const char *field);
 static json_t *ctl_text_json(redisReply *hash, const char *field);
 static json_t *ctl_expires_json(redisReply *hash);
-static ngx_uint_t ctl_is_true(redisReply *hash, const char *field);
 static void ctl_print_token(ctl_item_t *item, ngx_uint_t id);
-static char *ctl_text(redisReply *hash, const char *field, size_t max);
 static void ctl_check_cidr(const char *list);
 static char *ctl_expires(void);
 static void ctl_store(const char *user, u_char *key, ctl_args_t *record);
@@ -50,7 +46,6 @@ static void ctl_check_record(ctl_args_t *record);
 static void ctl_print_new(const char *user, u_char *token, u_char *key);
 static void ctl_revoke_wanted(ctl_items_t *items);
 static void ctl_by_id(const char *text, ctl_items_t *items);
-static ngx_uint_t ctl_is_id(const char *text);
 static void ctl_by_token(const char *text, ctl_items_t *items);
 static ngx_uint_t ctl_revoke_one(ctl_item_t *item, time_t now);
 static ngx_uint_t ctl_revoke_other(ctl_item_t *item, time_t now);
@@ -134,9 +129,7 @@ ctl_keep_token(ngx_str_t *key, redisReply *hash, const void *data)
 }
 
 
-/* Returns the length of the shortest prefix that no other key has. */
-
-static int
+int
 ctl_id_len(ctl_items_t *items, ngx_uint_t i)
 {
     ngx_uint_t  len;
@@ -172,7 +165,7 @@ ctl_common(ngx_str_t *one, ngx_str_t *two)
 }
 
 
-static const char *
+const char *
 ctl_state(redisReply *hash)
 {
     ngx_uint_t          n;
@@ -199,7 +192,7 @@ ctl_state(redisReply *hash)
 }
 
 
-static json_t *
+json_t *
 ctl_token_json(ctl_item_t *item, ngx_uint_t id)
 {
     json_t      *json;
@@ -272,7 +265,7 @@ ctl_flag_json(redisReply *hash, const char *field)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ctl_is_true(redisReply *hash, const char *field)
 {
     ngx_str_t  value;
@@ -345,7 +338,7 @@ ctl_print_token(ctl_item_t *item, ngx_uint_t id)
 }
 
 
-static char *
+char *
 ctl_text(redisReply *hash, const char *field, size_t max)
 {
     ngx_str_t  value;
@@ -728,7 +721,7 @@ ctl_by_id(const char *text, ctl_items_t *items)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ctl_is_id(const char *text)
 {
     size_t  len;
