@@ -206,7 +206,8 @@ subtest 'what Redis says is logged, and no secret' => sub {
             . "\r\n" if $name eq 'AUTH' && $args[0] eq 'user';
         return "-WRONG password $args[0]\r\n"
             if $name eq 'AUTH' && $args[0] ne 'good';
-        return "-NOPERM $args[0] is no key for you\r\n" if $name eq 'HGETALL';
+        return "-NOPERM \0 $args[0] is no key for you\r\n"
+            if $name eq 'HGETALL';
         return "-ERR \e[31mred\r\n" if $name eq 'PTTL';
 
         return NpmToken::Server::greeting($name, @args);
@@ -230,7 +231,7 @@ subtest 'what Redis says is logged, and no secret' => sub {
         is($node->ask('npm_said'), '503 miss', 'unavailable');
         like($node->wait_log(qr/redis answered/), $expected, 'as it is said');
         unlike($node->error_log, qr/$secret/, 'no password');
-        unlike($node->error_log, qr/\e|31mred/, 'nothing for a terminal');
+        unlike($node->error_log, qr/[\e\0]|31mred/, 'nothing for a terminal');
         my $key = token_key('npm_said');
         unlike($node->error_log, qr/@{[ substr $key, 0, 9 ]}/, 'no whole key');
         ok($node->quit, 'nginx quits');

@@ -482,7 +482,8 @@ ngx_http_npmtoken_codec_words(redisReply *reply, ngx_str_t *words)
         if (i - word >= NGX_HTTP_NPMTOKEN_MAX_WORD
             || ((ch < '0' || ch > '9')
                 && ((ch | 0x20) < 'a' || (ch | 0x20) > 'z')
-                && ngx_strchr("'`.,:;()|/_-*", ch) == NULL))
+                && (ch == '\0'
+                    || ngx_strchr("'`.,:;()|/_-*", ch) == NULL)))
         {
             i = word;
             break;
