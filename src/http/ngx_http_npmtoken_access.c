@@ -54,6 +54,8 @@ static ngx_int_t ngx_http_npmtoken_access_allow_other(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_access_deny(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run);
+static void ngx_http_npmtoken_access_user(ngx_http_npmtoken_ctx_t *ctx,
+    ngx_str_t *user);
 
 
 ngx_int_t
@@ -637,6 +639,7 @@ static ngx_int_t
 ngx_http_npmtoken_access_deny(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t dry_run)
 {
+    ngx_str_t                      user;
     ngx_http_npmtoken_loc_conf_t  *nlcf;
 
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
@@ -645,10 +648,13 @@ ngx_http_npmtoken_access_deny(ngx_http_request_t *r,
 
     (void) ngx_http_npmtoken_request_key(r, ctx);
 
+    ngx_http_npmtoken_access_user(ctx, &user);
+
     ngx_log_error(nlcf->log_level, r->connection->log, 0,
-                  "npmtoken denied%s: %V, key: %*s, operation: %V",
+                  "npmtoken denied%s: %V%s%V, key: %*s, operation: %V",
                   dry_run ? ", dry run" : "",
                   &npmtoken_verdict_reason(ctx->reason)->name,
+                  user.len ? ", user: " : "", &user,
                   ctx->key ? (size_t) NPMTOKEN_SHORT_KEY_LEN : 1,
                   ctx->key ? ctx->key : (u_char *) "-",
                   npmtoken_operation_name(ctx->operation));
@@ -662,6 +668,39 @@ ngx_http_npmtoken_access_deny(ngx_http_request_t *r,
     }
 
     return ngx_http_npmtoken_answer(r, ctx);
+}
+
+
+/*
+ * The user of a record, for the log.  A record may have any printable ASCII
+ * there.  What could be taken for another part of the line is not written.
+ */
+
+static void
+ngx_http_npmtoken_access_user(ngx_http_npmtoken_ctx_t *ctx, ngx_str_t *user)
+{
+    size_t  i;
+    u_char  ch;
+
+    ngx_str_null(user);
+
+    if (ctx->record == NULL) {
+        return;
+    }
+
+    user->data = npmtoken_record_user(ctx->record);
+    user->len = ctx->record->user_len;
+
+    for (i = 0; i < user->len; i++) {
+        ch = user->data[i];
+
+        if ((ch < '0' || ch > '9') && ((ch | 0x20) < 'a' || (ch | 0x20) > 'z')
+            && (ch == '\0' || ngx_strchr("-._~@+/", ch) == NULL))
+        {
+            ngx_str_set(user, "(unprintable)");
+            return;
+        }
+    }
 }
 
 
