@@ -141,6 +141,8 @@ ngx_http_npmtoken_api_handler_denied(ngx_http_request_t *r)
 
 /*
  * Returns 1 if the request is for the registry and needs no second factor here.
+ * So is a call with credentials that no record knows, if a dry run, or another
+ * module by "satisfy any", has let it through: they may be the registry's own.
  */
 
 static ngx_uint_t
@@ -166,10 +168,14 @@ ngx_http_npmtoken_api_handler_passes(ngx_http_npmtoken_ctx_t *judged,
 
         return judged->passed
                || (judged->record == NULL
-                   && nlcf->unknown == NGX_HTTP_NPMTOKEN_UNKNOWN_PASS);
+                   && (nlcf->unknown == NGX_HTTP_NPMTOKEN_UNKNOWN_PASS
+                       || ngx_http_npmtoken_request_switch(r,
+                                                           &nlcf->dry_run)));
 
     default:
-        return judged->passed;
+        return judged->passed
+               || judged->reason == NPMTOKEN_UNKNOWN
+               || judged->reason == NPMTOKEN_BAD_TOKEN;
     }
 }
 
