@@ -2,27 +2,15 @@
 
 /*
  * Verdaccio learns who the person is from the header that nginx sets by
- * "npmtoken_identity X-Npm-User".  Put this folder into the one that
- * "plugins:" names, or into node_modules, and "npmtoken: {}" first under
- * "auth:".
+ * "npmtoken_identity X-Npm-User".  Install this folder beside Verdaccio with
+ * npm, or put it into the folder that "plugins:" names.  Write "npmtoken: {}"
+ * first under "auth:".  README.md has the options.
  *
- * Whoever can connect to Verdaccio directly can be anyone: let it listen on a
- * unix socket that only nginx may open, or on loopback of a host without
- * other users.
- *
- * Options: "header" (x-npm-user), and "groups_header" (none): a header with
- * a comma-separated list of groups, which nginx has to set in every location
- * that reaches Verdaccio, empty where nobody was named.
- *
- * "login: true" is for "npmtoken_api_login proxy": npm's login is then answered
- * by whether the password is right, and never makes an account.  Without it
- * Verdaccio takes each for a new one, and says of one that it has that it is
- * there already.
- *
- * "npmtoken: {}" under "middlewares:" lets who is logged in on Verdaccio's
- * pages download tarballs; it takes a location with "npmtoken_unknown pass"
- * for these, as in verdaccio.conf.
+ * Whoever can connect to Verdaccio from an address that is trusted can be
+ * anyone.
  */
+
+const { BlockList, isIP } = require('node:net');
 
 /* the first character keeps $all, @all and their like from being a name */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,213}$/;
@@ -44,7 +32,7 @@ const REFUSED = {
 const PAGES = Symbol('npmtoken');
 
 const UNIX = /^(https?:\/\/)?unix:\//;
-const LOOPBACK = /^((::ffff:)?127(\.\d{1,3}){3}|::1)$/;
+const LOOPBACK = ['127.0.0.0/8', '::1'];
 
 
 class Npmtoken {
@@ -52,8 +40,14 @@ class Npmtoken {
     constructor(config, options) {
         this.header = (config.header || 'x-npm-user').toLowerCase();
         this.groups = (config.groups_header || '').toLowerCase();
-        this.login = config.login === true;
+        this.login = flag('login', config.login);
+        this.ownTokens = flag('own_tokens', config.own_tokens);
+        this.peers = peers(config.trust ?? LOOPBACK);
         this.unix = [].concat(options.config.listen).every(a => UNIX.test(a));
+
+        if (this.ownTokens && !options.config.middlewares?.npmtoken) {
+            fail('"own_tokens" needs "npmtoken: {}" under "middlewares:"');
+        }
     }
 
     /* "not me": the web page's login is left to the plugins listed after */
@@ -77,6 +71,13 @@ class Npmtoken {
                 || this.whoLogsIn(req);
             const groups = (headers[this.groups] || '').split(',');
             const named = NAME.test(name || '');
+
+            if (this.ownTokens && !name) {
+                delete headers[this.header];
+                delete headers[this.groups];
+                this.own(req, res, next);
+                return;
+            }
 
             req.remote_user = !named ? createAnonymousRemoteUser()
                 : createRemoteUser(name, [name, ...groups.map(g => g.trim())
@@ -102,6 +103,15 @@ class Npmtoken {
      */
     register_middlewares(app, auth) {
         const verify = auth.webUIJWTmiddleware();
+        const first = auth.plugins.find(p => p.apiJWTmiddleware);
+
+        if (first instanceof Npmtoken && first.ownTokens) {
+
+            /* each token is Verdaccio's to judge that nginx does not know */
+
+            first.own = ownCheck(auth);
+            return;
+        }
 
         app.use((req, res, next) => {
             const { authorization } = req.headers;
@@ -150,10 +160,71 @@ class Npmtoken {
     }
 
     /* a unix socket has no peer address, but neither has a torn connection */
-    trusted(socket) {
-        return socket.remoteAddress === undefined ? this.unix
-            : LOOPBACK.test(socket.remoteAddress);
+    trusted({ remoteAddress }) {
+        if (remoteAddress === undefined) {
+            return this.unix;
+        }
+
+        /* of a link-local address the interface is no part */
+        const address = remoteAddress.replace(/^::ffff:(?=[\d.]+$)/i, '')
+            .replace(/%.*$/, '');
+
+        return isIP(address) !== 0
+            && this.peers.check(address, family(address));
     }
+}
+
+
+/*
+ * What Verdaccio itself does with Authorization.  It looks for a plugin that
+ * does it instead, so it is asked as if it had no such plugin.
+ */
+
+function ownCheck(auth) {
+    const plugins = auth.plugins.filter(p => !p.apiJWTmiddleware);
+
+    return Object.create(auth, { plugins: { value: plugins } })
+        .apiJWTmiddleware();
+}
+
+
+function fail(what) {
+    throw new Error(`verdaccio-npmtoken: ${what}`);
+}
+
+
+function flag(name, value = false) {
+    return typeof value === 'boolean' ? value
+        : fail(`"${name}" is ${JSON.stringify(value)}, neither true nor false`);
+}
+
+
+const family = address => isIP(address) === 6 ? 'ipv6' : 'ipv4';
+
+
+/* addresses and ranges that may say who somebody is */
+
+function peers(list) {
+    const found = new BlockList();
+
+    for (const entry of [].concat(list)) {
+        const [address, bits, ...more] = String(entry).split('/');
+        const most = isIP(address) === 6 ? 128 : 32;
+
+        /* a range of everybody would make everybody anyone */
+
+        if (!isIP(address) || more.length !== 0
+            || bits !== undefined
+               && (!/^\d{1,3}$/.test(bits) || bits < 1 || bits > most))
+        {
+            fail(`"trust" has ${JSON.stringify(entry)}, which is no address`
+                 + ' and no range of addresses');
+        }
+
+        found.addSubnet(address, Number(bits ?? most), family(address));
+    }
+
+    return found;
 }
 
 
@@ -166,4 +237,18 @@ function fromPages(claims) {
 }
 
 
-module.exports = (config, options) => new Npmtoken(config, options);
+/*
+ * Verdaccio goes on without a plugin that fails.  It would judge by rules that
+ * nobody has written, so it is stopped.
+ */
+
+module.exports = (config, options) => {
+    try {
+        return new Npmtoken(config, options);
+    } catch (e) {
+        process.stderr.write(`${e.message}\n`);
+        process.exit(1);
+    }
+};
+
+module.exports.Npmtoken = Npmtoken;

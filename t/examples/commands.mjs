@@ -13,6 +13,15 @@ const TOKENS = '/-/npm/v1/tokens';
 const TOKEN = /^npm_[A-Za-z0-9]{36}$/;
 
 
+/* what nginx says of "npmtoken_unknown pass" */
+
+export const PASS = [
+    '[warn] with "npmtoken_unknown pass" a token without a record is'
+    + ' unrestricted: revoke by "revoked_at" and never by deleting,'
+    + ' give records no TTL, and let redis evict none',
+];
+
+
 /* as npm sends it; with an email it is a sign-up, where that may be */
 
 function logIn(site, name, password, email) {

@@ -1,7 +1,8 @@
 /*
  * Each of conf-examples/*.conf, started with a real Redis and asked what it
  * is there for.  cases.mjs and verdaccio.mjs say what is asked; site.mjs what
- * is changed in a configuration so that it runs here.
+ * is changed in a configuration so that it runs here.  plugin.mjs has what the
+ * plugin for Verdaccio does by itself.
  */
 
 import assert from 'node:assert/strict';
@@ -12,19 +13,23 @@ import path from 'node:path';
 import { check, ROOT, runMain, Servers } from '../../demo/lib/servers.mjs';
 import { Report } from '../lib/report.mjs';
 import { CASES } from './cases.mjs';
+import { pluginTests } from './plugin.mjs';
 import { certificate, Echo, Site } from './site.mjs';
 import { Verdaccio, VERDACCIO_CASES } from './verdaccio.mjs';
 
 const FOLDER = path.join(ROOT, 'conf-examples');
 
+const ALL = { ...CASES, ...VERDACCIO_CASES };
+
 
 async function example(shared, name) {
     const { report, servers, tls, echo } = shared;
-    const case_ = CASES[name] ?? VERDACCIO_CASES[name];
-    const site = new Site(servers, name, {
+    const case_ = ALL[name];
+    const folder = name.replace(/\W+/g, '-');
+    const site = new Site(servers, folder, {
         tls, host: case_?.verdaccio !== undefined,
         registry: { port: echo.port,
-                    socket: `${servers.dir}/${name}/registry.sock` },
+                    socket: `${servers.dir}/${folder}/registry.sock` },
     });
 
     site.echo = echo;
@@ -33,7 +38,10 @@ async function example(shared, name) {
     const start = async () => {
         assert.ok(case_, 'there is no test of this file');
 
-        await site.prepare(await readFile(`${FOLDER}/${name}.conf`, 'utf8'));
+        const text = await readFile(`${FOLDER}/${case_.file ?? name}.conf`,
+                                    'utf8');
+
+        await site.prepare(case_.change?.(text) ?? text);
 
         /* what it needs of files and of Redis */
         await case_.prepare?.(site);
@@ -83,7 +91,9 @@ await runMain(async onDir => {
 
     const files = (await readdir(FOLDER)).filter(f => f.endsWith('.conf'))
         .map(f => f.slice(0, -'.conf'.length)).sort();
-    const wanted = process.argv.length > 2 ? process.argv.slice(2) : files;
+    const all = [...files, ...Object.keys(ALL).filter(n => ALL[n].file)];
+    const wanted = process.argv.length > 2 ? process.argv.slice(2)
+                                           : [...all, 'plugin'];
 
     const servers = new Servers(
         await mkdtemp(path.join(tmpdir(), 'npmtoken-examples.')));
@@ -98,7 +108,8 @@ await runMain(async onDir => {
     await Promise.all([servers.startRedis(), echo.start()]);
 
     for (const name of wanted) {
-        await example(shared, name);
+        await (name === 'plugin' ? pluginTests(shared)
+                                 : example(shared, name));
     }
 
     return shared.report.end('examples');

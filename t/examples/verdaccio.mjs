@@ -9,9 +9,9 @@ import path from 'node:path';
 
 import { request, ROOT } from '../../demo/lib/servers.mjs';
 import { newToken, now, recordName } from '../../demo/lib/tokens.mjs';
-import { PROXIED } from './commands.mjs';
+import { PASS, PROXIED } from './commands.mjs';
 
-const VERDACCIO = path.resolve(process.env.NPMTOKEN_VERDACCIO
+export const VERDACCIO = path.resolve(process.env.NPMTOKEN_VERDACCIO
     || path.join(ROOT, 'build/verdaccio'));
 const EXAMPLES = path.join(ROOT, 'conf-examples');
 
@@ -129,15 +129,6 @@ async function aclUser(site) {
 
     await site.file('npmtoken.password', `${password}\n`);
 }
-
-
-/* what nginx says of "npmtoken_unknown pass" */
-
-const PASS = [
-    '[warn] with "npmtoken_unknown pass" a token without a record is'
-    + ' unrestricted: revoke by "revoked_at" and never by deleting,'
-    + ' give records no TTL, and let redis evict none',
-];
 
 
 /* a JWT with other claims, and with another signature or none */
@@ -511,6 +502,163 @@ const OWN_TOKENS = {
 };
 
 
+/*
+ * The move from Verdaccio's own tokens: old ones, which Verdaccio gave out
+ * itself before nginx looked at any, and new ones side by side.
+ */
+
+const DONE = '127.168.7.9';
+
+async function oldToken(site, password = PASSWORD) {
+    const { status, body } = await site.verdaccio.ask(
+        'PUT', '/-/user/org.couchdb.user:alice',
+        { name: 'alice', password });
+
+    assert.equal(status, 201, body);
+
+    return JSON.parse(body).token;
+}
+
+async function newLogin(site, from) {
+    const { status, json, text } = await site.ask(
+        'PUT', '/-/user/org.couchdb.user:alice', {
+            headers: JSON_BODY, from,
+            body: JSON.stringify({ name: 'alice', password: PASSWORD }),
+        });
+
+    assert.equal(status, 201, text);
+
+    return json.token;
+}
+
+const whoami = async (site, token, from) => {
+    const { status, json, reason } = await site.ask('GET', '/-/whoami',
+                                                    { token, from });
+
+    return json?.username ?? reason ?? status;
+};
+
+const ROLLED_OUT = pkg => ({
+    'an old token goes on working, a new one works': async site => {
+        const old = await site.person('alice', await oldToken(site));
+        const bob = await site.person('bob', await site.token('bob'));
+
+        ended(await publish(site, old, pkg), 0);
+        ended(await old.npm(['whoami']), 0, /^alice$/m);
+        ended(await publish(site, bob, `@new/${pkg}`), 0);
+        ended(await bob.npm(['whoami']), 0, /^bob$/m);
+
+        for (const person of [old, bob]) {
+            const cwd = await person.project({ name: 'app' });
+
+            ended(await person.npm(['install', pkg, `@new/${pkg}`], cwd), 0);
+        }
+    },
+
+    'npm login gives out a new one already': async site => {
+        const alice = await site.person('alice');
+        const { code, all } = await alice.talk(['login'], [
+            [/Username: *$/, 'alice'], [/Password: *$/, PASSWORD],
+        ]);
+
+        assert.equal(code, 0, all);
+
+        const token = await alice.ownToken();
+
+        assert.match(token, /^npm_/);
+        assert.equal(await site.servers.redisValue(recordName(token), 'user'),
+                     'alice');
+        ended(await publish(site, alice, pkg, '1.0.1'), 0);
+        assert.equal(await whoami(site, token, DONE), 'alice');
+    },
+
+    'the token commands are Verdaccio\'s with an old token': async site => {
+        const token = await oldToken(site);
+        const list = await site.ask('GET', '/-/npm/v1/tokens', { token });
+        const profile = await site.ask('GET', '/-/npm/v1/user', { token });
+
+        assert.deepEqual(list.json, { objects: [], urls: { next: '' } });
+        assert.equal(profile.json.name, 'alice', profile.text);
+    },
+
+    'in the network that is done old ones are refused': async site => {
+        const [old, token] = [await oldToken(site), await site.token('bob')];
+        const readonly = await site.token('carol', { readonly: true });
+        const put = await site.ask('PUT', `/${pkg}`, {
+            token: readonly, from: DONE, headers: JSON_BODY, body: '{}',
+        });
+
+        assert.equal(await whoami(site, old, DONE), 'unknown');
+        assert.equal(await whoami(site, undefined, DONE), 'no_token');
+        assert.equal(await whoami(site, token, DONE), 'bob');
+        assert.equal(await whoami(site, await newLogin(site, DONE), DONE),
+                     'alice');
+        assert.equal(put.reason, 'readonly');
+    },
+
+    'what nobody made is Verdaccio\'s to refuse': async site => {
+        const headers = { 'X-Npm-User': 'alice' };
+
+        for (const token of [newToken(), 'x.y.z', undefined]) {
+            const who = await site.ask('GET', '/-/whoami', { token, headers });
+            const { status, reason } = await site.ask('GET', `/${pkg}`,
+                                                      { token, headers });
+
+            assert.equal(who.json?.username, undefined);
+            assert.equal(status, 401);
+            assert.equal(reason, undefined, 'it was not Verdaccio');
+        }
+    },
+
+    'a forged name helps neither kind': async site => {
+        const tokens = [['alice', await oldToken(site)],
+                        ['bob', await site.token('bob')]];
+
+        for (const [user, token] of tokens) {
+            const { json } = await site.ask('GET', '/-/whoami', {
+                token, headers: { 'X-Npm-User': 'root' },
+            });
+
+            assert.equal(json.username, user);
+        }
+    },
+
+    'the web pages have their own login still': async site => {
+        const token = await webLogin(site);
+        const { text } = await site.ask('GET', '/-/verdaccio/data/packages',
+                                        { token });
+
+        assert.match(text, new RegExp(pkg));
+    },
+
+    'the log has those who are not done, and only those': async site => {
+        const readonly = await site.token('carol', { readonly: true });
+        const ask = (url, token, method = 'GET') => site.ask(method, url, {
+            token, headers: JSON_BODY, body: method === 'GET' ? undefined
+                                                              : '{}',
+        });
+
+        await ask('/none');
+        await ask('/old', await oldToken(site));
+        await ask('/readonly', readonly, 'PUT');
+        await ask('/allowed', await site.token('bob'));
+
+        await site.logged('denied.log',
+            /dry_run=on no_token read key= status=401 "GET \/none /);
+        await site.logged('denied.log',
+            /dry_run=on unknown read key=[0-9a-f]{32} status=404 "GET \/old /);
+        await site.logged('denied.log',
+            /dry_run=on readonly write key=[0-9a-f]{32} status=\d+ "PUT \/r/);
+        await site.logged('denied.log',
+            /dry_run=off unknown read key=[0-9a-f]{32} status=401 "GET /);
+        await site.logged('access.log', /GET \/allowed /);
+
+        assert.doesNotMatch(await site.log('denied.log'), /allowed/);
+        assert.doesNotMatch(await site.log('error.log'), /npmtoken denied/);
+    },
+});
+
+
 /* as npm does it for a name that exists: the password as Basic */
 
 async function relogin(site, user) {
@@ -533,7 +681,25 @@ const before = yaml => yaml.replace(/^ +npmtoken: \{\}\n/m, '')
     .replace('max_users: -1', 'max_users: 100');
 
 
+const moving = yaml => yaml.replace('npmtoken: {}',
+    'npmtoken: { own_tokens: true, login: true }');
+
+
 export const VERDACCIO_CASES = {
+    'rollout': {
+        verdaccio: moving,
+        tests: ROLLED_OUT('moved'),
+    },
+    'rollout, with jwt': {
+        file: 'rollout',
+        verdaccio: yaml => `${moving(yaml)}
+security:
+  api:
+    jwt:
+      sign: { expiresIn: 1h }
+`,
+        tests: ROLLED_OUT('moved'),
+    },
     'verdaccio': {
         verdaccio: yaml => yaml,
         prepare: aclUser,
