@@ -86,6 +86,7 @@ for my $name (qw( cache_ttl negative_ttl )) {
 invalid(revocation_bound => $_, $bound) for qw( 0 5ms 9ms -1s x off "" );
 invalid(stale_reads => $_, $time) for qw( x -1 off );
 invalid(push => $_, $flag) for qw( maybe 1 yes ON "" );
+invalid(redis_replica => $_, $flag) for qw( maybe 1 yes ON "" );
 
 my %valid = (
     cache            => [qw( off 64k 65537 8m 64m )],
@@ -94,6 +95,7 @@ my %valid = (
     revocation_bound => [qw( 10ms 1s 1h )],
     stale_reads      => [qw( 0 1ms 1d )],
     push             => [qw( on off )],
+    redis_replica    => [qw( on off )],
 );
 
 for my $name (sort keys %valid) {

@@ -32,7 +32,8 @@ sub node {
 
     return NpmToken::Node->new(
         url     => "redis://127.0.0.1:$port",
-        store   => 'revocation_bound ' . 1000 * BOUND . 'ms;',
+        store   => 'redis_replica on; revocation_bound '
+                   . 1000 * BOUND . 'ms;',
         workers => 1,
     );
 }

@@ -675,9 +675,11 @@ ngx_http_npmtoken_connection_greeted(ngx_http_npmtoken_connection_t *conn,
         return NGX_OK;
 
     case NGX_DECLINED:
-        ngx_http_npmtoken_connection_failed(conn, "this server is a replica, "
-                                                  "and the token API needs the "
-                                                  "master");
+        ngx_http_npmtoken_connection_failed(conn, conn->ask_master
+                   ? "this server is a replica, and the token API needs the "
+                     "master"
+                   : "this server is a replica: name the master in \"redis\", "
+                     "or set \"redis_replica on\"");
         return NGX_ERROR;
 
     default: /* NGX_ERROR */

@@ -64,6 +64,7 @@ typedef struct {
 
     ngx_msec_t            keepalive;     /* 0: off */
     ngx_msec_t            user_timeout;  /* 0: the system's value */
+    ngx_uint_t            replica;       /* 1: a replica may be used */
 
     /*
      * Steps of a greeting, as bits.  This worker leaves out the steps in

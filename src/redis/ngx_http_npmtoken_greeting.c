@@ -303,7 +303,7 @@ ngx_http_npmtoken_greeting_told(ngx_http_npmtoken_connection_t *conn,
             return NGX_OK;
         }
 
-        if (conn->ask_master) {
+        if (conn->ask_master || !conn->endpoint->replica) {
             return NGX_DECLINED;
         }
 

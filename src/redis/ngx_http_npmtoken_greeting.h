@@ -42,7 +42,7 @@ ngx_uint_t ngx_http_npmtoken_greeting_begin(
  * Handles the reply to the first unanswered command of the greeting.
  * NGX_OK: other replies are awaited.
  * NGX_DONE: this was the last one.
- * NGX_DECLINED: this is a replica where the owner needs a master.
+ * NGX_DECLINED: this is a replica, where none may be used.
  * NGX_ERROR: Redis refuses, which is logged at "level".
  */
 ngx_int_t ngx_http_npmtoken_greeting_reply(

@@ -81,6 +81,10 @@ static ngx_http_npmtoken_store_command_t  ngx_http_npmtoken_store_commands[] = {
       ngx_http_npmtoken_store_conf_set_msec_or_zero,
       offsetof(ngx_http_npmtoken_store_t, lookup.endpoint.user_timeout) },
 
+    { ngx_string("redis_replica"),
+      ngx_http_npmtoken_store_conf_set_flag,
+      offsetof(ngx_http_npmtoken_store_t, lookup.endpoint.replica) },
+
     { ngx_string("connect_timeout"),
       ngx_http_npmtoken_store_conf_set_msec,
       offsetof(ngx_http_npmtoken_store_t, lookup.connect_timeout) },
@@ -163,6 +167,7 @@ ngx_http_npmtoken_store_conf_get(ngx_conf_t *cf, ngx_array_t *stores,
     store->lookup.bound = NGX_CONF_UNSET_MSEC;
     store->lookup.endpoint.keepalive = NGX_CONF_UNSET_MSEC;
     store->lookup.endpoint.user_timeout = NGX_CONF_UNSET_MSEC;
+    store->lookup.endpoint.replica = NGX_CONF_UNSET_UINT;
 
     store->cache_size = NGX_CONF_UNSET_SIZE;
     store->cache_ttl = NGX_CONF_UNSET_MSEC;
@@ -627,6 +632,7 @@ ngx_http_npmtoken_store_conf_init(ngx_conf_t *cf,
     ngx_conf_init_uint_value(lookup->share, ngx_max(lookup->queue / 4, 1));
     ngx_conf_init_msec_value(lookup->endpoint.keepalive, 15 * 1000);
     ngx_conf_init_msec_value(lookup->endpoint.user_timeout, 5 * 1000);
+    ngx_conf_init_uint_value(lookup->endpoint.replica, 0);
 
     ngx_conf_init_size_value(store->cache_size, 8 * 1024 * 1024);
     ngx_conf_init_msec_value(store->cache_ttl, 60 * 1000);

@@ -163,6 +163,7 @@ const DEFAULTS = {
     'redis_keepalive 15s;': [STORE, /endpoint.keepalive, 15 \* 1000\)/],
     'redis_user_timeout 5s;':
         [STORE, /endpoint.user_timeout, 5 \* 1000\)/],
+    'redis_replica off;': [STORE, /endpoint.replica, 0\)/],
     'lookup_timeout 500ms;': [STORE, /lookup->timeout, 500\)/],
     'lookup_queue 1024;': [STORE, /lookup->queue, 1024\)/],
     'lookup_share 256;': [STORE, /lookup->share, ngx_max\(lookup->queue \/ 4/],
