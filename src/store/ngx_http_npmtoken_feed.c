@@ -36,6 +36,12 @@
 #define NGX_HTTP_NPMTOKEN_FEED_MAX_TICK  1000
 #define NGX_HTTP_NPMTOKEN_FEED_LEASE     1000
 
+/*
+ * A connection on which a PING is unanswered, and nothing else came for this
+ * many milliseconds, leads nowhere.  Redis itself answers BUSY after that time.
+ */
+#define NGX_HTTP_NPMTOKEN_FEED_PATIENCE  5000
+
 /* milliseconds until a refused feed is tried again: at first, at most */
 #define NGX_HTTP_NPMTOKEN_FEED_RETRY     1000
 #define NGX_HTTP_NPMTOKEN_FEED_RETRY_MAX (5 * 60 * 1000)
@@ -88,6 +94,8 @@ struct ngx_http_npmtoken_feed_s {
 
 
 static void ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_http_npmtoken_feed_silent(
+    ngx_http_npmtoken_feed_t *feed);
 static void ngx_http_npmtoken_feed_own(ngx_http_npmtoken_feed_t *feed);
 static void ngx_http_npmtoken_feed_disown(ngx_http_npmtoken_feed_t *feed);
 static void ngx_http_npmtoken_feed_open(ngx_http_npmtoken_feed_t *feed);
@@ -251,9 +259,28 @@ ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_http_npmtoken_proof_clock() - feed->sent > feed->lease) {
+    if (ngx_http_npmtoken_feed_silent(feed)) {
         ngx_http_npmtoken_connection_fail(&feed->conn, "a PING timed out");
     }
+}
+
+
+/*
+ * A bound may be long.  But what is pushed is lost on a connection that has
+ * been forgotten, and a change should not take that long.
+ */
+
+static ngx_uint_t
+ngx_http_npmtoken_feed_silent(ngx_http_npmtoken_feed_t *feed)
+{
+    uint64_t  waited;
+
+    waited = ngx_http_npmtoken_proof_clock() - feed->sent;
+
+    return waited > feed->lease
+           || (waited > NGX_HTTP_NPMTOKEN_FEED_PATIENCE
+               && ngx_current_msec - feed->conn.heard
+                  > NGX_HTTP_NPMTOKEN_FEED_PATIENCE);
 }
 
 

@@ -22,6 +22,7 @@ package NpmToken::Redis;
 # new() takes more lines of redis.conf:  config => "requirepass secret\n"
 # and what the client is to say first:   auth => ['secret']
 # and whether it is a node of a cluster: cluster => 1
+# and words that start it elsewhere:     before => ['nsenter', ...]
 
 use strict;
 use warnings;
@@ -48,6 +49,7 @@ sub new {
         port   => free_port(),
         prefix => 'npmtoken:token:',
         config => '',
+        before => [],
         %options,
     }, $class;
 
@@ -88,8 +90,8 @@ enable-debug-command local
 $self->{config}
 _EOC_
 
-    $self->{pid} = spawn "$self->{dir}/log", 'redis-server',
-        "$self->{dir}/conf";
+    $self->{pid} = spawn "$self->{dir}/log", @{ $self->{before} },
+        'redis-server', "$self->{dir}/conf";
 
     eval {
         wait_for { eval { $self->command('PING') } } 'redis-server';
