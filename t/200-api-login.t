@@ -77,8 +77,11 @@ subtest 'login' => sub {
     like(delete $record->{created},
          qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/, 'created');
     like(delete $record->{updated}, qr/Z\z/, 'updated');
+    like(delete $record->{expires_at}, qr/\A\d+\z/, 'its end');
     is_deeply($record, {
-        user => 'alice', readonly => 'false', name => 'npm login',
+        user => 'alice', readonly => 'false', session => 'login',
+        name => 'npm login from 127.0.0.1, ' . ($http2 ? 'curl/' . (
+            `curl --version` =~ /curl (\S+)/)[0] : 'unknown client'),
         token => substr($token, 0, 8),
     }, 'its record: full permission');
     is_deeply([ $api->tokens_of('alice') ], [ token_key($token) ],
@@ -248,7 +251,8 @@ subtest 'sign-up, where it is on' => sub {
     is($account->{created}, $account->{updated}, 'created');
     is($api->call('GET', '/-/whoami', $token)->{json}{username}, 'carol',
        'whoami');
-    is($api->record($token)->{name}, 'npm login', 'the token has a name');
+    like($api->record($token)->{name}, qr/\Anpm login from 127\.0\.0\.1, /,
+         'the token has a name');
     is_login(put('carol', body('carol', $password)), 'carol', 'it logs in');
 
     is_login($sign_up->('carol', $password, email => 'other@example.com'),

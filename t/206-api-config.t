@@ -113,6 +113,9 @@ my @values = (
       'read-write', 'readonly', 'none', '""' ],
     [ 'npmtoken_api_replicas', 'must be a number from 0 to 100',
       '-1', '101', 'x', '""', '1.5', '99999999999999999999' ],
+    [ 'npmtoken_api_session',
+      'must be 0, which is no limit, or a time from 1m to 3650d',
+      '59s', '-1', 'x', '""', '3651d', '1.5h', '99999999999999999999' ],
     [ 'npmtoken_api_max_tokens', 'must be a number from 1 to 10000',
       '0', '-1', '10001', 'x', '""', '1k', '99999999999999999999' ],
     [ 'npmtoken_api_max_cidrs', 'must be a number from 1 to 1000',
@@ -147,6 +150,9 @@ for (
       '0', 'x', '""', '-1s', '61s', '0ms' ],
     [ 'npmtoken_api_attempts 1 1', 'must be a time from 1s to 7d',
       '0', 'x', '""', '-1s', '8d', '500ms' ],
+    [ 'npmtoken_api_lifetime 1d',
+      'must be 0, which is no limit, or a time from 1d to 3650d',
+      '23h', '-1', 'x', '""', '3651d' ],
     [ 'npmtoken_api_attempts 1', 'must be a number from 0, which is no limit,',
       '-1', 'x', '""', '1000001' ],
 ) {
@@ -156,6 +162,9 @@ for (
 }
 
 is_bad(location => 'npmtoken_api_attempts x 1;', 'invalid value "x"');
+is_bad(location => "npmtoken_api_lifetime $_;", 'invalid value',
+       'must be a time up to the most that is allowed, which comes second')
+    for '0 30d', '31d 30d';
 
 
 # as many names as one likes
@@ -182,6 +191,8 @@ my %good = (
     npmtoken_api_replicas     => '1 1s',
     npmtoken_api_attempts     => '1 1 1m',
     npmtoken_api_otp_reuse    => 'off',
+    npmtoken_api_session      => '8h',
+    npmtoken_api_lifetime     => '30d 90d',
     npmtoken_api_max_tokens   => '10',
     npmtoken_api_max_cidrs    => '10',
     npmtoken_api_max_body     => '4k',
@@ -215,6 +226,10 @@ is_good(location => "npmtoken main; npmtoken_api main; $_;") for (
     'npmtoken_api_replicas 100 60s', 'npmtoken_api_replicas 1 1ms',
     'npmtoken_api_attempts 0 0', 'npmtoken_api_attempts 1000000 1000000 7d',
     'npmtoken_api_attempts 1 1 1s', 'npmtoken_api_max_tokens 1',
+    'npmtoken_api_session 0', 'npmtoken_api_session 1m',
+    'npmtoken_api_session 3650d', 'npmtoken_api_lifetime 0 0',
+    'npmtoken_api_lifetime 30d 0', 'npmtoken_api_lifetime 1d 1d',
+    'npmtoken_api_lifetime 3650d 3650d',
     'npmtoken_api_max_tokens 10000', 'npmtoken_api_max_cidrs 1000',
     'npmtoken_api_max_body 1k', 'npmtoken_api_max_body 1m',
     'npmtoken_api_issuer "Acme & Sons"', 'npmtoken_api_issuer ' . 'x' x 64,

@@ -58,6 +58,11 @@ typedef struct {
                                                       none */
     ngx_uint_t                         reuse;      /* 1: a write may use a code
                                                       again */
+    time_t                             session;    /* seconds that a login is
+                                                      good; 0: for ever */
+    time_t                             lifetime;   /* of a token that states
+                                                      none; 0: for ever */
+    time_t                             lifetime_max;  /* 0: no limit */
     ngx_uint_t                         max_tokens; /* per account */
     ngx_uint_t                         max_cidrs;  /* per token */
     size_t                             max_body;
@@ -117,6 +122,7 @@ typedef struct {
     unsigned                           readonly:1;
     unsigned                           bypass_2fa:1;
     unsigned                           all:1;      /* all packages */
+    unsigned                           login:1;    /* of a login */
     unsigned                           granular:1; /* in the form of later
                                                       npm */
     unsigned                           stated:1;   /* the permission is

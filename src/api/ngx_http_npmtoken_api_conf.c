@@ -3,6 +3,10 @@
 #include "ngx_http_npmtoken_setter.h"
 
 
+/* ten years, in seconds */
+#define NGX_HTTP_NPMTOKEN_API_MAX_LIFETIME  (3650 * 24 * 60 * 60)
+
+
 char *
 ngx_http_npmtoken_api_conf_store(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
@@ -183,6 +187,80 @@ ngx_http_npmtoken_api_conf_attempts(ngx_conf_t *cf, ngx_command_t *cmd,
         return ngx_http_npmtoken_setter_invalid(cf, &value[3],
                                                 "a time from 1s to 7d");
     }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_npmtoken_api_conf_session(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
+
+    time_t      time;
+    ngx_str_t  *value;
+
+    if (alcf->api.session != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    time = ngx_parse_time(&value[1], 1);
+
+    if (time == (time_t) NGX_ERROR
+        || (time && time < 60)
+        || time > NGX_HTTP_NPMTOKEN_API_MAX_LIFETIME)
+    {
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
+                           "0, which is no limit, or a time from 1m to 3650d");
+    }
+
+    alcf->api.session = time;
+
+    return NGX_CONF_OK;
+}
+
+
+/* npm states a lifetime in days, so shorter ones could not be asked for. */
+
+char *
+ngx_http_npmtoken_api_conf_lifetime(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
+
+    ngx_str_t   *value;
+    time_t       times[2];
+    ngx_uint_t   i;
+
+    if (alcf->api.lifetime != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 0; i < 2; i++) {
+        times[i] = ngx_parse_time(&value[i + 1], 1);
+
+        if (times[i] == (time_t) NGX_ERROR
+            || (times[i] && times[i] < 24 * 60 * 60)
+            || times[i] > NGX_HTTP_NPMTOKEN_API_MAX_LIFETIME)
+        {
+            return ngx_http_npmtoken_setter_invalid(cf, &value[i + 1],
+                           "0, which is no limit, or a time from 1d to 3650d");
+        }
+    }
+
+    if (times[1] && (times[0] == 0 || times[0] > times[1])) {
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
+                           "a time up to the most that is allowed, which "
+                           "comes second");
+    }
+
+    alcf->api.lifetime = times[0];
+    alcf->api.lifetime_max = times[1];
 
     return NGX_CONF_OK;
 }

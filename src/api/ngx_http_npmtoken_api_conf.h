@@ -42,6 +42,10 @@ char *ngx_http_npmtoken_api_conf_replicas(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_npmtoken_api_conf_attempts(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_npmtoken_api_conf_session(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_npmtoken_api_conf_lifetime(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_npmtoken_api_conf_reserved(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_npmtoken_api_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd,

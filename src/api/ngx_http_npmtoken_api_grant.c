@@ -54,6 +54,8 @@ static ngx_int_t ngx_http_npmtoken_api_grant_orgs(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
 static ngx_int_t ngx_http_npmtoken_api_grant_expires(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
+static void ngx_http_npmtoken_api_grant_too_long(
+    ngx_http_npmtoken_api_ctx_t *ctx, time_t days);
 static ngx_int_t ngx_http_npmtoken_api_grant_packages(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value);
 static ngx_int_t ngx_http_npmtoken_api_grant_scopes(
@@ -68,6 +70,8 @@ static ngx_int_t ngx_http_npmtoken_api_grant_names(
 static ngx_int_t ngx_http_npmtoken_api_grant_list(
     ngx_http_npmtoken_api_ctx_t *ctx, json_t *value, ngx_uint_t max,
     ngx_array_t *list);
+static int64_t ngx_http_npmtoken_api_grant_end(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_api_grant_narrow_cidrs(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *outer);
 static ngx_int_t ngx_http_npmtoken_api_grant_split(ngx_str_t *list,
@@ -352,6 +356,7 @@ static ngx_int_t
 ngx_http_npmtoken_api_grant_expires(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *value)
 {
+    time_t      max;
     json_int_t  days;
 
     days = json_is_integer(value) ? json_integer_value(value) : 0;
@@ -361,9 +366,37 @@ ngx_http_npmtoken_api_grant_expires(ngx_http_npmtoken_api_ctx_t *ctx,
                      "expires is a number of days, from 1 to 36500.", NULL);
     }
 
+    max = ctx->conf->lifetime_max;
+
+    /* a login is bounded by npmtoken_api_session */
+
+    if (max
+        && days > max / NGX_HTTP_NPMTOKEN_API_DAY
+        && ctx->call != NGX_HTTP_NPMTOKEN_API_LOGIN)
+    {
+        ngx_http_npmtoken_api_grant_too_long(ctx,
+                                             max / NGX_HTTP_NPMTOKEN_API_DAY);
+        return NGX_ERROR;
+    }
+
     ctx->grant.expires_at = time(NULL) + days * NGX_HTTP_NPMTOKEN_API_DAY;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_api_grant_too_long(ngx_http_npmtoken_api_ctx_t *ctx,
+    time_t days)
+{
+    u_char  *p, buf[sizeof("A token is good for at most  days here. Ask for "
+                           "fewer with --expires.") + NGX_TIME_T_LEN];
+
+    p = ngx_sprintf(buf, "A token is good for at most %T days here. Ask for "
+                    "fewer with --expires.", days);
+    *p = '\0';
+
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN, (char *) buf);
 }
 
 
@@ -571,10 +604,16 @@ ngx_http_npmtoken_api_grant_narrow(ngx_http_npmtoken_api_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    end = ngx_min(ctx->bearer->expires_at, ctx->bearer->vanishes_at);
+    end = ngx_http_npmtoken_api_grant_end(ctx);
 
     if (ctx->grant.expires_at == NPMTOKEN_NEVER) {
-        ctx->grant.expires_at = end;
+
+        if (ctx->conf->lifetime) {
+            ctx->grant.expires_at = time(NULL) + ctx->conf->lifetime;
+        }
+
+        ctx->grant.expires_at = ngx_min(ctx->grant.expires_at, end);
+
         return NGX_OK;
     }
 
@@ -586,6 +625,44 @@ ngx_http_npmtoken_api_grant_narrow(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Returns the time which a token made by the bearer may not outlive.  A login
+ * bounds nothing: its owner has just given the password again, and could have
+ * logged in with that as well.  Otherwise nobody could make a token that is
+ * good for longer than a login.
+ */
+
+static int64_t
+ngx_http_npmtoken_api_grant_end(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    npmtoken_record_t  *bearer;
+
+    bearer = ctx->bearer;
+
+    if (bearer->session) {
+        return NPMTOKEN_NEVER;
+    }
+
+    return bearer->login ? bearer->vanishes_at
+                         : ngx_min(bearer->expires_at, bearer->vanishes_at);
+}
+
+
+void
+ngx_http_npmtoken_api_grant_login(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    time_t  session;
+
+    session = ctx->conf->session;
+
+    if (session) {
+        ctx->grant.login = 1;
+        ctx->grant.expires_at = ngx_min(ctx->grant.expires_at,
+                                        time(NULL) + session);
+    }
 }
 
 

@@ -10,6 +10,7 @@
 #include "ngx_http_npmtoken_api_auth.h"
 #include "ngx_http_npmtoken_api_body.h"
 #include "ngx_http_npmtoken_api_calls.h"
+#include "ngx_http_npmtoken_api_client.h"
 #include "ngx_http_npmtoken_api_grant.h"
 #include "ngx_http_npmtoken_api_record.h"
 #include "ngx_http_npmtoken_api_text.h"
@@ -99,7 +100,14 @@ ngx_http_npmtoken_api_login_body(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    ngx_str_set(&ctx->grant.name, "npm login");
+    ctx->grant.name = ngx_http_npmtoken_api_client_name(ctx->request,
+                                                        "npm login");
+    if (ctx->grant.name.data == NULL) {
+        ngx_http_npmtoken_api_answer_failed(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_grant_login(ctx);
 
     email = json_object_get(ctx->body, "email");
 

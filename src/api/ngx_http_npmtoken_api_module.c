@@ -173,6 +173,20 @@ static ngx_command_t  ngx_http_npmtoken_api_commands[] = {
       offsetof(ngx_http_npmtoken_api_conf_t, reuse),
       &ngx_http_npmtoken_api_flags },
 
+    { ngx_string("npmtoken_api_session"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_conf_session,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("npmtoken_api_lifetime"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE2,
+      ngx_http_npmtoken_api_conf_lifetime,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("npmtoken_api_max_tokens"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_npmtoken_api_conf_number,
@@ -303,6 +317,9 @@ ngx_http_npmtoken_api_create_loc_conf(ngx_conf_t *cf)
     conf->api.attempts_time = NGX_CONF_UNSET;
     conf->api.reserved = NGX_CONF_UNSET_PTR;
     conf->api.reuse = NGX_CONF_UNSET_UINT;
+    conf->api.session = NGX_CONF_UNSET;
+    conf->api.lifetime = NGX_CONF_UNSET;
+    conf->api.lifetime_max = NGX_CONF_UNSET;
     conf->api.max_tokens = NGX_CONF_UNSET_UINT;
     conf->api.max_cidrs = NGX_CONF_UNSET_UINT;
     conf->api.max_body = NGX_CONF_UNSET_SIZE;
@@ -337,6 +354,11 @@ ngx_http_npmtoken_api_merge_loc_conf(ngx_conf_t *cf, void *parent,
     ngx_conf_merge_ptr_value(conf->api.reserved, prev->api.reserved,
                              &ngx_http_npmtoken_api_reserved_names);
     ngx_conf_merge_uint_value(conf->api.reuse, prev->api.reuse, 1);
+    ngx_conf_merge_sec_value(conf->api.session, prev->api.session,
+                             12 * 60 * 60);
+    ngx_conf_merge_sec_value(conf->api.lifetime, prev->api.lifetime, 0);
+    ngx_conf_merge_sec_value(conf->api.lifetime_max, prev->api.lifetime_max,
+                             0);
     ngx_conf_merge_uint_value(conf->api.max_tokens, prev->api.max_tokens,
                               200);
     ngx_conf_merge_uint_value(conf->api.max_cidrs, prev->api.max_cidrs, 64);

@@ -63,6 +63,7 @@ ngx_http_npmtoken_api_record_add_grant(ngx_http_npmtoken_api_ctx_t *ctx,
 
     static ngx_str_t  yes = ngx_string("true");
     static ngx_str_t  no = ngx_string("false");
+    static ngx_str_t  login = ngx_string("login");
 
     grant = &ctx->grant;
 
@@ -101,6 +102,13 @@ ngx_http_npmtoken_api_record_add_grant(ngx_http_npmtoken_api_ctx_t *ctx,
 
     if (grant->bypass_2fa
         && ngx_http_npmtoken_api_record_add(ctx, args, "bypass_2fa", &yes)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (grant->login
+        && ngx_http_npmtoken_api_record_add(ctx, args, "session", &login)
            != NGX_OK)
     {
         return NGX_ERROR;

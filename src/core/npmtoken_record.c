@@ -15,6 +15,7 @@
 #define NPMTOKEN_RECORD_LABEL_MAX  255
 #define NPMTOKEN_RECORD_TEXT_MAX   1024
 #define NPMTOKEN_RECORD_TOKEN_MAX  64
+#define NPMTOKEN_RECORD_MARK_LEN   32
 
 /* the record has 16 bits for the length of a packed list */
 #define NPMTOKEN_RECORD_NAMES_MAX  65535
@@ -58,6 +59,8 @@ static ngx_int_t npmtoken_record_readonly(npmtoken_record_t *record,
 static ngx_int_t npmtoken_record_protected(npmtoken_record_t *record,
     ngx_str_t *value);
 static ngx_int_t npmtoken_record_bypass_2fa(npmtoken_record_t *record,
+    ngx_str_t *value);
+static ngx_int_t npmtoken_record_session(npmtoken_record_t *record,
     ngx_str_t *value);
 static ngx_int_t npmtoken_record_expires_at(npmtoken_record_t *record,
     ngx_str_t *value);
@@ -104,6 +107,8 @@ static npmtoken_known_field_t  npmtoken_known_fields[] = {
       "true, false, 1 or 0" },
     { ngx_string("bypass_2fa"), npmtoken_record_bypass_2fa,
       "true, false, 1 or 0" },
+    { ngx_string("session"), npmtoken_record_session,
+      "login, or 32 lower-case hex digits" },
     { ngx_string("created"), npmtoken_record_date,
       "a date such as 2026-11-24T12:00:00.000Z" },
     { ngx_string("updated"), npmtoken_record_date,
@@ -422,6 +427,37 @@ npmtoken_record_bypass_2fa(npmtoken_record_t *record, ngx_str_t *value)
     }
 
     record->bypass_2fa = flag;
+
+    return NGX_OK;
+}
+
+
+/* The digits stand for the account as it was when somebody logged in. */
+
+static ngx_int_t
+npmtoken_record_session(npmtoken_record_t *record, ngx_str_t *value)
+{
+    u_char  ch;
+    size_t  i;
+
+    if (value->len == 5 && ngx_memcmp(value->data, "login", 5) == 0) {
+        record->login = 1;
+        return NGX_OK;
+    }
+
+    if (value->len != NPMTOKEN_RECORD_MARK_LEN) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < value->len; i++) {
+        ch = value->data[i];
+
+        if ((ch < '0' || ch > '9') && (ch < 'a' || ch > 'f')) {
+            return NGX_ERROR;
+        }
+    }
+
+    record->session = 1;
 
     return NGX_OK;
 }

@@ -56,6 +56,9 @@ typedef struct {
                                          /* writes only to the packages and
                                             scopes that it names */
     unsigned              bypass_2fa:1;
+    unsigned              login:1;       /* a login of npm has made it */
+    unsigned              session:1;     /* a login of the page: it opens the
+                                            page's calls and nothing else */
     uint16_t              packages_len;
     uint16_t              scopes_len;
 } npmtoken_record_t;

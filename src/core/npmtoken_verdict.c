@@ -30,6 +30,8 @@ typedef struct {
 } npmtoken_reason_row_t;
 
 
+static npmtoken_reason_e npmtoken_verdict_closed(npmtoken_record_t *record,
+    int64_t now);
 static u_char *npmtoken_verdict_fact(u_char *p, u_char *last, char *before,
     ngx_str_t *fact, char *unknown);
 static u_char *npmtoken_verdict_append(u_char *p, u_char *last, u_char *text,
@@ -111,6 +113,12 @@ static npmtoken_reason_row_t  npmtoken_reasons[NPMTOKEN_REASONS] = {
       "valid. Ask the registry's administrator to correct it.",
       NULL, NULL },
 
+    [NPMTOKEN_SESSION] =
+    { { ngx_string("session"), 401, ngx_string("Bearer") },
+      "%T is a login to the registry's web page, and is good there only. "
+      "Run npm login, or put a valid token in .npmrc.",
+      NULL, NULL },
+
     [NPMTOKEN_PROTECTED] =
     { { ngx_string("protected"), 403, ngx_null_string },
       "%T is shared and cannot be logged out. To stop using it here, "
@@ -147,16 +155,14 @@ npmtoken_verdict(npmtoken_record_t *record, npmtoken_op_e op,
         return record->protected ? NPMTOKEN_PROTECTED : NPMTOKEN_ALLOW;
     }
 
-    if (record->revoked) {
-        return NPMTOKEN_REVOKED;
+    /* one test for all three, which hardly any token is */
+
+    if (record->revoked || record->bad || record->session) {
+        return npmtoken_verdict_closed(record, now);
     }
 
     if (now >= record->expires_at) {
         return NPMTOKEN_EXPIRED;
-    }
-
-    if (record->bad) {
-        return NPMTOKEN_BAD_RECORD;
     }
 
     if (record->ranges_only
@@ -178,6 +184,21 @@ npmtoken_verdict(npmtoken_record_t *record, npmtoken_op_e op,
     }
 
     return NPMTOKEN_ALLOW;
+}
+
+
+static npmtoken_reason_e
+npmtoken_verdict_closed(npmtoken_record_t *record, int64_t now)
+{
+    if (record->revoked) {
+        return NPMTOKEN_REVOKED;
+    }
+
+    if (now >= record->expires_at) {
+        return NPMTOKEN_EXPIRED;
+    }
+
+    return record->bad ? NPMTOKEN_BAD_RECORD : NPMTOKEN_SESSION;
 }
 
 

@@ -25,6 +25,7 @@ typedef enum {
     NPMTOKEN_READONLY,
     NPMTOKEN_PACKAGE,
     NPMTOKEN_BAD_RECORD,
+    NPMTOKEN_SESSION,
     NPMTOKEN_PROTECTED,
     NPMTOKEN_UNAVAILABLE,
 
@@ -62,7 +63,8 @@ npmtoken_reason_t *npmtoken_verdict_reason(npmtoken_reason_e reason);
  * Judges a request that is about no package and whose record is known.  "now"
  * is in seconds since the epoch.  A token in any state may log itself out,
  * unless its record is bad or protected.  A token that is limited to packages
- * may not write, which is the last thing judged.
+ * may not write, which is the last thing judged.  A session of the page that is
+ * good otherwise is NPMTOKEN_SESSION: the page's own calls take that for a yes.
  */
 npmtoken_reason_e npmtoken_verdict(npmtoken_record_t *record,
     npmtoken_op_e op, struct sockaddr *sockaddr, int64_t now);

@@ -237,7 +237,10 @@ ngx_http_npmtoken_answer_expires(ngx_http_request_t *r,
 
     end = ngx_min(ctx->record->expires_at, ctx->record->vanishes_at);
 
+    /* a login ends soon after it was made: its owner need not be told daily */
+
     if (nlcf->expiry_notice == 0
+        || ctx->record->login
         || end - ngx_time() > nlcf->expiry_notice
         || ngx_http_npmtoken_request_key(r, ctx) == NULL)
     {

@@ -185,6 +185,9 @@ const DEFAULTS = {
         strings(table(API, 'ngx_http_npmtoken_api_names')).join(' ')};`]:
         [API, /prev->api.reserved,\s+&ngx_http_npmtoken_api_reserved_names\)/],
     'npmtoken_api_otp_reuse on;': [API, /prev->api.reuse, 1\)/],
+    'npmtoken_api_session 12h;': [API, /prev->api\.session,\s+12 \* 60 \* 60\)/],
+    'npmtoken_api_lifetime 0 0;':
+        [API, /prev->api\.lifetime, 0\);[^]*prev->api\.lifetime_max,\s+0\)/],
     'npmtoken_api_max_tokens 200;': [API, /prev->api.max_tokens,\s+200\)/],
     'npmtoken_api_max_cidrs 64;': [API, /prev->api.max_cidrs, 64\)/],
     'npmtoken_api_max_body 16k;': [API, /prev->api.max_body,\s+16 \* 1024\)/],

@@ -84,6 +84,9 @@ static unit_record_t  cases[] = {
     { "bypass_2fa", -1, "bypass_2fa", { "bypass_2fa", "true" } },
     { "bypass_2fa 1", -1, "bypass_2fa", { "bypass_2fa", "1" } },
     { "bypass_2fa 0", -1, "", { "bypass_2fa", "0" } },
+    { "a login", -1, "login", { "session", "login" } },
+    { "a session", -1, "session",
+      { "session", "0123456789abcdef0123456789abcdef" } },
     { "empty description", -1, "", { "description", "" } },
     { "longest description", -1, "", { "description", R1024 } },
     { "description in UTF-8", -1, "",
@@ -164,6 +167,15 @@ static unit_record_t  cases[] = {
     { "scopes with a package", 0, "", { "scopes", "@s/a" } },
     { "scopes without @", 0, "", { "scopes", "s" } },
     { "package", 0, "", { "package", "a" } },
+    { "session empty", 0, "", { "session", "" } },
+    { "session of another kind", 0, "", { "session", "logins" } },
+    { "session true", 0, "", { "session", "true" } },
+    { "session in capitals", 0, "",
+      { "session", "0123456789ABCDEF0123456789abcdef" } },
+    { "session too short", 0, "",
+      { "session", "0123456789abcdef0123456789abcde" } },
+    { "session too long", 0, "",
+      { "session", "0123456789abcdef0123456789abcdef0" } },
     { "bypass_2fa empty", 0, "", { "bypass_2fa", "" } },
     { "bypass_2fa yes", 0, "", { "bypass_2fa", "yes" } },
     { "description too long", 0, "", { "description", R1024 "x" } },
@@ -288,12 +300,14 @@ assert_record(npmtoken_record_t *record, const char *wanted)
     int64_t    expires;
     size_t     packages_len, scopes_len;
     unsigned   readonly, limited, revoked, protected, bypass_2fa;
+    unsigned   login, session;
     ngx_str_t  user;
 
     strcpy(text, wanted);
 
     expires = NPMTOKEN_NEVER;
     readonly = limited = revoked = protected = bypass_2fa = 0;
+    login = session = 0;
     packages_len = scopes_len = 0;
 
     user.data = npmtoken_record_user(record);
@@ -325,6 +339,12 @@ assert_record(npmtoken_record_t *record, const char *wanted)
         } else if (strcmp(word, "bypass_2fa") == 0) {
             bypass_2fa = 1;
 
+        } else if (strcmp(word, "login") == 0) {
+            login = 1;
+
+        } else if (strcmp(word, "session") == 0) {
+            session = 1;
+
         } else if (strncmp(word, "expires=", 8) == 0) {
             expires = atoll(word + 8);
 
@@ -350,6 +370,8 @@ assert_record(npmtoken_record_t *record, const char *wanted)
     assert_int_equal(record->scopes_len, scopes_len);
     assert_int_equal(record->packages_only, packages_len || scopes_len);
     assert_int_equal(record->bypass_2fa, bypass_2fa);
+    assert_int_equal(record->login, login);
+    assert_int_equal(record->session, session);
     assert_int_equal(record->size, sizeof(npmtoken_record_t)
                                    + record->user_len + record->ranges_len
                                    + packages_len + scopes_len);

@@ -47,6 +47,15 @@ static unit_verdict_t  cases[] = {
     { "bad, outside, read-only", "bad limited readonly", WRITE, OUT,
       NPMTOKEN_BAD_RECORD },
 
+    { "session, read", "session", READ, IN, NPMTOKEN_SESSION },
+    { "session, write", "session", WRITE, IN, NPMTOKEN_SESSION },
+    { "session, limited", "session limited readonly", WRITE, OUT,
+      NPMTOKEN_SESSION },
+    { "session, bad", "session bad", READ, IN, NPMTOKEN_BAD_RECORD },
+    { "session, expired", "session expired", READ, IN, NPMTOKEN_EXPIRED },
+    { "session, revoked", "session revoked", READ, IN, NPMTOKEN_REVOKED },
+    { "logout, session", "session", LOGOUT, IN, NPMTOKEN_ALLOW },
+
     { "confined, read", "confined", READ, IN, NPMTOKEN_ALLOW },
     { "confined, write", "confined", WRITE, IN, NPMTOKEN_PACKAGE },
     { "confined, write outside", "confined limited", WRITE, OUT,
@@ -102,6 +111,7 @@ make_record(const char *text)
     record->revoked = strstr(text, "revoked") != NULL;
     record->protected = strstr(text, "protected") != NULL;
     record->bad = strstr(text, "bad") != NULL;
+    record->session = strstr(text, "session") != NULL;
     record->ranges_only = strstr(text, "nowhere") != NULL;
     record->packages_only = strstr(text, "confined") != NULL;
 
@@ -247,6 +257,9 @@ static unit_reason_t  reasons[] = {
       "This token is limited to" },
     { "bad_record", NPMTOKEN_BAD_RECORD, 403, "",
       "Token 1a2b3c4d cannot be used", "This token cannot be used" },
+    { "session", NPMTOKEN_SESSION, 401, "Bearer",
+      "Token 1a2b3c4d is a login to the registry's web page, and is good there "
+      "only. ", "This token is a login" },
     { "protected", NPMTOKEN_PROTECTED, 403, "",
       "cannot be logged out", "This token is shared" },
     { "unavailable", NPMTOKEN_UNAVAILABLE, 503, "",
