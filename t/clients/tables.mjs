@@ -457,7 +457,7 @@ export function of(map, { name, family }) {
 }
 
 
-const STATUS_403 = ['readonly', 'bad_record', 'protected'];
+const STATUS_403 = ['readonly', 'package', 'bad_record', 'protected'];
 
 /* the sentence of a refusal is not on the screen */
 function isSilent(client, command, word) {
@@ -527,6 +527,7 @@ export const SENTENCES = {
     expired: key => `Token ${key} expired`,
     cidr: key => `Token ${key} may not be used from address 127.0.0.1.`,
     readonly: key => `Token ${key} is read-only: `,
+    package: key => `Token ${key} is limited to certain packages: `,
     bad_record: key => `Token ${key} cannot be used: `,
     protected: key => `Token ${key} is shared and cannot be logged out.`,
     unavailable: () => 'Tokens cannot be checked at the moment.',
