@@ -81,7 +81,7 @@ GET  /pkg  -  401 no_token  +"X-Policy: rea"
 GET  /pkg  -  401 no_token  +"X-Policy: on"
 GET  /pkg  -  401 no_token  +"X-Policy: sent_by_client"
 --- error_log
-the variable in "npmtoken_anonymous" directive is neither "read" nor "deny", taken for "deny"
+the variable in "npmtoken_anonymous" directive is neither "read" nor "deny" and counts as "deny"
 --- no_error_log
 sent_by_client
 
@@ -439,7 +439,7 @@ PUT  /pkg  -  401 no_token
 PUT  /pkg  -  401 no_token  +"X-Dry: 1"
 PUT  /pkg  -  401 no_token  +"X-Dry: ON"
 --- error_log
-the variable in "npmtoken_dry_run" directive is neither "on" nor "off", taken for "off"
+the variable in "npmtoken_dry_run" directive is neither "on" nor "off" and counts as "off"
 
 
 

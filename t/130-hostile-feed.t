@@ -283,11 +283,11 @@ for my $i (0 .. $#stages) {
 
             $line = $node->wait_log($refused ? qr{
                 \[warn\] .* \ redis\ answered\ "(?:ERR|NOPERM)"
-                \ on\ the\ feed\ \(.*\):\ it\ works\ as\ with
+                \ on\ the\ feed\ \(.*\):\ the\ store\ works\ as\ with
             }x : qr{
                 \[$level\] .* \ redis\ connection\ failed:
                 \ (?: an\ unexpected\ reply | a\ malformed\ reply
-                    | too\ large\ a\ reply | closed\ by\ redis $slow )
+                    | the\ reply\ is\ too\ large | closed\ by\ redis $slow )
                 .* npmtoken-feed
             }x);
 

@@ -115,7 +115,7 @@ subtest 'a token that a login makes outlives it' => sub {
 
     is_left(create('/', $token)->{json}{token}, 2 * DAY,
             'but one that such a token makes does not outlive that');
-    is_error(create('/', $token, expires => 3), 403, qr/outlives/,
+    is_error(create('/', $token, expires => 3), 403, qr/expires after/,
              '... nor if it asks for it');
 
     $redis->command('EXPIRE', 'npmtoken:token:' . token_key($login), 5000);

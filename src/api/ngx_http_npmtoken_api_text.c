@@ -1,5 +1,6 @@
 
 #include "ngx_http_npmtoken_api_text.h"
+#include "npmtoken_cidr.h"
 
 
 ngx_str_t
@@ -92,13 +93,11 @@ ngx_http_npmtoken_api_text_tokens_args(ngx_http_npmtoken_api_ctx_t *ctx,
 ngx_str_t
 ngx_http_npmtoken_api_text_address(ngx_http_request_t *r)
 {
-    u_char                *p;
-    ngx_str_t              text;
-    struct sockaddr       *sockaddr;
-    struct sockaddr_in    *sin;
-#if (NGX_HAVE_INET6)
-    struct sockaddr_in6    net, *sin6;
-#endif
+    u_char           *p, network[NPMTOKEN_NETWORK_LEN];
+    ngx_str_t         text;
+    struct sockaddr  *sockaddr;
+
+    static u_char  ipv4[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
     text.len = 0;
     text.data = ngx_pnalloc(r->pool, NGX_SOCKADDR_STRLEN + sizeof("/64"));
@@ -110,33 +109,17 @@ ngx_http_npmtoken_api_text_address(ngx_http_request_t *r)
     p = text.data;
     sockaddr = r->connection->sockaddr;
 
-    switch (sockaddr->sa_family) {
+    npmtoken_cidr_network(sockaddr, network);
 
-    case AF_INET:
-        sin = (struct sockaddr_in *) sockaddr;
-        p += ngx_inet_ntop(AF_INET, &sin->sin_addr, p, NGX_SOCKADDR_STRLEN);
-        break;
-
-#if (NGX_HAVE_INET6)
-    case AF_INET6:
-        sin6 = (struct sockaddr_in6 *) sockaddr;
-
-        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
-            p += ngx_inet_ntop(AF_INET, &sin6->sin6_addr.s6_addr[12], p,
-                               NGX_SOCKADDR_STRLEN);
-            break;
-        }
-
-        net = *sin6;
-        ngx_memzero(&net.sin6_addr.s6_addr[8], 8);
-
-        p += ngx_inet_ntop(AF_INET6, &net.sin6_addr, p, NGX_SOCKADDR_STRLEN);
-        p = ngx_cpymem(p, "/64", sizeof("/64") - 1);
-        break;
-#endif
-
-    default:
+    if (sockaddr->sa_family == AF_UNIX) {
         p = ngx_cpymem(p, "unix:", sizeof("unix:") - 1);
+
+    } else if (ngx_memcmp(network, ipv4, sizeof(ipv4)) == 0) {
+        p += ngx_inet_ntop(AF_INET, &network[12], p, NGX_SOCKADDR_STRLEN);
+
+    } else {
+        p += ngx_inet_ntop(AF_INET6, network, p, NGX_SOCKADDR_STRLEN);
+        p = ngx_cpymem(p, "/64", sizeof("/64") - 1);
     }
 
     text.len = p - text.data;
