@@ -454,14 +454,13 @@ is_good(store => "redis redis://reader\@127.0.0.1; redis_password_file password;
 # what is not there yet must not be taken for plain Redis
 
 for (
-    [ "rediss://:$secret\@127.0.0.1" => 'TLS is not supported' ],
     [ "redis-sentinel://:$secret\@127.0.0.1/main"
       => 'Sentinel is not supported' ],
-    [ "redis-sentinel+tls://127.0.0.1/main" => 'TLS is not supported' ],
+    [ "redis-sentinel+tls://127.0.0.1/main" => 'Redis Sentinel is not supported' ],
     [ "redis-cluster://:$secret\@127.0.0.1,[::1]:7000"
       => 'Redis Cluster is not supported',
          '"redis-cluster://127.0.0.1,[::1]:7000"' ],
-    [ "redis-cluster+tls://127.0.0.1" => 'TLS is not supported' ],
+    [ "redis-cluster+tls://127.0.0.1" => 'a Redis Cluster is not supported' ],
 ) {
     my ($value, @said) = @$_;
 

@@ -42,7 +42,15 @@ static ngx_msec_t ngx_http_npmtoken_connection_delay(ngx_uint_t failures);
 static void ngx_http_npmtoken_connection_set_state(
     ngx_http_npmtoken_connection_t *conn, ngx_http_npmtoken_state_e state);
 static void ngx_http_npmtoken_connection_write_handler(ngx_event_t *wev);
+static void ngx_http_npmtoken_connection_secure(
+    ngx_http_npmtoken_connection_t *conn);
+static void ngx_http_npmtoken_connection_secured(ngx_connection_t *c,
+    ngx_int_t rc);
+static char *ngx_http_npmtoken_connection_tls(
+    ngx_http_npmtoken_connection_t *conn);
 static void ngx_http_npmtoken_connection_flush(
+    ngx_http_npmtoken_connection_t *conn);
+static void ngx_http_npmtoken_connection_write_failed(
     ngx_http_npmtoken_connection_t *conn);
 static void ngx_http_npmtoken_connection_read_handler(ngx_event_t *rev);
 static void ngx_http_npmtoken_connection_read(
@@ -73,7 +81,8 @@ static u_char *ngx_http_npmtoken_connection_log_error(ngx_log_t *log,
 #if (NGX_DEBUG)
 
 static char  *ngx_http_npmtoken_states[] = {
-    "idle", "back-off", "dialling", "connecting", "greeting", "ready"
+    "idle", "back-off", "dialling", "connecting", "securing",
+    "greeting", "ready"
 };
 
 #endif
@@ -225,6 +234,7 @@ ngx_http_npmtoken_connection_close(ngx_http_npmtoken_connection_t *conn)
     }
 
     if (conn->peer.connection) {
+        ngx_http_npmtoken_ssl_end(&conn->ssl, conn->peer.connection);
         ngx_close_connection(conn->peer.connection);
         conn->peer.connection = NULL;
     }
@@ -241,6 +251,7 @@ ngx_http_npmtoken_connection_close(ngx_http_npmtoken_connection_t *conn)
     conn->out_size = 0;
     conn->pending = 0;
     conn->streaming = 0;
+    conn->answered = 0;
     conn->role = NGX_HTTP_NPMTOKEN_ROLE_UNKNOWN;
     ngx_memzero(conn->server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
     conn->refusal.len = 0;
@@ -263,12 +274,17 @@ static void
 ngx_http_npmtoken_connection_failed(ngx_http_npmtoken_connection_t *conn,
     char *reason)
 {
-    ngx_http_npmtoken_state_e  state;
+    char                       *tls;
+    ngx_http_npmtoken_state_e   state;
 
     state = conn->state;
+    tls = ngx_http_npmtoken_connection_tls(conn);
+
+    /* with TLS, this line has what nginx would have logged before it */
 
     ngx_log_error(ngx_http_npmtoken_connection_level(conn), &conn->log, 0,
-                  "redis connection failed: %s", reason);
+                  "redis connection failed: %s%s", tls ? "TLS: " : "",
+                  tls ? tls : reason);
 
     ngx_http_npmtoken_connection_close(conn);
     ngx_http_npmtoken_greeting_acquit(conn->endpoint);
@@ -381,6 +397,11 @@ ngx_http_npmtoken_connection_write_handler(ngx_event_t *wev)
             return;
         }
 
+        if (conn->endpoint->ssl) {
+            ngx_http_npmtoken_connection_secure(conn);
+            return;
+        }
+
         if (ngx_http_npmtoken_connection_greet(conn) != NGX_OK) {
             ngx_http_npmtoken_connection_failed(conn, "no memory");
             return;
@@ -388,6 +409,68 @@ ngx_http_npmtoken_connection_write_handler(ngx_event_t *wev)
     }
 
     ngx_http_npmtoken_connection_flush(conn);
+}
+
+
+/* until the handshake has ended, the handlers of the socket are nginx's */
+
+static void
+ngx_http_npmtoken_connection_secure(ngx_http_npmtoken_connection_t *conn)
+{
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
+
+    c = conn->peer.connection;
+
+    conn->log.action = "securing redis";
+
+    ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_SECURING);
+
+    conn->ssl.conf = &conn->endpoint->ssl_conf;
+    conn->ssl.handler = ngx_http_npmtoken_connection_secured;
+
+    rc = ngx_http_npmtoken_ssl_begin(&conn->ssl, c,
+                                   ngx_http_npmtoken_dial_to(&conn->dial));
+
+    if (rc != NGX_AGAIN) {
+        ngx_http_npmtoken_connection_secured(c, rc);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_connection_secured(ngx_connection_t *c, ngx_int_t rc)
+{
+    ngx_http_npmtoken_connection_t  *conn;
+
+    conn = c->data;
+
+    if (rc != NGX_OK) {
+        ngx_http_npmtoken_connection_failed(conn, "no handshake of TLS");
+        return;
+    }
+
+    c->read->handler = ngx_http_npmtoken_connection_read_handler;
+    c->write->handler = ngx_http_npmtoken_connection_write_handler;
+
+    if (ngx_http_npmtoken_connection_greet(conn) != NGX_OK) {
+        ngx_http_npmtoken_connection_failed(conn, "no memory");
+        return;
+    }
+
+    /* what came behind the handshake has left the socket perhaps */
+
+    ngx_post_event(c->read, &ngx_posted_events);
+}
+
+
+/* what is known of a failure of TLS, or NULL */
+
+static char *
+ngx_http_npmtoken_connection_tls(ngx_http_npmtoken_connection_t *conn)
+{
+    return (conn->endpoint->ssl && conn->state > NGX_HTTP_NPMTOKEN_CONNECTING)
+           ? ngx_http_npmtoken_ssl_reason(&conn->ssl) : NULL;
 }
 
 
@@ -409,7 +492,7 @@ ngx_http_npmtoken_connection_flush(ngx_http_npmtoken_connection_t *conn)
         }
 
         if (n <= 0) {
-            ngx_http_npmtoken_connection_failed(conn, "cannot write");
+            ngx_http_npmtoken_connection_write_failed(conn);
             return;
         }
 
@@ -423,6 +506,28 @@ ngx_http_npmtoken_connection_flush(ngx_http_npmtoken_connection_t *conn)
 
     if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
         ngx_http_npmtoken_connection_failed(conn, "cannot wait for writing");
+    }
+}
+
+
+/*
+ * With TLS 1.3, a server that wants a certificate from us says so after our
+ * handshake has ended, and closes.  What it has said can still be read.
+ */
+
+static void
+ngx_http_npmtoken_connection_write_failed(ngx_http_npmtoken_connection_t *conn)
+{
+    ngx_atomic_uint_t  number;
+
+    number = conn->peer.connection->number;
+
+    if (conn->endpoint->ssl && conn->state == NGX_HTTP_NPMTOKEN_GREETING) {
+        ngx_http_npmtoken_connection_read(conn);
+    }
+
+    if (ngx_http_npmtoken_connection_is(conn, number)) {
+        ngx_http_npmtoken_connection_failed(conn, "cannot write");
     }
 }
 
@@ -502,6 +607,7 @@ ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
         }
 
         conn->heard = ngx_current_msec;
+        conn->answered = 1;
 
         ngx_http_npmtoken_codec_feed(&conn->codec, buf, n);
 
@@ -546,11 +652,20 @@ ngx_http_npmtoken_connection_eof(ngx_http_npmtoken_connection_t *conn)
     }
 
     if (conn->state == NGX_HTTP_NPMTOKEN_GREETING
-        && ngx_http_npmtoken_greeting_suspect(conn))
+        && ngx_http_npmtoken_connection_tls(conn) == NULL)
     {
-        ngx_http_npmtoken_connection_close(conn);
-        ngx_http_npmtoken_connection_open(conn);
-        return;
+        if (ngx_http_npmtoken_greeting_suspect(conn)) {
+            ngx_http_npmtoken_connection_close(conn);
+            ngx_http_npmtoken_connection_open(conn);
+            return;
+        }
+
+        if (!conn->answered && !conn->endpoint->ssl) {
+            ngx_http_npmtoken_connection_failed(conn, "closed by redis before "
+                                   "it answered anything, perhaps because it "
+                                   "speaks TLS there (\"rediss://\")");
+            return;
+        }
     }
 
     ngx_http_npmtoken_connection_failed(conn, "closed by redis");
@@ -651,6 +766,11 @@ ngx_http_npmtoken_connection_greet(ngx_http_npmtoken_connection_t *conn)
 
     ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_GREETING);
 
+    /* of each reset while a command is suspected, nginx would log a line */
+
+    conn->peer.connection->log_error = conn->endpoint->ssl ? NGX_ERROR_ERR
+                                                           : NGX_ERROR_INFO;
+
     n = ngx_http_npmtoken_greeting_begin(conn, &greeting);
 
     return ngx_http_npmtoken_connection_send(conn, greeting.commands, n);
@@ -699,6 +819,7 @@ ngx_http_npmtoken_connection_ready(ngx_http_npmtoken_connection_t *conn)
         ngx_del_timer(c->write);
     }
 
+    c->log_error = conn->failures ? NGX_ERROR_INFO : NGX_ERROR_ERR;
     conn->log.action = "talking to redis";
 
     /* idle: nginx may close it when the worker exits */

@@ -19,6 +19,7 @@
 #include "ngx_http_npmtoken_codec.h"
 #include "ngx_http_npmtoken_dial.h"
 #include "ngx_http_npmtoken_endpoint.h"
+#include "ngx_http_npmtoken_ssl.h"
 
 
 typedef struct ngx_http_npmtoken_connection_s  ngx_http_npmtoken_connection_t;
@@ -29,6 +30,7 @@ typedef enum {
     NGX_HTTP_NPMTOKEN_BACKOFF,      /* no socket until the timer fires */
     NGX_HTTP_NPMTOKEN_DIALLING,     /* the address is looked for */
     NGX_HTTP_NPMTOKEN_CONNECTING,
+    NGX_HTTP_NPMTOKEN_SECURING,     /* the handshake of TLS */
     NGX_HTTP_NPMTOKEN_GREETING,     /* AUTH, SELECT, SETNAME, ROLE, INFO */
     NGX_HTTP_NPMTOKEN_READY
 } ngx_http_npmtoken_state_e;
@@ -83,6 +85,7 @@ struct ngx_http_npmtoken_connection_s {
 
     ngx_http_npmtoken_dial_t       dial;      /* has the last address */
     unsigned                       streaming:1;  /* replies come unasked */
+    unsigned                       answered:1;   /* a byte has come */
 
     /* what the owner wants to know of the server */
     unsigned                       ask_server:1;
@@ -98,6 +101,7 @@ struct ngx_http_npmtoken_connection_s {
 
     ngx_log_t                      log;
     ngx_peer_connection_t          peer;
+    ngx_http_npmtoken_ssl_t        ssl;
     ngx_http_npmtoken_codec_t      codec;
 
     u_char                        *out;       /* bytes to be written */

@@ -364,10 +364,14 @@ ngx_http_npmtoken_dial_stop(ngx_http_npmtoken_dial_t *dial)
 
 void
 ngx_http_npmtoken_dial_pin(ngx_http_npmtoken_dial_t *dial,
-    ngx_sockaddr_t *sockaddr, socklen_t socklen)
+    ngx_sockaddr_t *sockaddr, socklen_t socklen, ngx_str_t *host)
 {
     dial->sockaddr = *sockaddr;
     dial->socklen = socklen;
+
+    dial->pin.data = dial->pin_text;
+    dial->pin.len = ngx_min(host->len, NGX_HTTP_NPMTOKEN_DIAL_HOST);
+    ngx_memcpy(dial->pin_text, host->data, dial->pin.len);
 
     dial->place.len = 0;
 
@@ -433,4 +437,23 @@ ngx_http_npmtoken_dial_home(ngx_http_npmtoken_dial_t *dial)
     dial->nfound = 0;
     dial->next = 0;
     dial->name = &dial->endpoint->name;
+}
+
+
+ngx_str_t *
+ngx_http_npmtoken_dial_to(ngx_http_npmtoken_dial_t *dial)
+{
+    ngx_http_npmtoken_seed_t  *seed;
+
+    if (dial->pinned) {
+        return &dial->pin;
+    }
+
+    if (dial->place.len) {
+        return &dial->host;
+    }
+
+    seed = dial->endpoint->seeds.elts;
+
+    return &seed[dial->seed].url.host;
 }

@@ -60,6 +60,10 @@ typedef struct {
     u_char                         text[NGX_HTTP_NPMTOKEN_DIAL_HOST
                                         + sizeof("[]:65535")];
 
+    /* the host of a pin */
+    ngx_str_t                      pin;
+    u_char                         pin_text[NGX_HTTP_NPMTOKEN_DIAL_HOST];
+
     unsigned                       pinned:1;
     unsigned                       finding:1;  /* not to call the handler */
 } ngx_http_npmtoken_dial_t;
@@ -91,11 +95,12 @@ ngx_int_t ngx_http_npmtoken_dial_next(ngx_http_npmtoken_dial_t *dial);
 void ngx_http_npmtoken_dial_stop(ngx_http_npmtoken_dial_t *dial);
 
 /*
- * Dials only this address, which is copied, until it fails.  Call it only when
- * nothing is searched for.
+ * Dials only this address, which is copied, until it fails.  "host" is the
+ * host that has it, as dial_to() of another dial told; it is copied, too.
+ * Call it only when nothing is searched for.
  */
 void ngx_http_npmtoken_dial_pin(ngx_http_npmtoken_dial_t *dial,
-    ngx_sockaddr_t *sockaddr, socklen_t socklen);
+    ngx_sockaddr_t *sockaddr, socklen_t socklen, ngx_str_t *host);
 
 /*
  * Dials only this place, until all its addresses have failed.  "host" is an
@@ -105,6 +110,9 @@ void ngx_http_npmtoken_dial_pin(ngx_http_npmtoken_dial_t *dial,
  */
 ngx_int_t ngx_http_npmtoken_dial_place(ngx_http_npmtoken_dial_t *dial,
     ngx_str_t *host, ngx_uint_t port);
+
+/* The host that is dialled, as it was named: a name, or an address. */
+ngx_str_t *ngx_http_npmtoken_dial_to(ngx_http_npmtoken_dial_t *dial);
 
 /* Forgets a place and a pin: the endpoint's hosts are dialled again. */
 void ngx_http_npmtoken_dial_home(ngx_http_npmtoken_dial_t *dial);

@@ -355,10 +355,6 @@ ngx_http_npmtoken_endpoint_master(ngx_http_npmtoken_endpoint_parts_t *parts,
 static char *
 ngx_http_npmtoken_endpoint_missing(ngx_http_npmtoken_endpoint_t *endpoint)
 {
-    if (endpoint->ssl) {
-        return "TLS is not supported";
-    }
-
     if (endpoint->kind == NGX_HTTP_NPMTOKEN_SENTINEL) {
         return "Redis Sentinel is not supported";
     }

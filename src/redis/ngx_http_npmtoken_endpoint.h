@@ -11,6 +11,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ngx_http_npmtoken_ssl.h"
 
 
 #define NGX_HTTP_NPMTOKEN_REDIS_PORT     6379
@@ -78,6 +79,7 @@ typedef struct {
     ngx_uint_t            told;
 
     unsigned              ssl:1;       /* TLS to each server */
+    ngx_http_npmtoken_ssl_conf_t  ssl_conf;
 } ngx_http_npmtoken_endpoint_t;
 
 

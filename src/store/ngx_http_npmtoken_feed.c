@@ -685,6 +685,7 @@ ngx_http_npmtoken_feed_begin(ngx_http_npmtoken_feed_t *feed,
 static uint64_t
 ngx_http_npmtoken_feed_epoch(ngx_http_npmtoken_feed_t *feed)
 {
+    ngx_str_t                       *host;
     ngx_http_npmtoken_peer_t         peer;
     ngx_http_npmtoken_connection_t  *conn;
 
@@ -696,6 +697,11 @@ ngx_http_npmtoken_feed_epoch(ngx_http_npmtoken_feed_t *feed)
 
     ngx_memcpy(&peer.sockaddr, &conn->dial.sockaddr, peer.socklen);
     ngx_memcpy(peer.server, conn->server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
+
+    host = ngx_http_npmtoken_dial_to(&conn->dial);
+
+    peer.host_len = ngx_min(host->len, NGX_HTTP_NPMTOKEN_PEER_HOST);
+    ngx_memcpy(peer.host, host->data, peer.host_len);
 
     return ngx_http_npmtoken_proof_epoch_begin(feed->proof, feed->session,
                                                &peer);
@@ -820,6 +826,12 @@ ngx_http_npmtoken_feed_changed(ngx_http_npmtoken_feed_t *feed,
  * rule: apply-before-proof.  Messages are taken one by one, so everything
  * pushed before this reply has been counted.  A change that is pushed after it
  * had not been acknowledged to anyone when the PING was sent.
+ *
+ * TLS changes nothing of this.  What it hands over comes in the order of
+ * sending, so what it has decrypted and not yet handed over (SSL_pending)
+ * stands behind this reply.  And what Redis' side of TLS had read ahead when
+ * it ran a change cannot be a PING that was sent after that change was
+ * acknowledged.
  */
 
 static ngx_int_t

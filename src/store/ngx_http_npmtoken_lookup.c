@@ -373,6 +373,7 @@ static void
 ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
 {
     uint64_t                      epoch;
+    ngx_str_t                     host;
     ngx_queue_t                  *q;
     ngx_http_npmtoken_peer_t      peer;
     ngx_http_npmtoken_proof_t    *proof;
@@ -406,8 +407,11 @@ ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
         ngx_http_npmtoken_lookup_reset(lookup);
     }
 
+    host.data = peer.host;
+    host.len = peer.host_len;
+
     ngx_http_npmtoken_dial_pin(&lookups->conn.dial, &peer.sockaddr,
-                               peer.socklen);
+                               peer.socklen, &host);
     ngx_memcpy(lookups->server, peer.server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
 
     /* the feed's server has answered this */

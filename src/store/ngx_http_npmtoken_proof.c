@@ -318,6 +318,8 @@ ngx_http_npmtoken_proof_peer_crc(ngx_http_npmtoken_peer_t *peer, uint64_t epoch)
     ngx_crc32_update(&crc, (u_char *) &peer->sockaddr, sizeof(ngx_sockaddr_t));
     ngx_crc32_update(&crc, (u_char *) &len, sizeof(uint32_t));
     ngx_crc32_update(&crc, peer->server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
+    ngx_crc32_update(&crc, &peer->host_len, 1);
+    ngx_crc32_update(&crc, peer->host, NGX_HTTP_NPMTOKEN_PEER_HOST);
     ngx_crc32_update(&crc, (u_char *) &epoch, sizeof(uint64_t));
     ngx_crc32_final(crc);
 

@@ -50,12 +50,20 @@ typedef struct {
 } ngx_http_npmtoken_stamp_t;
 
 
+/* the longest host name, in bytes: that of DNS */
+#define NGX_HTTP_NPMTOKEN_PEER_HOST  255
+
+
 /* where the feed of an epoch is connected to, and which server that is */
 
 typedef struct {
     ngx_sockaddr_t        sockaddr;
     socklen_t             socklen;
     u_char                server[NGX_HTTP_NPMTOKEN_SERVER_LEN];
+
+    /* what the certificate of a server with TLS has to be for */
+    u_char                host_len;
+    u_char                host[NGX_HTTP_NPMTOKEN_PEER_HOST];
 } ngx_http_npmtoken_peer_t;
 
 

@@ -14,7 +14,11 @@
 #define NGX_HTTP_NPMTOKEN_MIN_BOUND     10
 
 
-/* a directive of the block; all of them take one value */
+#define NGX_HTTP_NPMTOKEN_SSL_OFFSET(field)                                   \
+    offsetof(ngx_http_npmtoken_store_t, lookup.endpoint.ssl_conf.field)
+
+
+/* a directive of the block; only redis_ssl_protocols takes several values */
 
 typedef struct {
     ngx_str_t             name;
@@ -33,6 +37,12 @@ static ngx_int_t ngx_http_npmtoken_store_conf_set_user(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_conf_set_password_file(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_conf_set_ssl_name(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_conf_set_ssl_text(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_conf_set_ssl_protocols(
+    ngx_conf_t *cf, ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_conf_set_msec(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_conf_set_msec_or_zero(ngx_conf_t *cf,
@@ -53,6 +63,10 @@ static ngx_int_t ngx_http_npmtoken_store_conf_set_prefix(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_conf_credentials(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store);
+static ngx_int_t ngx_http_npmtoken_store_conf_ssl(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store);
+static ngx_int_t ngx_http_npmtoken_store_conf_ssl_missing(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store, char *missing, char *present);
 static ngx_int_t ngx_http_npmtoken_store_conf_records(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store);
 static ngx_int_t ngx_http_npmtoken_store_conf_cache(ngx_conf_t *cf,
@@ -84,6 +98,38 @@ static ngx_http_npmtoken_store_command_t  ngx_http_npmtoken_store_commands[] = {
     { ngx_string("redis_replica"),
       ngx_http_npmtoken_store_conf_set_flag,
       offsetof(ngx_http_npmtoken_store_t, lookup.endpoint.replica) },
+
+    { ngx_string("redis_ssl_name"),
+      ngx_http_npmtoken_store_conf_set_ssl_name,
+      NGX_HTTP_NPMTOKEN_SSL_OFFSET(name) },
+
+    { ngx_string("redis_ssl_verify"),
+      ngx_http_npmtoken_store_conf_set_flag,
+      NGX_HTTP_NPMTOKEN_SSL_OFFSET(verify) },
+
+    { ngx_string("redis_ssl_trusted_certificate"),
+      ngx_http_npmtoken_store_conf_set_ssl_text,
+      NGX_HTTP_NPMTOKEN_SSL_OFFSET(trusted) },
+
+    { ngx_string("redis_ssl_crl"),
+      ngx_http_npmtoken_store_conf_set_ssl_text,
+      NGX_HTTP_NPMTOKEN_SSL_OFFSET(crl) },
+
+    { ngx_string("redis_ssl_certificate"),
+      ngx_http_npmtoken_store_conf_set_ssl_text,
+      NGX_HTTP_NPMTOKEN_SSL_OFFSET(certificate) },
+
+    { ngx_string("redis_ssl_certificate_key"),
+      ngx_http_npmtoken_store_conf_set_ssl_text,
+      NGX_HTTP_NPMTOKEN_SSL_OFFSET(key) },
+
+    { ngx_string("redis_ssl_protocols"),
+      ngx_http_npmtoken_store_conf_set_ssl_protocols,
+      NGX_HTTP_NPMTOKEN_SSL_OFFSET(protocols) },
+
+    { ngx_string("redis_ssl_ciphers"),
+      ngx_http_npmtoken_store_conf_set_ssl_text,
+      NGX_HTTP_NPMTOKEN_SSL_OFFSET(ciphers) },
 
     { ngx_string("connect_timeout"),
       ngx_http_npmtoken_store_conf_set_msec,
@@ -168,6 +214,7 @@ ngx_http_npmtoken_store_conf_get(ngx_conf_t *cf, ngx_array_t *stores,
     store->lookup.endpoint.keepalive = NGX_CONF_UNSET_MSEC;
     store->lookup.endpoint.user_timeout = NGX_CONF_UNSET_MSEC;
     store->lookup.endpoint.replica = NGX_CONF_UNSET_UINT;
+    store->lookup.endpoint.ssl_conf.verify = NGX_CONF_UNSET_UINT;
 
     store->cache_size = NGX_CONF_UNSET_SIZE;
     store->cache_ttl = NGX_CONF_UNSET_MSEC;
@@ -273,7 +320,11 @@ ngx_http_npmtoken_store_conf_command(ngx_conf_t *cf, ngx_command_t *dummy,
             continue;
         }
 
-        if (cf->args->nelts != 2) {
+        if (cf->args->nelts != 2
+            && (cf->args->nelts < 2
+                || command->set
+                   != ngx_http_npmtoken_store_conf_set_ssl_protocols))
+        {
             goto invalid;
         }
 
@@ -415,6 +466,80 @@ ngx_http_npmtoken_store_conf_set_password_file(ngx_conf_t *cf, ngx_str_t *value,
 
     password->data = buf;
     password->len = n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_conf_set_ssl_name(ngx_conf_t *cf, ngx_str_t *value,
+    void *field)
+{
+    ngx_str_t  *name = field;
+
+    if (name->data) {
+        return ngx_http_npmtoken_store_conf_duplicate(cf);
+    }
+
+    if (value->len == 0 || value->len > NGX_HTTP_NPMTOKEN_SSL_NAME) {
+        return ngx_http_npmtoken_store_conf_invalid(cf,
+                                              "a name of 1 to 255 characters");
+    }
+
+    *name = *value;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_conf_set_ssl_text(ngx_conf_t *cf, ngx_str_t *value,
+    void *field)
+{
+    ngx_str_t  *text = field;
+
+    if (text->data) {
+        return ngx_http_npmtoken_store_conf_duplicate(cf);
+    }
+
+    if (value->len == 0) {
+        return ngx_http_npmtoken_store_conf_invalid(cf, "not empty");
+    }
+
+    *text = *value;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_conf_set_ssl_protocols(ngx_conf_t *cf,
+    ngx_str_t *value, void *field)
+{
+    ngx_uint_t  *protocols = field;
+
+    ngx_uint_t   i;
+
+    if (*protocols) {
+        return ngx_http_npmtoken_store_conf_duplicate(cf);
+    }
+
+    for (i = 0; i < cf->args->nelts - 1; i++) {
+
+        if (ngx_strcmp(value[i].data, "TLSv1.2") == 0) {
+            *protocols |= NGX_HTTP_NPMTOKEN_SSL_TLSv1_2;
+
+        } else if (ngx_strcmp(value[i].data, "TLSv1.3") == 0) {
+            *protocols |= NGX_HTTP_NPMTOKEN_SSL_TLSv1_3;
+
+        } else {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid value \"%V\" in "
+                               "\"redis_ssl_protocols\" directive, it must be "
+                               "\"TLSv1.2\", \"TLSv1.3\" or both", &value[i]);
+            return NGX_ERROR;
+        }
+    }
 
     return NGX_OK;
 }
@@ -650,6 +775,7 @@ ngx_http_npmtoken_store_conf_init(ngx_conf_t *cf,
     }
 
     if (ngx_http_npmtoken_store_conf_credentials(cf, store) != NGX_OK
+        || ngx_http_npmtoken_store_conf_ssl(cf, store) != NGX_OK
         || ngx_http_npmtoken_store_conf_records(cf, store) != NGX_OK
         || ngx_http_npmtoken_store_conf_cache(cf, store, tag) != NGX_OK)
     {
@@ -702,6 +828,83 @@ ngx_http_npmtoken_store_conf_credentials(ngx_conf_t *cf,
     }
 
     return NGX_OK;
+}
+
+
+/* a directive that would have no effect is a mistake: someone expects TLS */
+
+static ngx_int_t
+ngx_http_npmtoken_store_conf_ssl(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store)
+{
+    char                          *present, *wrong;
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+    ngx_http_npmtoken_ssl_conf_t  *ssl;
+
+    endpoint = &store->lookup.endpoint;
+    ssl = &endpoint->ssl_conf;
+
+    if (!endpoint->ssl) {
+        present = ssl->name.data ? "redis_ssl_name"
+                  : ssl->verify != NGX_CONF_UNSET_UINT ? "redis_ssl_verify"
+                  : ssl->trusted.data ? "redis_ssl_trusted_certificate"
+                  : ssl->crl.data ? "redis_ssl_crl"
+                  : ssl->certificate.data ? "redis_ssl_certificate"
+                  : ssl->key.data ? "redis_ssl_certificate_key"
+                  : ssl->protocols ? "redis_ssl_protocols"
+                  : ssl->ciphers.data ? "redis_ssl_ciphers"
+                  : NULL;
+
+        return present ? ngx_http_npmtoken_store_conf_ssl_missing(cf, store,
+                                            "TLS in the URL (\"rediss://\")",
+                                            present)
+                       : NGX_OK;
+    }
+
+    if (ssl->certificate.len && ssl->key.len == 0) {
+        return ngx_http_npmtoken_store_conf_ssl_missing(cf, store,
+                                               "redis_ssl_certificate_key",
+                                               "redis_ssl_certificate");
+    }
+
+    if (ssl->key.len && ssl->certificate.len == 0) {
+        return ngx_http_npmtoken_store_conf_ssl_missing(cf, store,
+                                               "redis_ssl_certificate",
+                                               "redis_ssl_certificate_key");
+    }
+
+    ngx_conf_init_uint_value(ssl->verify, 1);
+
+    if (!ssl->verify && (ssl->trusted.len || ssl->crl.len)) {
+        return ngx_http_npmtoken_store_conf_ssl_missing(cf, store,
+                                            "\"redis_ssl_verify on\"",
+                                            ssl->crl.len
+                                            ? "redis_ssl_crl"
+                                            : "redis_ssl_trusted_certificate");
+    }
+
+    wrong = ngx_http_npmtoken_ssl_create(cf, ssl);
+
+    if (wrong) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "%s in \"npmtoken_store\" \"%V\" in %s:%ui",
+                      wrong, &store->name, store->file, store->line);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_conf_ssl_missing(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store, char *missing, char *present)
+{
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"%s\" needs %s in \"npmtoken_store\" \"%V\" in %s:%ui",
+                  present, missing, &store->name, store->file, store->line);
+
+    return NGX_ERROR;
 }
 
 

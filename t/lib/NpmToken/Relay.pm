@@ -5,12 +5,15 @@ package NpmToken::Relay;
 #
 #     my $relay = NpmToken::Relay->new(to => $redis->port);
 #     my $relay = NpmToken::Relay->new(to => $redis->port, delay => 0.2);
+#     my $relay = NpmToken::Relay->new(to => $redis->port, small => 1);
+#                         # takes little that it has not passed on
 #
 #     $relay->port;
 #     $relay->forget;     # connections that there are swallow all from now on;
 #                         # both ends stay open
 #     $relay->reset;      # ... are reset; returns how many there were
 #     $relay->count;      # how many have been made
+#     $relay->pause; $relay->resume;
 #
 #     my $port = haproxy($redis->port, ...);          # in turn
 #     my $port = twemproxy($redis->port);
@@ -24,7 +27,7 @@ use Errno qw( EAGAIN EINTR );
 use Exporter qw( import );
 use IO::Select;
 use IO::Socket::INET;
-use Socket qw( SOL_SOCKET SO_LINGER );
+use Socket qw( IPPROTO_TCP SOL_SOCKET SO_LINGER SO_RCVBUF TCP_MAXSEG );
 use Time::HiRes qw( time );
 
 use NpmToken::Util qw( free_port read_file spawn temp_dir wait_for
@@ -46,6 +49,9 @@ sub new {
 
 sub forget { return $_[0]->_tell('USR1') }
 sub reset  { return $_[0]->_tell('USR2') }
+
+sub pause  { kill 'STOP', $_[0]{pid} }
+sub resume { kill 'CONT', $_[0]{pid} }
 
 sub count {
     return scalar(() = read_file("$_[0]{base}.made") =~ /\n/g);
@@ -83,6 +89,14 @@ sub _run {
 
     my $select = IO::Select->new($listen);
     my $delay = $options{delay} // 0;
+
+    # the other side's buffer grows with the size of a segment
+
+    if ($options{small}) {
+        setsockopt $listen, SOL_SOCKET, SO_RCVBUF, 4096;
+        setsockopt $listen, IPPROTO_TCP, TCP_MAXSEG, 536;
+    }
+
     my (%peer, %forgotten, @late, @signals);
 
     $SIG{USR1} = sub { push @signals, 'forget' };
