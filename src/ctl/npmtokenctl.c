@@ -51,16 +51,26 @@ static int  ctl_help_wanted;
 static int  ctl_version_wanted;
 
 
-#define CTL_EVERYWHERE  "rUPpntjhV"
+#define CTL_EVERYWHERE  "rUPACEIXpntjhV"
 
 
 static ctl_option_t  ctl_known_options[] = {
 
     { "redis", 'r', &ctl_options.redis, NULL,
-      "URL  redis://[user@]host[:port][/db], unix:/path[:db]" },
+      "URL  redis://[user@]host[:port][/db], rediss:// for TLS,\n"
+      "      unix:/path[:db]" },
     { "redis-user", 'U', &ctl_options.redis_user, NULL, "NAME" },
     { "redis-password-file", 'P', &ctl_options.redis_password_file, NULL,
       "FILE" },
+    { "cacert", 'A', &ctl_options.cacert, NULL,
+      "FILE  CAs of the certificate of Redis; else the system's" },
+    { "cert", 'C', &ctl_options.cert, NULL,
+      "FILE  our certificate, for a Redis that wants one" },
+    { "key", 'E', &ctl_options.key, NULL, "FILE  its key" },
+    { "sni", 'I', &ctl_options.sni, NULL,
+      "NAME  what the certificate of Redis is for, the host by default" },
+    { "insecure", 'X', NULL, &ctl_options.insecure,
+      "do not verify the certificate of Redis" },
     { "prefix", 'p', &ctl_options.prefix, NULL,
       "TEXT  prefix of the keys, \"npmtoken:\" by default" },
     { "replicas", 'n', &ctl_options.replicas, NULL,

@@ -37,6 +37,10 @@ typedef struct {
     const char           *environment;   /* NPMTOKEN_REDIS */
     const char           *redis_user;
     const char           *redis_password_file;
+    const char           *cacert;
+    const char           *cert;
+    const char           *key;
+    const char           *sni;
     const char           *prefix;
     const char           *replicas;
     const char           *timeout;
@@ -52,6 +56,7 @@ typedef struct {
     const char           *user;
     const char           *passwords;
 
+    int                   insecure;
     int                   json;
     int                   password_stdin;
     int                   no_password;

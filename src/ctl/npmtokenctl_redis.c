@@ -1,19 +1,18 @@
 
 /*
- * Talks to Redis with hiredis' blocking calls.
+ * Talks to Redis: commands and replies are hiredis', which reads and writes
+ * nothing itself.
  */
 
 
 #include "npmtokenctl.h"
+#include "npmtokenctl_wire.h"
 
 
 #define CTL_PORT             6379
-#define CTL_CONNECT_TIMEOUT  5
+#define CTL_READ_SIZE        16384
 #define CTL_WAIT_TIMEOUT     1000
 #define CTL_WAIT_MAX         60000
-
-/* time-out of a reply, in seconds: longer than any WAIT */
-#define CTL_PATIENCE         90
 #define CTL_PREFIX_MAX       128
 
 
@@ -24,6 +23,7 @@ typedef struct {
     char                 *host;       /* or a path */
     int                   port;       /* 0: a path */
     int                   db;
+    ngx_uint_t            tls;
 } ctl_url_t;
 
 
@@ -36,22 +36,28 @@ static int ctl_number(const char *text, int min, int max, const char *what);
 static void ctl_secrets(ctl_url_t *url);
 static char *ctl_read_secret(const char *path);
 static void ctl_hello(ctl_url_t *url);
-static redisReply *ctl_check_reply(void *reply);
+static void ctl_format_command(const char *format, va_list args);
+static void ctl_queue(char *command, int len);
+static void ctl_broken(const char *why);
+static redisReply *ctl_check_reply(redisReply *reply);
 static const char *ctl_hint(const char *error);
 
 
-static redisContext  *ctl_redis;
-static char          *ctl_redis_name;
-static int            ctl_redis_database;
+static redisReader  *ctl_reader;
+static char         *ctl_redis_name;
+static int           ctl_redis_database;
+
+/* commands that are not written yet */
+static char         *ctl_out;
+static size_t        ctl_out_len;
+static size_t        ctl_out_size;
 
 
 void
 ctl_connect(void)
 {
-    ctl_url_t       url;
-    const char     *text;
-    struct timeval  timeout = { CTL_CONNECT_TIMEOUT, 0 };
-    struct timeval  patience = { CTL_PATIENCE, 0 };
+    ctl_url_t    url;
+    const char  *text;
 
     ngx_memzero(&url, sizeof(ctl_url_t));
 
@@ -76,15 +82,21 @@ ctl_connect(void)
     ctl_redis_name = url.name;
     ctl_redis_database = url.db;
 
-    ctl_redis = url.port ? redisConnectWithTimeout(url.host, url.port, timeout)
-                         : redisConnectUnixWithTimeout(url.host, timeout);
-
-    if (ctl_redis == NULL || ctl_redis->err) {
-        ctl_die(CTL_REDIS, "cannot connect to %s: %s", url.name,
-                ctl_redis ? ctl_redis->errstr : "no memory");
+    if (!url.tls && (ctl_options.cacert || ctl_options.cert
+                     || ctl_options.key || ctl_options.sni
+                     || ctl_options.insecure))
+    {
+        ctl_die(CTL_USAGE, "--cacert, --cert, --key, --sni and --insecure are "
+                "for rediss://, which is TLS");
     }
 
-    (void) redisSetTimeout(ctl_redis, patience);
+    ctl_wire_open(url.name, url.host, url.port, url.tls);
+
+    ctl_reader = redisReaderCreate();
+
+    if (ctl_reader == NULL) {
+        ctl_die(CTL_BAD, "no memory");
+    }
 
     ctl_hello(&url);
 }
@@ -118,17 +130,15 @@ ctl_parse_url(const char *text, ctl_url_t *url)
         return;
     }
 
-    if (strncmp(copy, "rediss://", 9) == 0) {
-        ctl_die(CTL_USAGE, "TLS is not supported");
-    }
+    url->tls = (strncmp(copy, "rediss://", 9) == 0);
 
-    if (strncmp(copy, "redis://", 8) != 0) {
+    if (!url->tls && strncmp(copy, "redis://", 8) != 0) {
         ctl_die(CTL_USAGE, "the URL of Redis must be "
-                "redis://[user[:password]@]host[:port][/db] or "
-                "unix:/path[:db]");
+                "redis://[user[:password]@]host[:port][/db], the same with "
+                "rediss:// for TLS, or unix:/path[:db]");
     }
 
-    copy += 8;
+    copy += url->tls ? 9 : 8;
     at = strrchr(copy, '@');
 
     if (at) {
@@ -163,7 +173,7 @@ ctl_parse_host(char *host, ctl_url_t *url)
 {
     char  *p;
 
-    url->name = ctl_format("redis://%s", host);
+    url->name = ctl_format("%s://%s", url->tls ? "rediss" : "redis", host);
     url->port = CTL_PORT;
 
     p = strchr(host, '/');
@@ -380,68 +390,128 @@ ctl_command(ctl_args_t *args)
 redisReply *
 ctl_do(const char *format, ...)
 {
-    void     *reply;
-    va_list   args;
+    va_list  args;
 
     va_start(args, format);
-    reply = redisvCommand(ctl_redis, format, args);
+    ctl_format_command(format, args);
     va_end(args);
 
-    return ctl_check_reply(reply);
+    return ctl_check_reply(ctl_reply());
 }
 
 
 redisReply *
 ctl_try(const char *format, ...)
 {
-    void     *reply;
-    va_list   args;
+    va_list  args;
 
     va_start(args, format);
-    reply = redisvCommand(ctl_redis, format, args);
+    ctl_format_command(format, args);
     va_end(args);
 
-    if (reply == NULL) {
-        (void) ctl_check_reply(reply);
+    return ctl_reply();
+}
+
+
+static void
+ctl_format_command(const char *format, va_list args)
+{
+    int    len;
+    char  *command;
+
+    len = redisvFormatCommand(&command, format, args);
+
+    ctl_queue(command, len);
+}
+
+
+/* "command" is hiredis', and freed */
+
+static void
+ctl_queue(char *command, int len)
+{
+    char  *out;
+
+    if (len < 0) {
+        ctl_die(CTL_BAD, "no memory");
     }
 
-    return reply;
+    if (ctl_out_size - ctl_out_len < (size_t) len) {
+        ctl_out_size = 2 * ctl_out_size + len;
+        out = ctl_alloc(ctl_out_size);
+
+        if (ctl_out) {
+            ngx_memcpy(out, ctl_out, ctl_out_len);
+            free(ctl_out);
+        }
+
+        ctl_out = out;
+    }
+
+    ngx_memcpy(ctl_out + ctl_out_len, command, len);
+    ctl_out_len += len;
+
+    redisFreeCommand(command);
 }
 
 
 void
 ctl_append(ctl_args_t *args)
 {
-    if (redisAppendCommandArgv(ctl_redis, (int) args->n, args->data,
-                               args->len) != REDIS_OK)
-    {
-        (void) ctl_check_reply(NULL);
-    }
+    int    len;
+    char  *command;
+
+    len = redisFormatCommandArgv(&command, (int) args->n, args->data,
+                                 args->len);
+
+    ctl_queue(command, len);
 }
 
 
 redisReply *
 ctl_reply(void)
 {
-    void  *reply;
+    void     *reply;
+    ssize_t   n;
+    char      buf[CTL_READ_SIZE];
 
-    if (redisGetReply(ctl_redis, &reply) != REDIS_OK) {
-        (void) ctl_check_reply(NULL);
+    if (ctl_wire_write(ctl_out, ctl_out_len) != NGX_OK) {
+        ctl_broken(ctl_wire_error());
     }
 
-    return reply;
+    ctl_out_len = 0;
+
+    for ( ;; ) {
+        if (redisReaderGetReply(ctl_reader, &reply) != REDIS_OK) {
+            ctl_broken(ctl_reader->errstr);
+        }
+
+        if (reply) {
+            return reply;
+        }
+
+        n = ctl_wire_read(buf, CTL_READ_SIZE);
+
+        if (n == NGX_ERROR) {
+            ctl_broken(ctl_wire_error());
+        }
+
+        (void) redisReaderFeed(ctl_reader, buf, n);
+    }
+}
+
+
+static void
+ctl_broken(const char *why)
+{
+    ctl_die(CTL_REDIS, "the connection to %s broke: %s; the command may or may "
+            "not have been carried out", ctl_redis_name, why);
 }
 
 
 static redisReply *
-ctl_check_reply(void *reply)
+ctl_check_reply(redisReply *reply)
 {
-    if (reply == NULL) {
-        ctl_die(CTL_REDIS, "the connection to %s broke: %s; the command may or "
-                "may not have been carried out", ctl_redis_name,
-                ctl_redis->errstr);
-    }
-
     ctl_refused(reply);
 
     return reply;
