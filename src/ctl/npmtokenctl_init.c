@@ -34,6 +34,7 @@ static char *ctl_init_missing(const char *line, const char *other,
 static ngx_uint_t ctl_init_passwords(const char *line);
 static char *ctl_init_save(const char **where);
 static void ctl_init_notes(redisReply *list);
+static char *ctl_init_tls(void);
 static char *ctl_init_nginx(ctl_user_t *users, ngx_uint_t n);
 static void ctl_init_json(ctl_user_t *users, ngx_uint_t n, const char *where,
     const char *why, const char *nginx);
@@ -433,10 +434,11 @@ ctl_init_notes(redisReply *list)
 static char *
 ctl_init_nginx(ctl_user_t *users, ngx_uint_t n)
 {
-    char        *text, *prefix;
+    char        *text, *prefix, *tls;
     ngx_uint_t   i;
 
     text = ctl_format("%s", "");
+    tls = ctl_init_tls();
     prefix = strcmp(ctl_options.prefix, "npmtoken:") == 0
              ? ctl_format("%s", "")
              : ctl_format("    prefix               %s;\n",
@@ -455,13 +457,45 @@ ctl_init_nginx(ctl_user_t *users, ngx_uint_t n)
                           "    redis                %s;\n"
                           "    redis_user           %s;\n"
                           "    redis_password_file  %s;\n"
-                          "%s}\n",
+                          "%s%s}\n",
                           text, users[i].role->what,
                           ctl_nginx_quoted(ctl_redis_url()),
                           users[i].role->user,
                           ctl_nginx_quoted(ctl_secret_path(
                                                        users[i].role->user)),
-                          prefix);
+                          tls, prefix);
+    }
+
+    return text;
+}
+
+
+/* the directives that say what our options of TLS have said, or nothing */
+
+static char *
+ctl_init_tls(void)
+{
+    char        *text;
+    ngx_uint_t   i;
+
+    struct {
+        const char  *directive;
+        const char  *value;
+    } lines[] = {
+        { "redis_ssl_trusted_certificate", ctl_options.cacert },
+        { "redis_ssl_name", ctl_options.sni },
+        { "redis_ssl_certificate", ctl_options.cert },
+        { "redis_ssl_certificate_key", ctl_options.key },
+        { "redis_ssl_verify", ctl_options.insecure ? "off" : NULL }
+    };
+
+    text = ctl_format("%s", "");
+
+    for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        if (lines[i].value) {
+            text = ctl_format("%s    %s  %s;\n", text, lines[i].directive,
+                              ctl_nginx_quoted(lines[i].value));
+        }
     }
 
     return text;

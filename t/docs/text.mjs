@@ -20,6 +20,7 @@ const REDIS = read('docs/redis.md');
 const MODULE = read('ngx_http_npmtoken_module.c');
 const API = read('src/api/ngx_http_npmtoken_api_module.c');
 const STORE = read('src/store/ngx_http_npmtoken_store_conf.c');
+const SSL = read('src/redis/ngx_http_npmtoken_ssl.c');
 const ACCOUNT = read('src/account/npmtoken_account.c');
 const OPERATION = read('src/core/npmtoken_operation.c');
 const VERDICT = read('src/core/npmtoken_verdict.c');
@@ -164,6 +165,10 @@ const DEFAULTS = {
     'redis_user_timeout 5s;':
         [STORE, /endpoint.user_timeout, 5 \* 1000\)/],
     'redis_replica off;': [STORE, /endpoint.replica, 0\)/],
+    'redis_ssl_verify on;': [STORE, /ssl->verify, 1\)/],
+    'redis_ssl_protocols TLSv1.2 TLSv1.3;': [SSL,
+        /!= NGX_HTTP_NPMTOKEN_SSL_TLSv1_3\)[^]*!= NGX_HTTP_NPMTOKEN_SSL_TLSv1_2\)/],
+    'redis_ssl_ciphers DEFAULT;': [SSL, /conf->ciphers, "DEFAULT"\)/],
     'lookup_timeout 500ms;': [STORE, /lookup->timeout, 500\)/],
     'lookup_queue 1024;': [STORE, /lookup->queue, 1024\)/],
     'lookup_share 256;': [STORE, /lookup->share, ngx_max\(lookup->queue \/ 4/],
