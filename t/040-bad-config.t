@@ -456,16 +456,31 @@ is_good(store => "redis redis://reader\@127.0.0.1; redis_password_file password;
 for (
     [ "redis-sentinel://:$secret\@127.0.0.1/main"
       => 'Sentinel is not supported' ],
-    [ "redis-sentinel+tls://127.0.0.1/main" => 'Redis Sentinel is not supported' ],
-    [ "redis-cluster://:$secret\@127.0.0.1,[::1]:7000"
-      => 'Redis Cluster is not supported',
-         '"redis-cluster://127.0.0.1,[::1]:7000"' ],
-    [ "redis-cluster+tls://127.0.0.1" => 'a Redis Cluster is not supported' ],
+    [ "redis-sentinel+tls://127.0.0.1/main" => 'Sentinel is not supported' ],
 ) {
     my ($value, @said) = @$_;
 
     is_bad(store => "redis $value;", '"redis" directive', @said);
 }
+
+
+is_good(store => "redis $_;") for (
+    'redis-cluster://127.0.0.1', 'redis-cluster://127.0.0.1/',
+    'redis-cluster+tls://127.0.0.1',
+    "redis-cluster://u:$secret\@127.0.0.1,[::1]:7000,localhost:7001",
+);
+
+is_good(store => 'redis redis-cluster://127.0.0.1; prefix "n{t}:";');
+
+is_bad(store => "redis redis-cluster://127.0.0.1; prefix $_;",
+       'has no hash tag', "\"$_\"", '"prefix"') for (
+    'npmtoken:',
+);
+
+is_bad(store => "redis redis-cluster://127.0.0.1; prefix \"$_\";",
+       'has no hash tag', "\"$_\"", '"prefix"') for (
+    '{}npmtoken:', '{npmtoken:', 'npmtoken}{:', '{}{npmtoken}:',
+);
 
 
 # lists of hosts

@@ -1,6 +1,7 @@
-# Redis Cluster as it is today: one node that has the slot of the prefix, and a
-# prefix with a hash tag, so that all keys of a store are in that slot. Without
-# one it is said what to write, before somebody makes a token in vain.
+# A node of a Redis Cluster that a plain URL names: it has to have the slot of
+# the prefix, and the prefix a hash tag, so that all keys of a store are in that
+# slot. Without one it is said what to write, before somebody makes a token in
+# vain.
 
 use strict;
 use warnings;
@@ -69,12 +70,14 @@ subtest 'another node\'s slot' => sub {
 
     my $node = NpmToken::Node->new(
         redis => $redis,
+        feed  => 0,
         store => 'prefix "{npmtoken}:";',
     );
 
     is($node->ask('npm_away'), '503 miss', 'unavailable');
-    like($node->wait_log(qr/redis answered "CLUSTERDOWN"/),
+    like($node->wait_log(qr/redis answered "CLUSTERDOWN" \(/),
          qr/"CLUSTERDOWN" \(Hash slot not served\)/, 'in the words of Redis');
+    is($node->live, 0, 'and no feed vouches for anything');
     ok($node->quit, 'nginx quits');
 };
 

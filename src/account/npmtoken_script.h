@@ -11,6 +11,11 @@
  * So the caller passes what it saw (user_seen, bearer_seen), and the script
  * compares it again.
  *
+ * In a Redis Cluster, a node that moves a slot refuses a script (TRYAGAIN) of
+ * which it has some keys and others not.  So a script that reads keys which
+ * KEYS does not name gets, behind its other keys, one that never exists: token:
+ * and "none".  Otherwise a key that is at the other node would look absent.
+ *
  * The keys are token:KEY, user:NAME and tokens-of:NAME, after the prefix of the
  * store.  NAME is folded (npmtoken_account_fold).  Each script returns a status
  * unless it says otherwise, or an error reply of Redis.  Times are in seconds
@@ -140,7 +145,7 @@ void npmtoken_script_revoke_args(npmtoken_change_t *change);
 
 /*
  * Returns a page of the tokens of an account, newest first.
- *   KEYS  tokens-of:NAME
+ *   KEYS  tokens-of:NAME, the key that never exists
  *   ARGV  prefix of the tokens' keys, NAME, how many are before the page, how
  *         many may be on it, how many bytes it may have, and how many a record
  * Returns an array: how many tokens there are in all, then KEY and an array of
@@ -154,7 +159,7 @@ extern ngx_str_t  npmtoken_script_list;
 
 /*
  * Finds a token of an account by its key or by the beginning of its key.
- *   KEYS  tokens-of:NAME
+ *   KEYS  tokens-of:NAME, the key that never exists
  *   ARGV  prefix of the tokens' keys, NAME, a KEY, the beginning of a KEY or ""
  * Returns an array.  It has only the given KEY if that exists, else up to two
  * keys with the given beginning.  Tokens that npmtoken_script_list does not
@@ -202,7 +207,7 @@ extern ngx_str_t  npmtoken_script_bearer;
 
 /*
  * Looks for names in a page of all keys.
- *   KEYS  any key of the store
+ *   KEYS  any key of the store, the key that never exists
  *   ARGV  prefix of the store, cursor of SCAN, keys a page, folded names
  * Returns an array of three: the next cursor; an array of the names that an
  * account, a set of tokens or a record uses, in any spelling; and an array of

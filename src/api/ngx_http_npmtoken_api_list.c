@@ -93,7 +93,7 @@ static void
 ngx_http_npmtoken_api_list_ask(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     u_char     *p, buf[4 * NGX_INT64_LEN];
-    ngx_str_t   argv[10];
+    ngx_str_t   argv[11];
 
     if (ngx_http_npmtoken_api_text_tokens_args(ctx, &npmtoken_script_list, argv)
         != NGX_OK)
@@ -104,23 +104,23 @@ ngx_http_npmtoken_api_list_ask(ngx_http_npmtoken_api_ctx_t *ctx)
 
     p = buf;
 
-    argv[6].data = p;
-    p = ngx_sprintf(p, "%i", ctx->page * ctx->per_page);
-    argv[6].len = p - argv[6].data;
-
     argv[7].data = p;
-    p = ngx_sprintf(p, "%i", ctx->per_page);
+    p = ngx_sprintf(p, "%i", ctx->page * ctx->per_page);
     argv[7].len = p - argv[7].data;
 
     argv[8].data = p;
-    p = ngx_sprintf(p, "%d", NGX_HTTP_NPMTOKEN_API_PAGE_BYTES);
+    p = ngx_sprintf(p, "%i", ctx->per_page);
     argv[8].len = p - argv[8].data;
 
     argv[9].data = p;
-    p = ngx_sprintf(p, "%d", NPMTOKEN_RECORD_MAX);
+    p = ngx_sprintf(p, "%d", NGX_HTTP_NPMTOKEN_API_PAGE_BYTES);
     argv[9].len = p - argv[9].data;
 
-    if (ngx_http_npmtoken_api_wait_read_alone(ctx, 10, argv,
+    argv[10].data = p;
+    p = ngx_sprintf(p, "%d", NPMTOKEN_RECORD_MAX);
+    argv[10].len = p - argv[10].data;
+
+    if (ngx_http_npmtoken_api_wait_read_alone(ctx, 11, argv,
                                               ngx_http_npmtoken_api_list_reply)
         == NGX_BUSY)
     {

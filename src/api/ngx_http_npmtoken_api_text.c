@@ -73,18 +73,19 @@ ngx_http_npmtoken_api_text_tokens_args(ngx_http_npmtoken_api_ctx_t *ctx,
 
     ngx_str_set(&argv[0], "EVAL");
     argv[1] = *script;
-    ngx_str_set(&argv[2], "1");
+    ngx_str_set(&argv[2], "2");
     argv[3] = ngx_http_npmtoken_api_text_account_key(ctx, "tokens-of:");
-    argv[4] = ngx_http_npmtoken_api_text_key(ctx, "token:", &none);
+    argv[4] = ctx->conf->store->lookup.endpoint.none;
+    argv[5] = ngx_http_npmtoken_api_text_key(ctx, "token:", &none);
 
-    if (argv[3].data == NULL || argv[4].data == NULL) {
+    if (argv[3].data == NULL || argv[5].data == NULL) {
         return NGX_ERROR;
     }
 
     /* the folded name ends the key */
 
-    argv[5].len = ctx->user.len;
-    argv[5].data = argv[3].data + argv[3].len - argv[5].len;
+    argv[6].len = ctx->user.len;
+    argv[6].data = argv[3].data + argv[3].len - argv[6].len;
 
     return NGX_OK;
 }

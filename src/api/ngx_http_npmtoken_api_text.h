@@ -31,7 +31,7 @@ ngx_str_t ngx_http_npmtoken_api_text_account_key(
 ngx_uint_t ngx_http_npmtoken_api_text_spelt(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
- * Sets the first six words of a command that runs a script on the tokens of
+ * Sets the first seven words of a command that runs a script on the tokens of
  * ctx->user.  Returns NGX_OK or NGX_ERROR (no memory).
  */
 ngx_int_t ngx_http_npmtoken_api_text_tokens_args(

@@ -279,7 +279,7 @@ static void
 ngx_http_npmtoken_api_tokens_revoke_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     u_char     digest[NPMTOKEN_KEY_LEN];
-    ngx_str_t  argv[8];
+    ngx_str_t  argv[9];
 
     if (npmtoken_digest_key(&ctx->subject, digest) != NGX_OK
         || ngx_http_npmtoken_api_text_tokens_args(ctx, &npmtoken_script_find,
@@ -290,16 +290,16 @@ ngx_http_npmtoken_api_tokens_revoke_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    argv[6].data = digest;
-    argv[6].len = NPMTOKEN_KEY_LEN;
+    argv[7].data = digest;
+    argv[7].len = NPMTOKEN_KEY_LEN;
 
-    ngx_str_set(&argv[7], "");
+    ngx_str_set(&argv[8], "");
 
     if (ngx_http_npmtoken_api_tokens_is_id(&ctx->subject)) {
-        argv[7] = ctx->subject;
+        argv[8] = ctx->subject;
     }
 
-    ngx_http_npmtoken_api_wait_read(ctx, 8, argv,
+    ngx_http_npmtoken_api_wait_read(ctx, 9, argv,
                                     ngx_http_npmtoken_api_tokens_revoke_found);
 }
 

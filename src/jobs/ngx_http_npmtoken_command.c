@@ -37,6 +37,7 @@ struct ngx_http_npmtoken_command_job_s {
     ngx_http_npmtoken_command_waiter_t  *waiter;   /* NULL: nobody waits */
     ngx_event_t                          timer;
     ngx_uint_t                           replicas;
+    ngx_uint_t                          *session;  /* NULL: any will do */
     redisReply                           status;   /* reply to the first of
                                                       two commands */
 };
@@ -156,6 +157,37 @@ ngx_http_npmtoken_command_read(ngx_http_npmtoken_commands_t *commands,
 {
     return ngx_http_npmtoken_command_script(commands, NULL, argc, argv,
                                             waiter);
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_command_page(ngx_http_npmtoken_commands_t *commands,
+    ngx_uint_t *session, ngx_uint_t argc, ngx_str_t *argv,
+    ngx_http_npmtoken_command_waiter_t *waiter)
+{
+    ngx_http_npmtoken_link_t         *link;
+    ngx_http_npmtoken_command_job_t  *job;
+
+    link = ngx_http_npmtoken_command_link(commands, &commands->read,
+                                          "npmtoken-api-read");
+
+    job = ngx_http_npmtoken_command_create(commands, link);
+    if (job == NULL) {
+        return NGX_ERROR;
+    }
+
+    job->session = session;
+    job->sent.session = *session;
+
+    if (ngx_http_npmtoken_command_set(job, NULL, argc, argv) != NGX_OK
+        || (*session && *session != link->session))
+    {
+        ngx_http_npmtoken_command_free(job);
+        return NGX_ERROR;
+    }
+
+    return ngx_http_npmtoken_command_send(job, commands->store->lookup.timeout,
+                                          waiter);
 }
 
 
@@ -467,8 +499,7 @@ ngx_http_npmtoken_command_timer_handler(ngx_event_t *ev)
 
         /* this ends all jobs that were sent, including this one */
 
-        ngx_http_npmtoken_connection_fail(&job->link->conn,
-                                          "a command timed out");
+        ngx_http_npmtoken_link_expire(job->link, &job->sent);
         return;
     }
 
@@ -483,6 +514,10 @@ ngx_http_npmtoken_command_reply(ngx_http_npmtoken_link_job_t *sent,
     ngx_http_npmtoken_command_job_t  *job;
 
     job = (ngx_http_npmtoken_command_job_t *) sent;
+
+    if (job->session) {
+        *job->session = job->link->session;
+    }
 
     if (sent->nreplies < sent->ncommands) {
         return ngx_http_npmtoken_command_keep_status(job, reply);
@@ -662,6 +697,8 @@ ngx_http_npmtoken_command_link_exit(ngx_http_npmtoken_link_t **link)
 
     ngx_http_npmtoken_command_free_all(&(*link)->jobs);
     ngx_http_npmtoken_command_free_all(&(*link)->held);
+    ngx_http_npmtoken_command_free_all(&(*link)->moved);
+    ngx_http_npmtoken_command_free_all(&(*link)->away);
 
     ngx_http_npmtoken_link_destroy(*link);
 

@@ -73,6 +73,18 @@ ngx_int_t ngx_http_npmtoken_command_read(
     ngx_http_npmtoken_command_waiter_t *waiter);
 
 /*
+ * As the first, for a page of a SCAN.  A cursor makes sense only to the server
+ * that gave it: so all pages go over the same connection.  "session" is 0 for
+ * the first page, is set when its reply comes, and is handed over for the next
+ * ones.  It has to outlive the call.  If that connection is gone, the waiter
+ * gets NULL.
+ */
+ngx_int_t ngx_http_npmtoken_command_page(
+    ngx_http_npmtoken_commands_t *commands, ngx_uint_t *session,
+    ngx_uint_t argc, ngx_str_t *argv,
+    ngx_http_npmtoken_command_waiter_t *waiter);
+
+/*
  * As above, for a slow command: it has a connection of its own.  An account,
  * in any spelling, has one such command at a time; a few more wait.  Also
  * returns NGX_BUSY if too many wait already.

@@ -1,5 +1,6 @@
 
 #include "ngx_http_npmtoken_link.h"
+#include "ngx_http_npmtoken_cluster.h"
 #include "ngx_http_npmtoken_greeting.h"
 
 
@@ -10,6 +11,8 @@
 
 static ngx_int_t ngx_http_npmtoken_link_queue(ngx_http_npmtoken_link_t *link,
     ngx_http_npmtoken_link_job_t *job);
+static ngx_uint_t ngx_http_npmtoken_link_busy(ngx_http_npmtoken_link_t *link,
+    ngx_str_t *account);
 static ngx_uint_t ngx_http_npmtoken_link_jobs_of(ngx_queue_t *jobs,
     ngx_str_t *account);
 static ngx_uint_t ngx_http_npmtoken_link_same(ngx_str_t *one, ngx_str_t *two);
@@ -20,9 +23,20 @@ static ngx_int_t ngx_http_npmtoken_link_probed(ngx_http_npmtoken_link_t *link,
 static ngx_int_t ngx_http_npmtoken_link_send(ngx_http_npmtoken_link_t *link,
     ngx_http_npmtoken_link_job_t *job);
 static void ngx_http_npmtoken_link_ready_handler(void *data);
+static void ngx_http_npmtoken_link_send_all(ngx_http_npmtoken_link_t *link);
 static ngx_int_t ngx_http_npmtoken_link_reply_handler(void *data,
     redisReply *reply);
+static ngx_uint_t ngx_http_npmtoken_link_redirected(
+    ngx_http_npmtoken_link_t *link, ngx_http_npmtoken_link_job_t *job,
+    redisReply *reply);
+static void ngx_http_npmtoken_link_leave(ngx_http_npmtoken_link_t *link);
+static void ngx_http_npmtoken_link_detour(ngx_http_npmtoken_link_t *link,
+    ngx_http_npmtoken_link_job_t *job, redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_link_detour_handler(
+    ngx_http_npmtoken_detour_job_t *detour, redisReply *reply);
 static void ngx_http_npmtoken_link_lost_handler(void *data);
+static void ngx_http_npmtoken_link_lose(ngx_http_npmtoken_link_t *link,
+    ngx_queue_t *lost);
 
 
 static ngx_http_npmtoken_owner_t  ngx_http_npmtoken_link_handlers = {
@@ -46,6 +60,8 @@ ngx_http_npmtoken_link_create(ngx_http_npmtoken_store_t *store, char *label,
 
     ngx_queue_init(&link->jobs);
     ngx_queue_init(&link->held);
+    ngx_queue_init(&link->moved);
+    ngx_queue_init(&link->away);
 
     link->owner = owner;
     link->timeout = store->lookup.timeout;
@@ -65,6 +81,7 @@ ngx_http_npmtoken_link_create(ngx_http_npmtoken_store_t *store, char *label,
     conn->label.data = (u_char *) label;
     conn->label.len = ngx_strlen(label);
     conn->ask_master = 1;
+    conn->ask_slot = 1;
 
     /* one worker alone logs warnings about the server */
 
@@ -82,7 +99,7 @@ ngx_http_npmtoken_link_add(ngx_http_npmtoken_link_t *link,
     ngx_http_npmtoken_link_job_t *job)
 {
     if (job->account.len
-        && ngx_http_npmtoken_link_jobs_of(&link->jobs, &job->account))
+        && ngx_http_npmtoken_link_busy(link, &job->account))
     {
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, &link->conn.log, 0,
                        "npmtoken job %p is held: its account has another one",
@@ -115,9 +132,12 @@ ngx_http_npmtoken_link_queue(ngx_http_npmtoken_link_t *link,
     if (link->conn.state != NGX_HTTP_NPMTOKEN_READY) {
         ngx_http_npmtoken_connection_open(&link->conn);
 
-    } else if (link->probing) {
+    } else if (link->probing || link->leaving) {
 
-        /* the job is sent after the reply to the probe */
+        /*
+         * the job is sent after the reply to the probe, or on the next
+         * connection
+         */
 
     } else if (ngx_http_npmtoken_connection_doubtful(&link->conn)
                || (link->doubt && link->conn.pending == 0))
@@ -148,7 +168,7 @@ ngx_http_npmtoken_link_remove(ngx_http_npmtoken_link_t *link,
     ngx_queue_remove(&job->queue);
 
     if (job->account.len == 0
-        || ngx_http_npmtoken_link_jobs_of(&link->jobs, &job->account))
+        || ngx_http_npmtoken_link_busy(link, &job->account))
     {
         return;
     }
@@ -184,6 +204,18 @@ ngx_http_npmtoken_link_held(ngx_http_npmtoken_link_t *link,
     ngx_str_t *account)
 {
     return ngx_http_npmtoken_link_jobs_of(&link->held, account);
+}
+
+
+/* whether a job of the account is under way, by whatever way */
+
+static ngx_uint_t
+ngx_http_npmtoken_link_busy(ngx_http_npmtoken_link_t *link,
+    ngx_str_t *account)
+{
+    return ngx_http_npmtoken_link_jobs_of(&link->jobs, account)
+           || ngx_http_npmtoken_link_jobs_of(&link->moved, account)
+           || ngx_http_npmtoken_link_jobs_of(&link->away, account);
 }
 
 
@@ -290,7 +322,7 @@ ngx_http_npmtoken_link_probed(ngx_http_npmtoken_link_t *link,
         return NGX_OK;
     }
 
-    ngx_http_npmtoken_link_ready_handler(link);
+    ngx_http_npmtoken_link_send_all(link);
 
     return NGX_OK;
 }
@@ -319,33 +351,65 @@ ngx_http_npmtoken_link_send(ngx_http_npmtoken_link_t *link,
 static void
 ngx_http_npmtoken_link_ready_handler(void *data)
 {
-    ngx_queue_t                   *q;
-    ngx_http_npmtoken_link_t      *link = data;
+    ngx_http_npmtoken_link_t  *link = data;
+
+    link->session++;
+
+    ngx_http_npmtoken_link_send_all(link);
+}
+
+
+static void
+ngx_http_npmtoken_link_send_all(ngx_http_npmtoken_link_t *link)
+{
+    ngx_queue_t                   *q, *next, lost;
     ngx_http_npmtoken_link_job_t  *job;
+
+    ngx_queue_init(&lost);
 
     for (q = ngx_queue_head(&link->jobs);
          q != ngx_queue_sentinel(&link->jobs);
-         q = ngx_queue_next(q))
+         q = next)
     {
+        next = ngx_queue_next(q);
         job = ngx_queue_data(q, ngx_http_npmtoken_link_job_t, queue);
 
-        if (!job->sent && ngx_http_npmtoken_link_send(link, job) != NGX_OK) {
+        if (job->sent) {
+            continue;
+        }
+
+        if (job->session && job->session != link->session) {
+            ngx_queue_remove(q);
+            ngx_queue_insert_tail(&lost, q);
+            continue;
+        }
+
+        if (ngx_http_npmtoken_link_send(link, job) != NGX_OK) {
             ngx_http_npmtoken_connection_fail(&link->conn, "no memory");
-            return;
+            break;
         }
     }
+
+    ngx_http_npmtoken_link_lose(link, &lost);
 }
 
 
 static ngx_int_t
 ngx_http_npmtoken_link_reply_handler(void *data, redisReply *reply)
 {
+    ngx_int_t                      rc;
     ngx_queue_t                   *q;
     ngx_http_npmtoken_link_t      *link = data;
     ngx_http_npmtoken_link_job_t  *job;
 
     if (reply && link->probing) {
         return ngx_http_npmtoken_link_probed(link, reply);
+    }
+
+    if (reply && link->skip) {
+        link->skip--;
+        ngx_http_npmtoken_link_leave(link);
+        return NGX_OK;
     }
 
     if (reply == NULL || ngx_queue_empty(&link->jobs)) {
@@ -359,11 +423,151 @@ ngx_http_npmtoken_link_reply_handler(void *data, redisReply *reply)
         return NGX_ERROR;
     }
 
-    ngx_http_npmtoken_connection_works(&link->conn);
+    job->nreplies++;
+
+    if (!ngx_http_npmtoken_link_redirected(link, job, reply)) {
+
+        if (!link->leaving) {
+            ngx_http_npmtoken_connection_works(&link->conn);
+        }
+
+        rc = link->owner->reply(job, reply);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    ngx_http_npmtoken_link_leave(link);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Goes to where the jobs were moved, once all replies have come: what was sent
+ * behind them may have been executed.
+ */
+
+static void
+ngx_http_npmtoken_link_leave(ngx_http_npmtoken_link_t *link)
+{
+    if (link->leaving && link->conn.pending == 0) {
+        ngx_http_npmtoken_detour_rest(link->detour);
+        ngx_http_npmtoken_connection_leave(&link->conn);
+    }
+}
+
+
+/*
+ * Whether the reply is dealt with, since a node of a cluster has said that
+ * another one has the keys.  It says so in reply to the first command of a job,
+ * since WAIT has no keys; then the reply to WAIT means nothing.
+ */
+
+static ngx_uint_t
+ngx_http_npmtoken_link_redirected(ngx_http_npmtoken_link_t *link,
+    ngx_http_npmtoken_link_job_t *job, redisReply *reply)
+{
+    ngx_http_npmtoken_redirect_t  to;
+
+    if (job->nreplies > 1
+        || link->conn.endpoint->kind != NGX_HTTP_NPMTOKEN_CLUSTER
+        || ngx_http_npmtoken_cluster_redirect(reply, &to) != NGX_OK)
+    {
+        return 0;
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &link->conn.log, 0,
+                   "npmtoken job %p goes elsewhere, ask: %d, port: %ui", job,
+                   to.ask, to.port);
+
+    link->skip = job->ncommands - 1;
+
+    job->nreplies = 0;
+    ngx_queue_remove(&job->queue);
+
+    if (to.ask) {
+        ngx_http_npmtoken_connection_works(&link->conn);
+        ngx_http_npmtoken_link_detour(link, job, reply);
+        return 1;
+    }
+
+    job->sent = 0;
+    ngx_queue_insert_tail(&link->moved, &job->queue);
+
+    if (!link->leaving) {
+        link->leaving = 1;
+
+        if (ngx_http_npmtoken_connection_turn(&link->conn, reply) != NGX_OK) {
+            ngx_http_npmtoken_connection_fail(&link->conn, "the nodes of the "
+                                              "cluster do not agree which has "
+                                              "the slot");
+        }
+    }
+
+    return 1;
+}
+
+
+static void
+ngx_http_npmtoken_link_detour(ngx_http_npmtoken_link_t *link,
+    ngx_http_npmtoken_link_job_t *job, redisReply *reply)
+{
+    if (link->detour == NULL) {
+        link->detour = ngx_http_npmtoken_detour_create(&link->conn);
+    }
+
+    job->away = 1;
+    ngx_queue_insert_tail(&link->away, &job->queue);
+
+    job->detour.commands = job->commands;
+    job->detour.ncommands = job->ncommands;
+    job->detour.handler = ngx_http_npmtoken_link_detour_handler;
+    job->detour.data = link;
+
+    if (link->detour == NULL
+        || ngx_http_npmtoken_detour_add(link->detour, &link->conn, reply,
+                                        &job->detour)
+           != NGX_OK)
+    {
+        link->owner->lost(job);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_link_detour_handler(ngx_http_npmtoken_detour_job_t *detour,
+    redisReply *reply)
+{
+    ngx_http_npmtoken_link_t      *link = detour->data;
+    ngx_http_npmtoken_link_job_t  *job;
+
+    job = (ngx_http_npmtoken_link_job_t *)
+              ((u_char *) detour
+               - offsetof(ngx_http_npmtoken_link_job_t, detour));
+
+    if (reply == NULL) {
+        link->owner->lost(job);
+        return NGX_OK;
+    }
 
     job->nreplies++;
 
     return link->owner->reply(job, reply);
+}
+
+
+void
+ngx_http_npmtoken_link_expire(ngx_http_npmtoken_link_t *link,
+    ngx_http_npmtoken_link_job_t *job)
+{
+    if (job->away) {
+        ngx_http_npmtoken_detour_expire(link->detour, &job->detour);
+        return;
+    }
+
+    ngx_http_npmtoken_connection_fail(&link->conn, "a command timed out");
 }
 
 
@@ -388,12 +592,12 @@ ngx_http_npmtoken_link_lost_handler(void *data)
 
     link->probing = 0;
     link->doubt = 0;
+    link->leaving = 0;
+    link->skip = 0;
 
     if (link->probe.timer_set) {
         ngx_del_timer(&link->probe);
     }
-
-    /* jobs that were not sent are last; they stay until their time-out */
 
     ngx_queue_init(&lost);
 
@@ -402,7 +606,6 @@ ngx_http_npmtoken_link_lost_handler(void *data)
         job = ngx_queue_data(q, ngx_http_npmtoken_link_job_t, queue);
 
         if (!job->sent) {
-            ngx_http_npmtoken_connection_open(&link->conn);
             break;
         }
 
@@ -410,8 +613,31 @@ ngx_http_npmtoken_link_lost_handler(void *data)
         ngx_queue_insert_tail(&lost, q);
     }
 
-    while (!ngx_queue_empty(&lost)) {
-        q = ngx_queue_head(&lost);
+    /* jobs that were not executed stay until their time-out */
+
+    while (!ngx_queue_empty(&link->moved)) {
+        q = ngx_queue_last(&link->moved);
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_head(&link->jobs, q);
+    }
+
+    if (!ngx_queue_empty(&link->jobs)) {
+        ngx_http_npmtoken_connection_open(&link->conn);
+    }
+
+    ngx_http_npmtoken_link_lose(link, &lost);
+}
+
+
+static void
+ngx_http_npmtoken_link_lose(ngx_http_npmtoken_link_t *link, ngx_queue_t *lost)
+{
+    ngx_queue_t                   *q;
+    ngx_http_npmtoken_link_job_t  *job;
+
+    while (!ngx_queue_empty(lost)) {
+        q = ngx_queue_head(lost);
         job = ngx_queue_data(q, ngx_http_npmtoken_link_job_t, queue);
 
         link->owner->lost(job);
@@ -423,6 +649,10 @@ void
 ngx_http_npmtoken_link_destroy(ngx_http_npmtoken_link_t *link)
 {
     ngx_http_npmtoken_connection_close(&link->conn);
+
+    if (link->detour) {
+        ngx_http_npmtoken_detour_destroy(link->detour);
+    }
 
     if (link->probe.timer_set) {
         ngx_del_timer(&link->probe);

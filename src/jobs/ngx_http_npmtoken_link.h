@@ -18,6 +18,7 @@
 #include <ngx_core.h>
 #include "npmtoken_seldom.h"
 #include "ngx_http_npmtoken_connection.h"
+#include "ngx_http_npmtoken_detour.h"
 #include "ngx_http_npmtoken_store.h"
 
 
@@ -32,8 +33,14 @@ typedef struct {
     ngx_uint_t                       ncommands;
     ngx_uint_t                       nreplies;  /* received so far */
     ngx_str_t                        account;   /* empty: is never held */
+    ngx_uint_t                       session;   /* 0: any; else the only one
+                                                   of the link in which it
+                                                   makes sense */
+    ngx_http_npmtoken_detour_job_t   detour;
     unsigned                         sent:1;
     unsigned                         held:1;
+    unsigned                         away:1;    /* its keys are at another
+                                                   node of a cluster */
 } ngx_http_npmtoken_link_job_t;
 
 
@@ -60,14 +67,27 @@ struct ngx_http_npmtoken_link_s {
     ngx_http_npmtoken_connection_t   conn;
     ngx_http_npmtoken_link_owner_t  *owner;
     ngx_queue_t                      jobs;      /* in the order of sending */
+    ngx_queue_t                      moved;     /* to be sent elsewhere */
+    ngx_queue_t                      away;      /* on a detour */
+    ngx_http_npmtoken_detour_t      *detour;
+    ngx_uint_t                       session;   /* number of the connection */
+    ngx_uint_t                       skip;      /* replies to be dropped */
     ngx_queue_t                      held;      /* by age */
     npmtoken_seldom_t                refused;   /* for logs of the owner */
     ngx_event_t                      probe;     /* time-out of the probe */
     ngx_msec_t                       timeout;
     unsigned                         probing:1; /* nothing else is sent */
     unsigned                         doubt:1;   /* may lead to no master */
+    unsigned                         leaving:1; /* a job was moved: nothing
+                                                   more is sent here */
 };
 
+
+/*
+ * A node of a Redis Cluster may answer that another node has the keys of a job
+ * (MOVED, ASK).  It has executed nothing then.  The link sends the job there,
+ * and the owner is told of the reply that comes from there.
+ */
 
 /*
  * Creates a link to the Redis of a store.  "label" names it in logs.  Returns
@@ -87,6 +107,13 @@ ngx_int_t ngx_http_npmtoken_link_add(ngx_http_npmtoken_link_t *link,
 
 /* Removes a job.  If another job of its account is held, sends that one. */
 void ngx_http_npmtoken_link_remove(ngx_http_npmtoken_link_t *link,
+    ngx_http_npmtoken_link_job_t *job);
+
+/*
+ * Ends a job that was sent and is not answered for too long, and with it all
+ * that were sent the same way: calls the owner's lost() for each.
+ */
+void ngx_http_npmtoken_link_expire(ngx_http_npmtoken_link_t *link,
     ngx_http_npmtoken_link_job_t *job);
 
 /* Returns how many jobs of an account are held. */

@@ -31,6 +31,7 @@ struct ngx_http_npmtoken_walk_s {
                                                       begins */
     u_char                      cursor[NGX_HTTP_NPMTOKEN_WALK_CURSOR_LEN];
     size_t                              cursor_len;
+    ngx_uint_t                          session;   /* that knows the cursor */
     unsigned                            running:1;
 };
 
@@ -186,29 +187,35 @@ ngx_http_npmtoken_walk_begin(ngx_http_npmtoken_walk_t *walk)
     walk->running = (n != 0);
     walk->cursor[0] = '0';
     walk->cursor_len = 1;
+    walk->session = 0;
 
     return walk->running ? ngx_http_npmtoken_walk_page(walk) : NGX_OK;
 }
 
 
-/* In a cluster the key selects the node: a store has all keys in one slot. */
+/*
+ * In a cluster the keys select the node: a store has all keys in one slot.  A
+ * node that moves the slot has only some of them, and refuses the script
+ * because of the key that does not exist.
+ */
 
 static ngx_int_t
 ngx_http_npmtoken_walk_page(ngx_http_npmtoken_walk_t *walk)
 {
-    ngx_str_t                         argv[7 + NGX_HTTP_NPMTOKEN_WALK_NAMES];
+    ngx_str_t                         argv[8 + NGX_HTTP_NPMTOKEN_WALK_NAMES];
     ngx_uint_t                        i, n;
     ngx_http_npmtoken_walk_waiter_t  *waiter;
 
     ngx_str_set(&argv[0], "EVAL");
     argv[1] = npmtoken_script_walk;
-    ngx_str_set(&argv[2], "1");
-    argv[4] = walk->store->prefix;
-    argv[5].data = walk->cursor;
-    argv[5].len = walk->cursor_len;
-    ngx_str_set(&argv[6], NGX_HTTP_NPMTOKEN_WALK_PAGE);
+    ngx_str_set(&argv[2], "2");
+    argv[4] = walk->store->lookup.endpoint.none;
+    argv[5] = walk->store->prefix;
+    argv[6].data = walk->cursor;
+    argv[6].len = walk->cursor_len;
+    ngx_str_set(&argv[7], NGX_HTTP_NPMTOKEN_WALK_PAGE);
 
-    n = 7;
+    n = 8;
 
     for (i = 0; i < NGX_HTTP_NPMTOKEN_WALK_WAITERS; i++) {
         waiter = walk->waiters[i];
@@ -219,12 +226,12 @@ ngx_http_npmtoken_walk_page(ngx_http_npmtoken_walk_t *walk)
         }
     }
 
-    if (n == 7) {
+    if (n == 8) {
         return NGX_DECLINED;
     }
 
-    return ngx_http_npmtoken_command_read(walk->commands, n, argv,
-                                          &walk->asking)
+    return ngx_http_npmtoken_command_page(walk->commands, &walk->session, n,
+                                          argv, &walk->asking)
            == NGX_AGAIN ? NGX_OK : NGX_ERROR;
 }
 

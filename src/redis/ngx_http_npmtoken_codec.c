@@ -517,11 +517,12 @@ ngx_http_npmtoken_codec_advice(ngx_str_t *code)
                        "hash tag: prefix \"{npmtoken}:\";" },
         { "CLUSTERDOWN", ": this is a Redis Cluster in which no node has the "
                          "slot of the prefix" },
-        { "MOVED", ": this is a Redis Cluster, which is not followed: "
-                   "\"redis\" has to be the node that has the slot of "
-                   "the prefix" },
-        { "ASK", ": this is a Redis Cluster that moves a slot, which is not "
-                 "followed" },
+        { "MOVED", ": another node of the Redis Cluster has the slot of the "
+                   "prefix, which only a \"redis-cluster://\" URL follows" },
+        { "ASK", ": the slot of the prefix is being moved, which only a "
+                 "\"redis-cluster://\" URL follows" },
+        { "TRYAGAIN", ": the slot of the prefix is being moved to another "
+                      "node" },
         { "READONLY", ": this is a replica, only its master accepts changes" },
         { "OOM", ": it is full" },
         { "MISCONF", ": it cannot save" }

@@ -15,6 +15,7 @@
 
 
 #include "ngx_http_npmtoken_connection.h"
+#include "ngx_http_npmtoken_cluster.h"
 #include "ngx_http_npmtoken_greeting.h"
 #include "ngx_http_npmtoken_socket.h"
 
@@ -25,9 +26,13 @@
 #define NGX_HTTP_NPMTOKEN_READ_SIZE   16384
 #define NGX_HTTP_NPMTOKEN_READ_MAX    16
 
-/* back-off in milliseconds, doubled at each failure: the first, the largest */
+/*
+ * Back-off in milliseconds, doubled at each failure: the first, the largest,
+ * and the largest where another server is about to take over.
+ */
 #define NGX_HTTP_NPMTOKEN_RETRY_MIN   50
 #define NGX_HTTP_NPMTOKEN_RETRY_MAX   1000
+#define NGX_HTTP_NPMTOKEN_RETRY_SOON  250
 
 
 static void ngx_http_npmtoken_connection_dialled(void *data, ngx_int_t rc);
@@ -38,7 +43,8 @@ static void ngx_http_npmtoken_connection_failed(
 static void ngx_http_npmtoken_connection_retry(
     ngx_http_npmtoken_connection_t *conn);
 static void ngx_http_npmtoken_connection_retry_handler(ngx_event_t *ev);
-static ngx_msec_t ngx_http_npmtoken_connection_delay(ngx_uint_t failures);
+static ngx_msec_t ngx_http_npmtoken_connection_delay(
+    ngx_http_npmtoken_connection_t *conn);
 static void ngx_http_npmtoken_connection_set_state(
     ngx_http_npmtoken_connection_t *conn, ngx_http_npmtoken_state_e state);
 static void ngx_http_npmtoken_connection_write_handler(ngx_event_t *wev);
@@ -255,6 +261,7 @@ ngx_http_npmtoken_connection_close(ngx_http_npmtoken_connection_t *conn)
     conn->role = NGX_HTTP_NPMTOKEN_ROLE_UNKNOWN;
     ngx_memzero(conn->server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
     conn->refusal.len = 0;
+    conn->cluster = 0;
 
     ngx_http_npmtoken_connection_set_state(conn, NGX_HTTP_NPMTOKEN_IDLE);
 }
@@ -292,7 +299,7 @@ ngx_http_npmtoken_connection_failed(ngx_http_npmtoken_connection_t *conn,
     if (state == NGX_HTTP_NPMTOKEN_READY) {
         conn->failures++;
         conn->retry_at = ngx_current_msec
-                         + ngx_http_npmtoken_connection_delay(conn->failures);
+                         + ngx_http_npmtoken_connection_delay(conn);
         conn->owner->lost(conn->data);
         return;
     }
@@ -307,7 +314,9 @@ ngx_http_npmtoken_connection_retry(ngx_http_npmtoken_connection_t *conn)
 {
     ngx_msec_t  delay;
 
-    delay = ngx_http_npmtoken_connection_delay(++conn->failures);
+    conn->failures++;
+
+    delay = ngx_http_npmtoken_connection_delay(conn);
 
     conn->retry_at = ngx_current_msec + delay;
 
@@ -338,17 +347,21 @@ ngx_http_npmtoken_connection_retry_handler(ngx_event_t *ev)
 /* the jitter spreads the reconnects of workers that lost the same Redis */
 
 static ngx_msec_t
-ngx_http_npmtoken_connection_delay(ngx_uint_t failures)
+ngx_http_npmtoken_connection_delay(ngx_http_npmtoken_connection_t *conn)
 {
-    ngx_msec_t  delay;
+    ngx_msec_t  delay, max;
+    ngx_uint_t  failures;
+
+    max = (conn->endpoint->kind == NGX_HTTP_NPMTOKEN_SINGLE)
+          ? NGX_HTTP_NPMTOKEN_RETRY_MAX : NGX_HTTP_NPMTOKEN_RETRY_SOON;
 
     delay = NGX_HTTP_NPMTOKEN_RETRY_MIN;
 
-    while (--failures && delay < NGX_HTTP_NPMTOKEN_RETRY_MAX) {
+    for (failures = conn->failures; failures > 1 && delay < max; failures--) {
         delay *= 2;
     }
 
-    delay = ngx_min(delay, NGX_HTTP_NPMTOKEN_RETRY_MAX);
+    delay = ngx_min(delay, max);
 
     return delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1);
 }
@@ -802,8 +815,82 @@ ngx_http_npmtoken_connection_greeted(ngx_http_npmtoken_connection_t *conn,
                      "or set \"redis_replica on\"");
         return NGX_ERROR;
 
+    case NGX_BUSY:
+        (void) ngx_http_npmtoken_connection_follow(conn, reply);
+        return NGX_ERROR;
+
     default: /* NGX_ERROR */
         return NGX_ERROR;
+    }
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_connection_follow(ngx_http_npmtoken_connection_t *conn,
+    redisReply *reply)
+{
+    switch (ngx_http_npmtoken_connection_turn(conn, reply)) {
+
+    case NGX_OK:
+        ngx_http_npmtoken_connection_leave(conn);
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        return NGX_DECLINED;
+
+    default: /* NGX_ERROR */
+        ngx_http_npmtoken_connection_failed(conn, "the nodes of the cluster "
+                                            "do not agree which has the slot");
+        return NGX_OK;
+    }
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_connection_turn(ngx_http_npmtoken_connection_t *conn,
+    redisReply *reply)
+{
+    ngx_int_t                     rc;
+    ngx_http_npmtoken_redirect_t  to;
+
+    if (conn->endpoint->kind != NGX_HTTP_NPMTOKEN_CLUSTER
+        || ngx_http_npmtoken_cluster_redirect(reply, &to) != NGX_OK
+        || to.ask)
+    {
+        return NGX_DECLINED;
+    }
+
+    rc = to.host.len
+         ? ngx_http_npmtoken_dial_place(&conn->dial, &to.host, to.port)
+         : ngx_http_npmtoken_dial_port(&conn->dial, &conn->dial, to.port);
+
+    if (rc != NGX_OK || ++conn->hops > NGX_HTTP_NPMTOKEN_MAX_HOPS) {
+        conn->hops = 0;
+        return NGX_ERROR;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, &conn->log, 0,
+                  "redis says that port %ui of %V has the slot", to.port,
+                  ngx_http_npmtoken_dial_to(&conn->dial));
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_npmtoken_connection_leave(ngx_http_npmtoken_connection_t *conn)
+{
+    ngx_http_npmtoken_state_e  state;
+
+    state = conn->state;
+
+    ngx_http_npmtoken_connection_close(conn);
+
+    if (state == NGX_HTTP_NPMTOKEN_READY) {
+        conn->owner->lost(conn->data);
+
+    } else {
+        ngx_http_npmtoken_connection_open(conn);
     }
 }
 
@@ -879,6 +966,8 @@ ngx_http_npmtoken_connection_works(ngx_http_npmtoken_connection_t *conn)
     if (conn->endpoint->suspected) {
         ngx_http_npmtoken_greeting_convict(conn);
     }
+
+    conn->hops = 0;
 
     if (conn->failures) {
         ngx_log_error(NGX_LOG_NOTICE, &conn->log, 0,

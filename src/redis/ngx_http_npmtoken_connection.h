@@ -91,9 +91,12 @@ struct ngx_http_npmtoken_connection_s {
     unsigned                       ask_server:1;
     unsigned                       ask_memory:1;
     unsigned                       ask_master:1; /* a replica is no use */
+    unsigned                       ask_slot:1;   /* of a cluster only the
+                                                    owner of the slot is */
 
     /* what the server has said about itself */
     u_char                         server[NGX_HTTP_NPMTOKEN_SERVER_LEN];
+    unsigned                       cluster:1;  /* it is a node of one */
     ngx_http_npmtoken_role_e       role;
     ngx_str_t                      refusal;  /* its reply if it does not say who
                                                 it is */
@@ -112,6 +115,7 @@ struct ngx_http_npmtoken_connection_s {
     ngx_event_t                    retry;     /* ends a back-off */
     ngx_msec_t                     retry_at;
     ngx_uint_t                     failures;  /* since it last worked */
+    ngx_uint_t                     hops;      /* redirections since then */
     ngx_uint_t                     asked;     /* its steps, as bits */
     ngx_uint_t                     greeting;  /* the step that is awaited */
 
@@ -166,6 +170,27 @@ ngx_uint_t ngx_http_npmtoken_connection_doubtful(
  */
 void ngx_http_npmtoken_connection_renew(ngx_http_npmtoken_connection_t *conn,
     ngx_msec_t patience);
+
+/*
+ * Closes the connection, and goes to where the reply "MOVED" says.  If the
+ * connection was ready, calls the owner's lost(), who opens it.  That is no
+ * failure, unless there were many such replies in a row or the place is none:
+ * then there is a back-off, and the hosts of the endpoint are asked again.
+ * Returns NGX_OK, or NGX_DECLINED with nothing done if the reply is something
+ * else or the endpoint is no cluster.
+ */
+ngx_int_t ngx_http_npmtoken_connection_follow(
+    ngx_http_npmtoken_connection_t *conn, redisReply *reply);
+
+/*
+ * The same in two steps, for an owner that has to read other replies first.
+ * _turn() only says where the next connection leads.  It returns NGX_OK,
+ * NGX_DECLINED as above, or NGX_ERROR if the connection should be failed.
+ * _leave() closes this one, and calls the owner's lost() if it was ready.
+ */
+ngx_int_t ngx_http_npmtoken_connection_turn(
+    ngx_http_npmtoken_connection_t *conn, redisReply *reply);
+void ngx_http_npmtoken_connection_leave(ngx_http_npmtoken_connection_t *conn);
 
 /*
  * The level at which to log a failure.  Only the first of a series is an

@@ -22,6 +22,7 @@ static void ngx_http_npmtoken_dial_keep(ngx_http_npmtoken_dial_t *dial,
     ngx_resolver_addr_t *addrs, ngx_uint_t naddrs);
 static ngx_int_t ngx_http_npmtoken_dial_next_host(
     ngx_http_npmtoken_dial_t *dial);
+static void ngx_http_npmtoken_dial_pass(ngx_http_npmtoken_dial_t *dial);
 
 
 void
@@ -54,7 +55,9 @@ ngx_int_t
 ngx_http_npmtoken_dial_next(ngx_http_npmtoken_dial_t *dial)
 {
     if (dial->pinned) {
-        dial->pinned = 0;
+        dial->pinned = dial->kept;
+        ngx_http_npmtoken_dial_pass(dial);
+
         return NGX_DECLINED;
     }
 
@@ -335,6 +338,8 @@ ngx_http_npmtoken_dial_next_host(ngx_http_npmtoken_dial_t *dial)
 
         if (dial->place.len) {
             ngx_http_npmtoken_dial_home(dial);
+            ngx_http_npmtoken_dial_pass(dial);
+
             return NGX_DECLINED;
         }
 
@@ -349,6 +354,16 @@ ngx_http_npmtoken_dial_next_host(ngx_http_npmtoken_dial_t *dial)
     } while (rc == NGX_DECLINED);
 
     return rc;
+}
+
+
+/* the host that has named a place which has failed may name it again */
+
+static void
+ngx_http_npmtoken_dial_pass(ngx_http_npmtoken_dial_t *dial)
+{
+    dial->seed = (dial->seed + 1) % dial->endpoint->seeds.nelts;
+    dial->next = 0;
 }
 
 
@@ -371,7 +386,7 @@ ngx_http_npmtoken_dial_pin(ngx_http_npmtoken_dial_t *dial,
 
     dial->pin.data = dial->pin_text;
     dial->pin.len = ngx_min(host->len, NGX_HTTP_NPMTOKEN_DIAL_HOST);
-    ngx_memcpy(dial->pin_text, host->data, dial->pin.len);
+    ngx_memmove(dial->pin_text, host->data, dial->pin.len);
 
     dial->place.len = 0;
 
@@ -425,6 +440,27 @@ ngx_http_npmtoken_dial_place(ngx_http_npmtoken_dial_t *dial, ngx_str_t *host,
     dial->port = (in_port_t) port;
     dial->pinned = 0;
 
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_dial_port(ngx_http_npmtoken_dial_t *dial,
+    ngx_http_npmtoken_dial_t *other, ngx_uint_t port)
+{
+    ngx_sockaddr_t  sockaddr;
+
+    if (port == 0 || port > 65535
+        || other->sockaddr.sockaddr.sa_family == AF_UNIX)
+    {
+        return NGX_DECLINED;
+    }
+
+    sockaddr = other->sockaddr;
+    ngx_inet_set_port(&sockaddr.sockaddr, (in_port_t) port);
+
+    ngx_http_npmtoken_dial_pin(dial, &sockaddr, other->socklen,
+                               ngx_http_npmtoken_dial_to(other));
     return NGX_OK;
 }
 

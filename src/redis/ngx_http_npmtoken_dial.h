@@ -65,6 +65,7 @@ typedef struct {
     u_char                         pin_text[NGX_HTTP_NPMTOKEN_DIAL_HOST];
 
     unsigned                       pinned:1;
+    unsigned                       kept:1;     /* a pin survives a failure */
     unsigned                       finding:1;  /* not to call the handler */
 } ngx_http_npmtoken_dial_t;
 
@@ -95,9 +96,9 @@ ngx_int_t ngx_http_npmtoken_dial_next(ngx_http_npmtoken_dial_t *dial);
 void ngx_http_npmtoken_dial_stop(ngx_http_npmtoken_dial_t *dial);
 
 /*
- * Dials only this address, which is copied, until it fails.  "host" is the
- * host that has it, as dial_to() of another dial told; it is copied, too.
- * Call it only when nothing is searched for.
+ * Dials only this address, which is copied, until it fails; with dial->kept
+ * also after that.  "host" is the host that has it, as dial_to() of another
+ * dial told; it is copied, too.  Call it only when nothing is searched for.
  */
 void ngx_http_npmtoken_dial_pin(ngx_http_npmtoken_dial_t *dial,
     ngx_sockaddr_t *sockaddr, socklen_t socklen, ngx_str_t *host);
@@ -110,6 +111,13 @@ void ngx_http_npmtoken_dial_pin(ngx_http_npmtoken_dial_t *dial,
  */
 ngx_int_t ngx_http_npmtoken_dial_place(ngx_http_npmtoken_dial_t *dial,
     ngx_str_t *host, ngx_uint_t port);
+
+/*
+ * As above, for another port of the address that the dial "other" has, which
+ * may be this one.
+ */
+ngx_int_t ngx_http_npmtoken_dial_port(ngx_http_npmtoken_dial_t *dial,
+    ngx_http_npmtoken_dial_t *other, ngx_uint_t port);
 
 /* The host that is dialled, as it was named: a name, or an address. */
 ngx_str_t *ngx_http_npmtoken_dial_to(ngx_http_npmtoken_dial_t *dial);

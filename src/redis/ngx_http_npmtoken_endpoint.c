@@ -359,10 +359,6 @@ ngx_http_npmtoken_endpoint_missing(ngx_http_npmtoken_endpoint_t *endpoint)
         return "Redis Sentinel is not supported";
     }
 
-    if (endpoint->kind == NGX_HTTP_NPMTOKEN_CLUSTER) {
-        return "a Redis Cluster is not supported";
-    }
-
     return NULL;
 }
 

@@ -57,6 +57,8 @@ typedef struct {
     ngx_uint_t            db;
     ngx_str_t             master;      /* its name, if it is asked for */
     ngx_str_t             records;     /* prefix of the records' keys */
+    ngx_str_t             none;        /* a key beside them that is never
+                                          made */
 
     ngx_array_t           seeds;       /* of ngx_http_npmtoken_seed_t; at
                                           least one, and one if SINGLE */

@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_npmtoken_greeting.h"
+#include "ngx_http_npmtoken_cluster.h"
 
 
 /*
@@ -22,6 +23,7 @@ enum {
     NGX_HTTP_NPMTOKEN_SERVER,
     NGX_HTTP_NPMTOKEN_MEMORY,
     NGX_HTTP_NPMTOKEN_PING,         /* if nothing else is left */
+    NGX_HTTP_NPMTOKEN_SLOT,         /* is it here; is never left out */
     NGX_HTTP_NPMTOKEN_GREETED
 };
 
@@ -39,13 +41,13 @@ static ngx_uint_t ngx_http_npmtoken_greeting_step(
 static ngx_uint_t ngx_http_npmtoken_greeting_say(
     ngx_http_npmtoken_connection_t *conn, ngx_uint_t step, ngx_str_t *argv,
     u_char *db);
+static ngx_int_t ngx_http_npmtoken_greeting_slot(redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_greeting_refused(
     ngx_http_npmtoken_connection_t *conn, redisReply *reply, ngx_uint_t level);
 static ngx_int_t ngx_http_npmtoken_greeting_told(
     ngx_http_npmtoken_connection_t *conn, redisReply *reply);
 static void ngx_http_npmtoken_greeting_told_server(
     ngx_http_npmtoken_connection_t *conn, redisReply *reply);
-static ngx_uint_t ngx_http_npmtoken_greeting_hash_tag(ngx_str_t *name);
 static void ngx_http_npmtoken_greeting_told_memory(
     ngx_http_npmtoken_connection_t *conn, redisReply *reply);
 static ngx_uint_t ngx_http_npmtoken_greeting_first(
@@ -60,7 +62,8 @@ static ngx_http_npmtoken_step_t  ngx_http_npmtoken_steps[] = {
     { "INFO server", "it is not known which server this is, so its pushes are "
                      "not relied on" },
     { "INFO memory", "it is not known whether it evicts" },
-    { "PING", "" }
+    { "PING", "" },
+    { "EXISTS", "" }
 };
 
 
@@ -117,6 +120,10 @@ ngx_http_npmtoken_greeting_asks(ngx_http_npmtoken_connection_t *conn)
     }
 
     asks &= ~endpoint->left_out;
+
+    if (conn->ask_slot && endpoint->kind == NGX_HTTP_NPMTOKEN_CLUSTER) {
+        asks |= 1 << NGX_HTTP_NPMTOKEN_SLOT;
+    }
 
     /* a balancer without a server accepts connections, too */
 
@@ -205,6 +212,11 @@ ngx_http_npmtoken_greeting_say(ngx_http_npmtoken_connection_t *conn,
         ngx_str_set(&argv[1], "memory");
         return 2;
 
+    case NGX_HTTP_NPMTOKEN_SLOT:
+        ngx_str_set(&argv[0], "EXISTS");
+        argv[1] = endpoint->none;
+        return 2;
+
     default: /* NGX_HTTP_NPMTOKEN_PING */
         ngx_str_set(&argv[0], "PING");
         return 1;
@@ -224,9 +236,17 @@ ngx_http_npmtoken_greeting_reply(ngx_http_npmtoken_connection_t *conn,
                    reply->type == REDIS_REPLY_ERROR ? "is refused"
                                                     : "is answered");
 
-    rc = (reply->type == REDIS_REPLY_ERROR)
-         ? ngx_http_npmtoken_greeting_refused(conn, reply, level)
-         : ngx_http_npmtoken_greeting_told(conn, reply);
+    rc = NGX_DECLINED;
+
+    if (conn->greeting == NGX_HTTP_NPMTOKEN_SLOT) {
+        rc = ngx_http_npmtoken_greeting_slot(reply);
+    }
+
+    if (rc == NGX_DECLINED) {
+        rc = (reply->type == REDIS_REPLY_ERROR)
+             ? ngx_http_npmtoken_greeting_refused(conn, reply, level)
+             : ngx_http_npmtoken_greeting_told(conn, reply);
+    }
 
     if (rc != NGX_OK) {
         return rc;
@@ -238,6 +258,21 @@ ngx_http_npmtoken_greeting_reply(ngx_http_npmtoken_connection_t *conn,
     conn->greeting = ngx_http_npmtoken_greeting_step(conn, conn->greeting + 1);
 
     return (conn->greeting == NGX_HTTP_NPMTOKEN_GREETED) ? NGX_DONE : NGX_OK;
+}
+
+
+/* a node that gives the slot away still owns it */
+
+static ngx_int_t
+ngx_http_npmtoken_greeting_slot(redisReply *reply)
+{
+    ngx_http_npmtoken_redirect_t  to;
+
+    if (ngx_http_npmtoken_cluster_redirect(reply, &to) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    return to.ask ? NGX_OK : NGX_BUSY;
 }
 
 
@@ -299,7 +334,11 @@ ngx_http_npmtoken_greeting_told(ngx_http_npmtoken_connection_t *conn,
     case NGX_HTTP_NPMTOKEN_ROLE:
         conn->role = ngx_http_npmtoken_greeting_role(reply);
 
-        if (conn->role != NGX_HTTP_NPMTOKEN_REPLICA) {
+        /* of a cluster, a replica sends the client to its master */
+
+        if (conn->role != NGX_HTTP_NPMTOKEN_REPLICA
+            || (conn->asked & (1 << NGX_HTTP_NPMTOKEN_SLOT)))
+        {
             return NGX_OK;
         }
 
@@ -374,8 +413,13 @@ ngx_http_npmtoken_greeting_told_server(ngx_http_npmtoken_connection_t *conn,
 
     if (ngx_http_npmtoken_codec_info(reply, "redis_mode", &value) == NGX_OK
         && value.len == sizeof("cluster") - 1
-        && ngx_strncmp(value.data, "cluster", value.len) == 0
-        && !ngx_http_npmtoken_greeting_hash_tag(&conn->endpoint->records)
+        && ngx_strncmp(value.data, "cluster", value.len) == 0)
+    {
+        conn->cluster = 1;
+    }
+
+    if (conn->cluster
+        && !ngx_http_npmtoken_cluster_hash_tag(&conn->endpoint->records)
         && ngx_http_npmtoken_greeting_first(conn, NGX_HTTP_NPMTOKEN_SERVER))
     {
         ngx_log_error(NGX_LOG_ERR, &conn->log, 0,
@@ -383,26 +427,6 @@ ngx_http_npmtoken_greeting_told_server(ngx_http_npmtoken_connection_t *conn,
                       "neither created nor revoked unless the prefix has a "
                       "hash tag: prefix \"{npmtoken}:\";");
     }
-}
-
-
-/* whether there is text between the first "{" and the next "}" */
-
-static ngx_uint_t
-ngx_http_npmtoken_greeting_hash_tag(ngx_str_t *name)
-{
-    u_char  *open, *end, *last;
-
-    last = name->data + name->len;
-    open = ngx_strlchr(name->data, last, '{');
-
-    if (open == NULL) {
-        return 0;
-    }
-
-    end = ngx_strlchr(open, last, '}');
-
-    return end && end > open + 1;
 }
 
 

@@ -17,7 +17,7 @@
 
 
 /* the most commands of one greeting */
-#define NGX_HTTP_NPMTOKEN_GREETING_MAX  7
+#define NGX_HTTP_NPMTOKEN_GREETING_MAX  8
 
 
 /* the commands and the memory of their words */
@@ -43,6 +43,7 @@ ngx_uint_t ngx_http_npmtoken_greeting_begin(
  * NGX_OK: other replies are awaited.
  * NGX_DONE: this was the last one.
  * NGX_DECLINED: this is a replica, where none may be used.
+ * NGX_BUSY: the reply says which other node of the cluster to go to.
  * NGX_ERROR: Redis refuses, which is logged at "level".
  */
 ngx_int_t ngx_http_npmtoken_greeting_reply(

@@ -16,6 +16,7 @@
 
 #include "ngx_http_npmtoken_feed.h"
 #include "ngx_http_npmtoken_greeting.h"
+#include "ngx_http_npmtoken_slot.h"
 #include "npmtoken_digest.h"
 
 
@@ -81,13 +82,17 @@ struct ngx_http_npmtoken_feed_s {
     uint64_t                         epoch;
 
     uint64_t                         nonce;
-    uint64_t                         sent;      /* when the PING was sent, 0:
-                                                   none is on its way */
+    uint64_t                         sent;      /* when a proof began, 0: none
+                                                   is under way */
+    ngx_http_npmtoken_slot_t        *slot;      /* NULL: has not been asked */
 
     ngx_uint_t                       refused;   /* times in a row */
     ngx_msec_t                       retry_at;
     ngx_msec_t                       live_at;   /* when it last became live */
     ngx_uint_t                       flaps;
+    unsigned                         asking:1;  /* for the slot; the PING
+                                                   comes after that */
+    unsigned                         moving:1;  /* the slot, which is logged */
     unsigned                         proven:1;
     unsigned                         told:1;    /* that it was refused */
 };
@@ -118,6 +123,12 @@ static ngx_int_t ngx_http_npmtoken_feed_subscribe(
 static ngx_int_t ngx_http_npmtoken_feed_begin(ngx_http_npmtoken_feed_t *feed,
     redisReply *reply);
 static uint64_t ngx_http_npmtoken_feed_epoch(ngx_http_npmtoken_feed_t *feed);
+static ngx_int_t ngx_http_npmtoken_feed_prove(
+    ngx_http_npmtoken_feed_t *feed);
+static void ngx_http_npmtoken_feed_slot_handler(void *data, ngx_int_t rc,
+    redisReply *reply);
+static void ngx_http_npmtoken_feed_moved(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_feed_ping(ngx_http_npmtoken_feed_t *feed);
 static ngx_int_t ngx_http_npmtoken_feed_message(
     ngx_http_npmtoken_feed_t *feed, redisReply *reply);
@@ -178,6 +189,7 @@ ngx_http_npmtoken_feed_start(ngx_http_npmtoken_feed_conf_t *conf,
     conn->max_reply = NGX_HTTP_NPMTOKEN_FEED_BYTES;
     conn->max_elements = NGX_HTTP_NPMTOKEN_FEED_ELEMENTS;
     conn->ask_server = 1;
+    conn->ask_slot = 1;
     ngx_str_set(&conn->label, "npmtoken-feed");
 
     ngx_http_npmtoken_connection_init(conn);
@@ -200,6 +212,10 @@ ngx_http_npmtoken_feed_stop(ngx_http_npmtoken_feed_t *feed)
 
     if (feed->tick.timer_set) {
         ngx_del_timer(&feed->tick);
+    }
+
+    if (feed->slot) {
+        ngx_http_npmtoken_slot_destroy(feed->slot);
     }
 
     ngx_free(feed);
@@ -250,7 +266,7 @@ ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev)
     }
 
     if (feed->sent == 0) {
-        rc = ngx_http_npmtoken_feed_ping(feed);
+        rc = ngx_http_npmtoken_feed_prove(feed);
 
         if (rc != NGX_OK) {
             ngx_http_npmtoken_connection_fail(&feed->conn, "no memory");
@@ -260,7 +276,9 @@ ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev)
     }
 
     if (ngx_http_npmtoken_feed_silent(feed)) {
-        ngx_http_npmtoken_connection_fail(&feed->conn, "a PING timed out");
+        ngx_http_npmtoken_connection_fail(&feed->conn, feed->asking
+                                          ? "an EXISTS timed out"
+                                          : "a PING timed out");
     }
 }
 
@@ -342,6 +360,10 @@ ngx_http_npmtoken_feed_set_state(ngx_http_npmtoken_feed_t *feed,
                    ngx_http_npmtoken_feed_states[feed->state]);
 
     feed->state = state;
+
+    if (state == NGX_HTTP_NPMTOKEN_FEED_CLOSED && feed->slot) {
+        ngx_http_npmtoken_slot_close(feed->slot);
+    }
 }
 
 
@@ -353,6 +375,8 @@ ngx_http_npmtoken_feed_ready_handler(void *data)
     ngx_str_t                  argv[2];
 
     feed->sent = 0;
+    feed->asking = 0;
+    feed->moving = 0;
     feed->epoch = 0;
     feed->proven = 0;
 
@@ -678,7 +702,7 @@ ngx_http_npmtoken_feed_begin(ngx_http_npmtoken_feed_t *feed,
 
     ngx_http_npmtoken_feed_set_state(feed, NGX_HTTP_NPMTOKEN_FEED_LIVE);
 
-    return ngx_http_npmtoken_feed_ping(feed);
+    return ngx_http_npmtoken_feed_prove(feed);
 }
 
 
@@ -709,9 +733,113 @@ ngx_http_npmtoken_feed_epoch(ngx_http_npmtoken_feed_t *feed)
 
 
 /*
- * rule: one-ping, proof-is-time-of-sending.  Only one PING is on its way at a
- * time.  It proves a time at which it was not yet sent.
+ * rule: proof-is-time-of-sending.  A proof proves a time at which nothing of it
+ * was sent.
+ *
+ * A node of a cluster goes on answering PING when its slot is elsewhere.  So it
+ * has to show first that it has the slot.  The PING comes after that answer: a
+ * key may have been changed elsewhere and brought here by MIGRATE just before
+ * it, and the PONG is behind the push of that.
  */
+
+static ngx_int_t
+ngx_http_npmtoken_feed_prove(ngx_http_npmtoken_feed_t *feed)
+{
+    feed->sent = ngx_http_npmtoken_proof_clock();
+
+    if (!feed->conn.cluster
+        && feed->conf->endpoint->kind != NGX_HTTP_NPMTOKEN_CLUSTER)
+    {
+        return ngx_http_npmtoken_feed_ping(feed);
+    }
+
+    if (feed->slot == NULL) {
+        feed->slot = ngx_http_npmtoken_slot_create(&feed->conn,
+                                           ngx_http_npmtoken_feed_slot_handler,
+                                           feed);
+        if (feed->slot == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    feed->asking = 1;
+
+    return ngx_http_npmtoken_slot_ask(feed->slot);
+}
+
+
+static void
+ngx_http_npmtoken_feed_slot_handler(void *data, ngx_int_t rc,
+    redisReply *reply)
+{
+    ngx_http_npmtoken_feed_t  *feed = data;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
+                   "npmtoken feed \"%V\", the slot: %i", &feed->conf->store,
+                   rc);
+
+    feed->asking = 0;
+
+    switch (rc) {
+
+    case NGX_OK:
+        if (ngx_http_npmtoken_feed_ping(feed) != NGX_OK) {
+            ngx_http_npmtoken_connection_fail(&feed->conn, "no memory");
+        }
+
+        return;
+
+    case NGX_AGAIN:
+        feed->sent = 0;
+
+        if (!feed->moving) {
+            feed->moving = 1;
+
+            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                          "npmtoken_store \"%V\": the slot of the keys is "
+                          "being moved: until that is done, a record is used "
+                          "no longer than \"revocation_bound\"",
+                          &feed->conf->store);
+        }
+
+        return;
+
+    case NGX_DECLINED:
+        ngx_http_npmtoken_feed_moved(feed, reply);
+        return;
+
+    default: /* NGX_ERROR */
+        feed->sent = 0;
+
+        /* rule: error-is-no-life */
+
+        if (reply && ngx_http_npmtoken_feed_error(feed, reply) != NGX_OK) {
+            ngx_http_npmtoken_connection_fail(&feed->conn,
+                                              "an unexpected reply");
+        }
+    }
+}
+
+
+/* what is pushed here is not about the slot any more */
+
+static void
+ngx_http_npmtoken_feed_moved(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply)
+{
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "npmtoken_store \"%V\": the slot of the keys has moved to "
+                  "another node, and the feed ends", &feed->conf->store);
+
+    if (ngx_http_npmtoken_connection_follow(&feed->conn, reply) != NGX_OK) {
+        ngx_http_npmtoken_connection_fail(&feed->conn, "the slot of the keys "
+                                          "is at another node, which only a "
+                                          "\"redis-cluster://\" URL follows");
+    }
+}
+
+
+/* rule: one-ping; only one PING is on its way at a time */
 
 static ngx_int_t
 ngx_http_npmtoken_feed_ping(ngx_http_npmtoken_feed_t *feed)
@@ -719,7 +847,6 @@ ngx_http_npmtoken_feed_ping(ngx_http_npmtoken_feed_t *feed)
     u_char     nonce[NGX_INT64_LEN];
     ngx_str_t  argv[2];
 
-    feed->sent = ngx_http_npmtoken_proof_clock();
     feed->nonce++;
 
     ngx_str_set(&argv[0], "PING");
@@ -845,7 +972,9 @@ ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
 
     n = ngx_atoi((u_char *) nonce->str, nonce->len);
 
-    if (feed->sent == 0 || n == NGX_ERROR || (uint64_t) n != feed->nonce) {
+    if (feed->sent == 0 || feed->asking || n == NGX_ERROR
+        || (uint64_t) n != feed->nonce)
+    {
         return NGX_ERROR;
     }
 
@@ -863,6 +992,7 @@ ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
                    feed->sent);
 
     feed->sent = 0;
+    feed->moving = 0;
 
     if (!feed->proven) {
         feed->proven = 1;

@@ -14,6 +14,8 @@
 
 #include "ngx_http_npmtoken_lookup.h"
 #include "ngx_http_npmtoken_asker.h"
+#include "ngx_http_npmtoken_cluster.h"
+#include "ngx_http_npmtoken_detour.h"
 #include "ngx_http_npmtoken_greeting.h"
 #include "ngx_http_npmtoken_reply.h"
 
@@ -37,6 +39,19 @@
  */
 #define NGX_HTTP_NPMTOKEN_SKIP_MAX   (4 * 1024 * 1024)
 
+
+/* what a look-up has that goes to another node of a cluster, for this once */
+
+typedef struct {
+    ngx_http_npmtoken_detour_job_t  job;
+    ngx_event_t                     timer;
+    ngx_http_npmtoken_command_t     commands[2];
+    ngx_str_t                       words[2][2];
+    u_char                          name[NGX_HTTP_NPMTOKEN_MAX_RECORDS
+                                         + NPMTOKEN_KEY_LEN];
+} ngx_http_npmtoken_lookup_detour_t;
+
+
 struct ngx_http_npmtoken_lookup_s {
     ngx_str_node_t                 sn;         /* by key */
     ngx_queue_t                    queue;      /* by age */
@@ -52,11 +67,13 @@ struct ngx_http_npmtoken_lookup_s {
     npmtoken_record_t             *record;
     uint64_t                       expires;    /* by the key's TTL */
     ngx_int_t                      rc;         /* of HGETALL */
+    ngx_http_npmtoken_lookup_detour_t  *detour;
 
     unsigned                       indexed:1;  /* in the tree */
     unsigned                       sent:1;
     unsigned                       resent:1;
     unsigned                       replied:1;  /* to HGETALL */
+    unsigned                       away:1;     /* its key is at another node */
 
     u_char                         tag[NPMTOKEN_TAG_LEN];
     u_char                         key[NPMTOKEN_KEY_LEN];
@@ -75,10 +92,13 @@ struct ngx_http_npmtoken_lookups_s {
     ngx_rbtree_t                      tree;
     ngx_rbtree_node_t                 sentinel;
     ngx_queue_t                       queue;
+    ngx_queue_t                       away;     /* look-ups on a detour */
+    ngx_http_npmtoken_detour_t       *detour;
     ngx_http_npmtoken_askers_t        askers;
     ngx_http_npmtoken_reply_log_t     logged;
     ngx_event_t                       timer;    /* of the head */
     unsigned                          told:1;   /* several servers are logged */
+    unsigned                          moved:1;  /* conn is lost by MOVED */
 };
 
 
@@ -97,6 +117,9 @@ static void ngx_http_npmtoken_lookup_apart(
     ngx_http_npmtoken_lookups_t *lookups, uint64_t word);
 static ngx_int_t ngx_http_npmtoken_lookup_send(
     ngx_http_npmtoken_lookup_t *lookup);
+static void ngx_http_npmtoken_lookup_commands(
+    ngx_http_npmtoken_lookup_t *lookup, ngx_http_npmtoken_command_t *commands,
+    ngx_str_t (*words)[2], u_char *name);
 static ngx_msec_t ngx_http_npmtoken_lookup_patience(
     ngx_http_npmtoken_lookup_t *lookup);
 static ngx_msec_int_t ngx_http_npmtoken_lookup_left(
@@ -104,6 +127,17 @@ static ngx_msec_int_t ngx_http_npmtoken_lookup_left(
 static void ngx_http_npmtoken_lookup_ready_handler(void *data);
 static ngx_int_t ngx_http_npmtoken_lookup_reply_handler(void *data,
     redisReply *reply);
+static ngx_uint_t ngx_http_npmtoken_lookup_redirected(
+    ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
+static void ngx_http_npmtoken_lookup_replied(
+    ngx_http_npmtoken_lookup_t *lookup, ngx_int_t rc);
+static void ngx_http_npmtoken_lookup_leave(
+    ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_lookup_detour_begin(
+    ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_lookup_detour_handler(
+    ngx_http_npmtoken_detour_job_t *job, redisReply *reply);
+static void ngx_http_npmtoken_lookup_detour_timer_handler(ngx_event_t *ev);
 static void ngx_http_npmtoken_lookup_lost_handler(void *data);
 static void ngx_http_npmtoken_lookup_reset(
     ngx_http_npmtoken_lookup_t *lookup);
@@ -146,6 +180,7 @@ ngx_http_npmtoken_lookup_start(ngx_http_npmtoken_lookup_conf_t *conf)
     ngx_rbtree_init(&lookups->tree, &lookups->sentinel,
                     ngx_str_rbtree_insert_value);
     ngx_queue_init(&lookups->queue);
+    ngx_queue_init(&lookups->away);
 
     ngx_http_npmtoken_asker_init(&lookups->askers, &conf->store, conf->queue,
                                  conf->share);
@@ -165,6 +200,7 @@ ngx_http_npmtoken_lookup_start(ngx_http_npmtoken_lookup_conf_t *conf)
     conn->max_reply = NPMTOKEN_RECORD_MAX;
     conn->max_elements = NPMTOKEN_RECORD_MAX_ELEMENTS;
     conn->max_skip = NGX_HTTP_NPMTOKEN_SKIP_MAX;
+    conn->ask_slot = 1;
     ngx_str_set(&conn->label, "npmtoken-lookup");
 
     ngx_http_npmtoken_connection_init(conn);
@@ -180,6 +216,14 @@ ngx_http_npmtoken_lookup_stop(ngx_http_npmtoken_lookups_t *lookups)
     ngx_http_npmtoken_lookup_t  *lookup;
 
     ngx_http_npmtoken_connection_close(&lookups->conn);
+
+    if (lookups->detour) {
+        ngx_http_npmtoken_detour_destroy(lookups->detour);
+    }
+
+    if (!ngx_queue_empty(&lookups->away)) {
+        ngx_queue_add(&lookups->queue, &lookups->away);
+    }
 
     while (!ngx_queue_empty(&lookups->queue)) {
         q = ngx_queue_head(&lookups->queue);
@@ -473,7 +517,10 @@ static void
 ngx_http_npmtoken_lookup_apart(ngx_http_npmtoken_lookups_t *lookups,
     uint64_t word)
 {
+    /* of a cluster, these are two nodes until the feed has moved, too */
+
     if (lookups->told
+        || lookups->conn.endpoint->kind == NGX_HTTP_NPMTOKEN_CLUSTER
         || ngx_http_npmtoken_word_number(word) != lookups->epoch
         || ngx_http_npmtoken_word_time(word) <= lookups->ready)
     {
@@ -494,8 +541,7 @@ ngx_http_npmtoken_lookup_apart(ngx_http_npmtoken_lookups_t *lookups,
 static ngx_int_t
 ngx_http_npmtoken_lookup_send(ngx_http_npmtoken_lookup_t *lookup)
 {
-    u_char                       *p;
-    ngx_str_t                     hgetall[2], pttl[2], *records;
+    ngx_str_t                     words[2][2];
     ngx_http_npmtoken_command_t   commands[2];
     ngx_http_npmtoken_lookups_t  *lookups;
     u_char                        name[NGX_HTTP_NPMTOKEN_MAX_RECORDS
@@ -504,25 +550,11 @@ ngx_http_npmtoken_lookup_send(ngx_http_npmtoken_lookup_t *lookup)
     ngx_http_npmtoken_lookup_stamp(lookup);
 
     lookups = lookup->lookups;
-    records = &lookups->conf->endpoint.records;
 
     lookup->began = ngx_current_msec;
     lookup->patience = ngx_http_npmtoken_lookup_patience(lookup);
 
-    p = ngx_cpymem(name, records->data, records->len);
-    p = ngx_cpymem(p, lookup->key, NPMTOKEN_KEY_LEN);
-
-    ngx_str_set(&hgetall[0], "HGETALL");
-    hgetall[1].data = name;
-    hgetall[1].len = p - name;
-
-    ngx_str_set(&pttl[0], "PTTL");
-    pttl[1] = hgetall[1];
-
-    commands[0].argc = 2;
-    commands[0].argv = hgetall;
-    commands[1].argc = 2;
-    commands[1].argv = pttl;
+    ngx_http_npmtoken_lookup_commands(lookup, commands, words, name);
 
     if (ngx_http_npmtoken_connection_send(&lookups->conn, commands, 2)
         != NGX_OK)
@@ -535,6 +567,35 @@ ngx_http_npmtoken_lookup_send(ngx_http_npmtoken_lookup_t *lookup)
     ngx_http_npmtoken_lookup_debug(lookup->key, "sent, patience",
                                    lookup->patience);
     return NGX_OK;
+}
+
+
+/* "name" has room for the name of a record */
+
+static void
+ngx_http_npmtoken_lookup_commands(ngx_http_npmtoken_lookup_t *lookup,
+    ngx_http_npmtoken_command_t *commands, ngx_str_t (*words)[2],
+    u_char *name)
+{
+    u_char     *p;
+    ngx_str_t  *records;
+
+    records = &lookup->lookups->conf->endpoint.records;
+
+    p = ngx_cpymem(name, records->data, records->len);
+    p = ngx_cpymem(p, lookup->key, NPMTOKEN_KEY_LEN);
+
+    ngx_str_set(&words[0][0], "HGETALL");
+    words[0][1].data = name;
+    words[0][1].len = p - name;
+
+    ngx_str_set(&words[1][0], "PTTL");
+    words[1][1] = words[0][1];
+
+    commands[0].argc = 2;
+    commands[0].argv = words[0];
+    commands[1].argc = 2;
+    commands[1].argv = words[1];
 }
 
 
@@ -650,6 +711,14 @@ ngx_http_npmtoken_lookup_lost_handler(void *data)
             continue;
         }
 
+        if (lookups->moved) {
+
+            /* a node that has told where to go has not failed */
+
+            ngx_http_npmtoken_lookup_reset(lookup);
+            continue;
+        }
+
         if (lookup->resent) {
             ngx_http_npmtoken_lookup_remove(lookup);
             ngx_queue_insert_tail(&lost, &lookup->queue);
@@ -677,6 +746,7 @@ ngx_http_npmtoken_lookup_reset(ngx_http_npmtoken_lookup_t *lookup)
 {
     lookup->sent = 0;
     lookup->replied = 0;
+    lookup->away = 0;
     lookup->expires = UINT64_MAX;
 
     if (lookup->record) {
@@ -706,6 +776,10 @@ ngx_http_npmtoken_lookup_reply_handler(void *data, redisReply *reply)
 
     if (!lookup->sent) {
         return NGX_ERROR;
+    }
+
+    if (ngx_http_npmtoken_lookup_redirected(lookup, reply)) {
+        return NGX_OK;
     }
 
     if (!lookup->replied) {
@@ -739,13 +813,208 @@ ngx_http_npmtoken_lookup_reply_handler(void *data, redisReply *reply)
         rc = ngx_http_npmtoken_lookup_cache(lookup, rc);
     }
 
+    ngx_http_npmtoken_lookup_replied(lookup, rc);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_lookup_replied(ngx_http_npmtoken_lookup_t *lookup,
+    ngx_int_t rc)
+{
+    ngx_http_npmtoken_lookups_t  *lookups;
+
+    lookups = lookup->lookups;
+
     ngx_http_npmtoken_connection_works(&lookups->conn);
 
     ngx_http_npmtoken_lookup_remove(lookup);
     ngx_http_npmtoken_lookup_set_timer(lookups);
     ngx_http_npmtoken_lookup_done(lookup, rc);
+}
 
+
+/*
+ * Whether the reply is dealt with, since a node of a cluster has said that
+ * another one has the key.
+ */
+
+static ngx_uint_t
+ngx_http_npmtoken_lookup_redirected(ngx_http_npmtoken_lookup_t *lookup,
+    redisReply *reply)
+{
+    ngx_uint_t                     last;
+    ngx_http_npmtoken_lookups_t   *lookups;
+    ngx_http_npmtoken_redirect_t   to;
+
+    lookups = lookup->lookups;
+
+    if (lookups->conn.endpoint->kind != NGX_HTTP_NPMTOKEN_CLUSTER) {
+        return 0;
+    }
+
+    last = lookup->replied;
+
+    if (ngx_http_npmtoken_cluster_redirect(reply, &to) != NGX_OK) {
+
+        if (last && lookup->away) {
+
+            /* the key went away and came back between the two commands */
+
+            ngx_http_npmtoken_lookup_replied(lookup, NGX_ERROR);
+            return 1;
+        }
+
+        return 0;
+    }
+
+    if (!to.ask) {
+        ngx_http_npmtoken_lookup_debug(lookup->key, "moved, port", to.port);
+
+        lookups->moved = 1;
+        (void) ngx_http_npmtoken_connection_follow(&lookups->conn, reply);
+        lookups->moved = 0;
+
+        ngx_http_npmtoken_detour_rest(lookups->detour);
+
+        return 1;
+    }
+
+    lookup->replied = 1;
+    lookup->away = 1;
+
+    if (last) {
+        ngx_http_npmtoken_lookup_leave(lookup, reply);
+    }
+
+    return 1;
+}
+
+
+/*
+ * Both commands go to the node that the slot is being moved to, after ASKING.
+ * What they tell is not pushed by the feed's server: it is not cached, and
+ * nobody joins this look-up.
+ */
+
+static void
+ngx_http_npmtoken_lookup_leave(ngx_http_npmtoken_lookup_t *lookup,
+    redisReply *reply)
+{
+    ngx_http_npmtoken_lookups_t  *lookups;
+
+    lookups = lookup->lookups;
+
+    ngx_http_npmtoken_connection_works(&lookups->conn);
+
+    ngx_http_npmtoken_lookup_remove(lookup);
+    ngx_queue_insert_tail(&lookups->away, &lookup->queue);
+    ngx_http_npmtoken_lookup_set_timer(lookups);
+
+    ngx_http_npmtoken_lookup_reset(lookup);
+    ngx_http_npmtoken_stamp_void(&lookup->stamp);
+
+    if (ngx_http_npmtoken_lookup_detour_begin(lookup, reply) != NGX_OK) {
+        ngx_queue_remove(&lookup->queue);
+        ngx_http_npmtoken_lookup_done(lookup, NGX_ERROR);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_lookup_detour_begin(ngx_http_npmtoken_lookup_t *lookup,
+    redisReply *reply)
+{
+    ngx_msec_int_t                      left;
+    ngx_http_npmtoken_lookups_t        *lookups;
+    ngx_http_npmtoken_lookup_detour_t  *detour;
+
+    lookups = lookup->lookups;
+
+    if (lookups->detour == NULL) {
+        lookups->detour = ngx_http_npmtoken_detour_create(&lookups->conn);
+    }
+
+    detour = ngx_calloc(sizeof(ngx_http_npmtoken_lookup_detour_t),
+                        ngx_cycle->log);
+
+    if (lookups->detour == NULL || detour == NULL) {
+        return NGX_ERROR;
+    }
+
+    lookup->detour = detour;
+
+    ngx_http_npmtoken_lookup_commands(lookup, detour->commands, detour->words,
+                                      detour->name);
+
+    detour->job.commands = detour->commands;
+    detour->job.ncommands = 2;
+    detour->job.handler = ngx_http_npmtoken_lookup_detour_handler;
+    detour->job.data = lookup;
+
+    if (ngx_http_npmtoken_detour_add(lookups->detour, &lookups->conn, reply,
+                                     &detour->job)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    detour->timer.handler = ngx_http_npmtoken_lookup_detour_timer_handler;
+    detour->timer.data = lookup;
+    detour->timer.log = ngx_cycle->log;
+
+    left = lookup->deadline - ngx_current_msec;
+
+    ngx_add_timer(&detour->timer, (ngx_msec_t) ngx_max(left, 1));
+
+    ngx_http_npmtoken_lookup_debug(lookup->key, "asks another node, ms left",
+                                   left);
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_lookup_detour_handler(ngx_http_npmtoken_detour_job_t *job,
+    redisReply *reply)
+{
+    ngx_int_t                    rc;
+    ngx_http_npmtoken_lookup_t  *lookup = job->data;
+
+    rc = NGX_ERROR;
+
+    if (reply && !lookup->replied) {
+        lookup->replied = 1;
+
+        lookup->rc = ngx_http_npmtoken_reply_record(&lookup->lookups->logged,
+                                                    lookup->key, reply,
+                                                    &lookup->record);
+
+        return lookup->rc == NGX_ABORT ? NGX_ERROR : NGX_OK;
+    }
+
+    if (reply) {
+        rc = ngx_http_npmtoken_lookup_ttl_reply(lookup, reply);
+        rc = ngx_http_npmtoken_lookup_cache(lookup, rc);
+    }
+
+    ngx_queue_remove(&lookup->queue);
+    ngx_http_npmtoken_lookup_done(lookup, rc == NGX_ABORT ? NGX_ERROR : rc);
+
+    return rc == NGX_ABORT ? NGX_ERROR : NGX_OK;
+}
+
+
+static void
+ngx_http_npmtoken_lookup_detour_timer_handler(ngx_event_t *ev)
+{
+    ngx_http_npmtoken_lookup_t  *lookup = ev->data;
+
+    ngx_http_npmtoken_lookup_debug(lookup->key, "timed out, sent",
+                                   lookup->detour->job.sent);
+
+    ngx_http_npmtoken_detour_expire(lookup->lookups->detour,
+                                    &lookup->detour->job);
 }
 
 
@@ -983,6 +1252,7 @@ ngx_http_npmtoken_lookup_done(ngx_http_npmtoken_lookup_t *lookup, ngx_int_t rc)
         /* nginx closes idle connections once, when the exit begins */
 
         ngx_http_npmtoken_connection_close(&lookups->conn);
+        ngx_http_npmtoken_detour_rest(lookups->detour);
     }
 }
 
@@ -1001,6 +1271,16 @@ static void
 ngx_http_npmtoken_lookup_free(ngx_http_npmtoken_lookup_t *lookup)
 {
     ngx_http_npmtoken_asker_uncount(&lookup->lookups->askers, lookup->asker);
+
+    if (lookup->detour) {
+
+        if (lookup->detour->timer.timer_set) {
+            ngx_del_timer(&lookup->detour->timer);
+        }
+
+        ngx_free(lookup->detour);
+    }
+
     ngx_http_npmtoken_lookup_reset(lookup);
     ngx_free(lookup);
 }

@@ -1,5 +1,6 @@
 
 #include "ngx_http_npmtoken_store_conf.h"
+#include "ngx_http_npmtoken_cluster.h"
 #include "ngx_http_npmtoken_setter.h"
 
 
@@ -912,14 +913,34 @@ static ngx_int_t
 ngx_http_npmtoken_store_conf_records(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store)
 {
-    u_char     *p;
-    ngx_str_t  *records;
+    u_char                        *p;
+    ngx_str_t                     *records;
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+
+    endpoint = &store->lookup.endpoint;
 
     if (store->prefix.data == NULL) {
-        ngx_str_set(&store->prefix, "npmtoken:");
+
+        if (endpoint->kind == NGX_HTTP_NPMTOKEN_CLUSTER) {
+            ngx_str_set(&store->prefix, "{npmtoken}:");
+
+        } else {
+            ngx_str_set(&store->prefix, "npmtoken:");
+        }
     }
 
-    records = &store->lookup.endpoint.records;
+    if (endpoint->kind == NGX_HTTP_NPMTOKEN_CLUSTER
+        && !ngx_http_npmtoken_cluster_hash_tag(&store->prefix))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"prefix\" \"%V\" has no hash tag, which a Redis "
+                      "Cluster needs, as in \"{npmtoken}:\", in "
+                      "\"npmtoken_store\" \"%V\" in %s:%ui",
+                      &store->prefix, &store->name, store->file, store->line);
+        return NGX_ERROR;
+    }
+
+    records = &endpoint->records;
 
     records->len = store->prefix.len + sizeof("token:") - 1;
     records->data = ngx_pnalloc(cf->pool, records->len);
@@ -930,6 +951,18 @@ ngx_http_npmtoken_store_conf_records(ngx_conf_t *cf,
 
     p = ngx_cpymem(records->data, store->prefix.data, store->prefix.len);
     ngx_memcpy(p, "token:", sizeof("token:") - 1);
+
+    /* too short for a record's, and in reach of the right to read these */
+
+    endpoint->none.len = records->len + sizeof("none") - 1;
+    endpoint->none.data = ngx_pnalloc(cf->pool, endpoint->none.len);
+
+    if (endpoint->none.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(endpoint->none.data, records->data, records->len);
+    ngx_memcpy(p, "none", sizeof("none") - 1);
 
     return NGX_OK;
 }
