@@ -7,6 +7,7 @@
 
 #include "ngx_http_npmtoken_access.h"
 #include "ngx_http_npmtoken_identity.h"
+#include "ngx_http_npmtoken_ignored.h"
 #include "ngx_http_npmtoken_redact.h"
 #include "ngx_http_npmtoken_setter.h"
 #include "ngx_http_npmtoken_store_conf.h"
@@ -605,6 +606,9 @@ ngx_http_npmtoken_header_set(ngx_conf_t *cf, ngx_command_t *cmd,
 
     ngx_str_set(&user, "$npmtoken_user");
 
+    identity->user = (cf->args->nelts == 2
+                      || ngx_strcmp(value[2].data, user.data) == 0);
+
     ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
 
     ccv.cf = cf;
@@ -747,8 +751,9 @@ ngx_http_npmtoken_init_phase(ngx_conf_t *cf, ngx_http_phases phase,
 static ngx_int_t
 ngx_http_npmtoken_init_module(ngx_cycle_t *cycle)
 {
-    char        *second;
-    ngx_uint_t   i;
+    char                           *second;
+    ngx_uint_t                      i;
+    ngx_http_npmtoken_main_conf_t  *nmcf;
 
     static char  api[] = "ngx_http_npmtoken_api_module";
 
@@ -767,6 +772,13 @@ ngx_http_npmtoken_init_module(ngx_cycle_t *cycle)
     ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
                   "npmtoken %s: ngx_http_npmtoken_module%s%s",
                   npmtoken_version, second ? ", " : "", second ? second : "");
+
+    nmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_npmtoken_module);
+
+    if (nmcf && nmcf->identity) {
+        ngx_http_npmtoken_ignored_init();
+    }
 
     return NGX_OK;
 }

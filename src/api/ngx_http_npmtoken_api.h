@@ -69,6 +69,8 @@ typedef struct {
     ngx_str_t                          issuer;     /* shown by
                                                       authenticators */
     ngx_thread_pool_t                 *pool;
+    unsigned                           unusable:1; /* the registry, for
+                                                      logins; was said */
 } ngx_http_npmtoken_api_conf_t;
 
 

@@ -18,6 +18,8 @@ static void ngx_http_npmtoken_api_registry_detach(void *data);
 static void ngx_http_npmtoken_api_registry_resume(ngx_http_request_t *r);
 static ngx_int_t ngx_http_npmtoken_api_registry_result(
     ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_registry_refused(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_uint_t status);
 
 
 void
@@ -184,6 +186,7 @@ ngx_http_npmtoken_api_registry_result(ngx_http_npmtoken_api_ctx_t *ctx)
                    status);
 
     if (status == NGX_HTTP_OK || status == NGX_HTTP_CREATED) {
+        ctx->conf->unusable = 0;
         return NGX_OK;
     }
 
@@ -193,6 +196,7 @@ ngx_http_npmtoken_api_registry_result(ngx_http_npmtoken_api_ctx_t *ctx)
         && status != NGX_HTTP_REQUEST_TIME_OUT
         && status != NGX_HTTP_TOO_MANY_REQUESTS)
     {
+        ngx_http_npmtoken_api_registry_refused(ctx, status);
         return NGX_DECLINED;
     }
 
@@ -201,4 +205,46 @@ ngx_http_npmtoken_api_registry_result(ngx_http_npmtoken_api_ctx_t *ctx)
                   "status of its answer: %ui", status);
 
     return NGX_ERROR;
+}
+
+
+/*
+ * Some statuses say nothing about a password: the registry does not answer
+ * logins there, or takes each for a new account and says that there is one
+ * already.  Everybody's password would count as wrong, so this is said once,
+ * and again only after a password that was right.
+ */
+
+static void
+ngx_http_npmtoken_api_registry_refused(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_uint_t status)
+{
+    switch (status) {
+
+    case NGX_HTTP_NOT_FOUND:
+    case NGX_HTTP_NOT_ALLOWED:
+    case NGX_HTTP_CONFLICT:
+    case 410: /* Gone */
+    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+    case NGX_HTTP_UNSUPPORTED_MEDIA_TYPE:
+        break;
+
+    default:
+        return;
+    }
+
+    if (ctx->conf->unusable) {
+        return;
+    }
+
+    ctx->conf->unusable = 1;
+
+    ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                  "npmtoken: the registry answered a login with %ui, which "
+                  "says nothing about the password; it counts as wrong, and "
+                  "so would every other one%s", status,
+                  status == NGX_HTTP_CONFLICT
+                  ? " (for Verdaccio: the plugin verdaccio-npmtoken with "
+                    "\"login: true\")"
+                  : "");
 }

@@ -48,6 +48,8 @@ typedef struct {
     ngx_uint_t                    hash;        /* of that */
     ngx_http_complex_value_t      value;
     unsigned                      authorization:1;  /* that is the name */
+    unsigned                      user:1;      /* that is the value */
+    unsigned                      ignored:1;   /* by the registry; was said */
 } ngx_http_npmtoken_identity_conf_t;
 
 

@@ -675,6 +675,57 @@ async function relogin(site, user) {
 }
 
 
+/* misconfigurations that refuse a valid person: the error log says which */
+
+const standsOnce = async (site, pattern) => {
+    await site.logged('error.log', pattern);
+
+    const lines = (await site.log('error.log')).split('\n')
+        .filter(line => pattern.test(line));
+    const workers = lines.map(line => line.match(/\] (\d+)#/)[1]);
+
+    assert.equal(new Set(workers).size, lines.length, lines.join('\n'));
+};
+
+const NO_PLUGIN = {
+    'a whoami that is about nobody is in the error log, once a worker': async site => {
+        const token = await site.token('alice');
+
+        for (let i = 0; i < 3; i++) {
+            const { status, json } = await site.ask('GET', '/-/whoami',
+                                                    { token });
+
+            assert.equal(status, 200);
+            assert.equal(json.username, undefined);
+            assert.equal((await site.ask('GET', '/hello',
+                                         { token })).status, 401);
+        }
+
+        await standsOnce(site,
+                         /\[error\].*does not take the user from "X-Npm-U/);
+    },
+};
+
+const NO_LOGIN = {
+    'a login that Verdaccio takes for a new account is in the error log':
+        async site => {
+        for (let i = 0; i < 3; i++) {
+            const { status } = await site.ask(
+                'PUT', '/-/user/org.couchdb.user:alice', {
+                    headers: JSON_BODY,
+                    body: JSON.stringify({ name: 'alice',
+                                           password: PASSWORD }),
+                });
+
+            assert.equal(status, 401);
+        }
+
+        await standsOnce(site,
+                         /\[error\].* answered a login with 409, .*login: tr/);
+    },
+};
+
+
 /* Verdaccio as it was before: its own tokens, and people may sign up */
 
 const before = yaml => yaml.replace(/^ +npmtoken: \{\}\n/m, '')
@@ -711,6 +762,19 @@ security:
                                         'npmtoken: { login: true }'),
         complaints: PASS,
         tests: { ...PROXIED(PASSWORD), ...DOWNLOADS('mine') },
+    },
+    'verdaccio, without the plugin': {
+        file: 'verdaccio',
+        verdaccio: before,
+        prepare: aclUser,
+        complaints: PASS,
+        tests: NO_PLUGIN,
+    },
+    'verdaccio-login, without "login: true"': {
+        file: 'verdaccio-login',
+        verdaccio: yaml => yaml,
+        complaints: PASS,
+        tests: NO_LOGIN,
     },
     'verdaccio-own-tokens': {
         verdaccio: before,
