@@ -210,7 +210,7 @@ subtest 'lookup_timeout' => sub {
 
     wait_for { get($nginx, $token)->{status} == 200 } 'the answer';
     pass('Redis is asked again when it goes on');
-    like($nginx->error_log, qr/\[notice\].*redis is reached again/, 'logged');
+    like($nginx->error_log, qr/\[error\].*redis is reached again/, 'logged');
 };
 
 

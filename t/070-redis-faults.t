@@ -89,7 +89,7 @@ subtest 'absent at the start, then there' => sub {
         wait_for { status($nginx, $token) == 200 } 'the reconnect';
         pass('reconnected');
         like($nginx->error_log, qr/\[(?:error|crit)\].* redis/, 'the outage in the log');
-        like($nginx->error_log, qr/\[notice\].*redis is reached again/,
+        like($nginx->error_log, qr/\[error\].*redis is reached again, after \d+\.\d{3} s/,
              'and its end');
     }
 };

@@ -281,6 +281,17 @@ for my $i (0 .. $#stages) {
             my $refused = ($replies->{$what} // '')
                 =~ /\A-(?:ERR|NOPERM|[^A-Z])/;
 
+            # what Redis said is the line of the outage, then
+
+            my ($code) = $refused ? ()
+                : ($replies->{$what} // '') =~ /\A-([A-Z]+)/;
+
+            if ($code && $stage eq 'ping') {
+                $node->wait_log(
+                    qr/\[error\].* redis answered "$code" on the feed/);
+                $level = 'info';
+            }
+
             $line = $node->wait_log($refused ? qr{
                 \[warn\] .* \ redis\ answered\ "(?:ERR|NOPERM)"
                 \ on\ the\ feed\ \(.*\):\ the\ store\ works\ as\ with

@@ -70,6 +70,10 @@ static redisReply *ngx_http_npmtoken_command_waited(
     ngx_http_npmtoken_command_job_t *job, redisReply *reply);
 static redisReply *ngx_http_npmtoken_command_no_error(
     ngx_http_npmtoken_command_job_t *job, redisReply *reply);
+static void ngx_http_npmtoken_command_works(
+    ngx_http_npmtoken_command_job_t *job);
+static uint32_t ngx_http_npmtoken_command_kind(
+    ngx_http_npmtoken_command_job_t *job);
 static void ngx_http_npmtoken_command_lost(
     ngx_http_npmtoken_link_job_t *sent);
 static void ngx_http_npmtoken_command_end(
@@ -580,18 +584,24 @@ ngx_http_npmtoken_command_waited(ngx_http_npmtoken_command_job_t *job,
 }
 
 
-/* Returns NULL for an error reply, and logs it; repeated errors seldom. */
+/*
+ * Returns NULL for an error reply.  What begins and what ends a series of them
+ * is logged.  A command of another kind does not end it: a user may lack the
+ * right to one of them.
+ */
 
 static redisReply *
 ngx_http_npmtoken_command_no_error(ngx_http_npmtoken_command_job_t *job,
     redisReply *reply)
 {
-    uint32_t                       what;
     ngx_str_t                      code, words;
-    ngx_uint_t                     omitted;
+    ngx_http_npmtoken_link_t      *link;
     ngx_http_npmtoken_commands_t  *commands;
 
+    link = job->link;
+
     if (reply->type != REDIS_REPLY_ERROR) {
+        ngx_http_npmtoken_command_works(job);
         return reply;
     }
 
@@ -605,25 +615,66 @@ ngx_http_npmtoken_command_no_error(ngx_http_npmtoken_command_job_t *job,
         ngx_http_npmtoken_link_doubt(commands->alone);
     }
 
-    what = ngx_crc32_short(code.data, code.len);
-
-    if (!npmtoken_seldom(&job->link->refused, what, ngx_time(), &omitted)) {
-        return NULL;
+    if (!link->refused.failing) {
+        link->kind = ngx_http_npmtoken_command_kind(job);
     }
 
-    if (omitted) {
-        ngx_log_error(NGX_LOG_ERR, &job->link->conn.log, 0,
-                      "redis refused %ui more commands of the token API in the "
-                      "same way", omitted);
+    if (!npmtoken_outage_fail(&link->refused,
+                              ngx_crc32_short(code.data, code.len),
+                              ngx_current_msec))
+    {
+        return NULL;
     }
 
     ngx_http_npmtoken_codec_words(reply, &words);
 
-    ngx_log_error(NGX_LOG_ERR, &job->link->conn.log, 0,
+    ngx_log_error(NGX_LOG_ERR, &link->conn.log, 0,
                   "redis refused a command of the token API: %V (%V)%s",
                   &code, &words, ngx_http_npmtoken_codec_advice(&code));
 
     return NULL;
+}
+
+
+static void
+ngx_http_npmtoken_command_works(ngx_http_npmtoken_command_job_t *job)
+{
+    ngx_msec_t                 lasted;
+    ngx_http_npmtoken_link_t  *link;
+
+    link = job->link;
+
+    if (!link->refused.failing
+        || link->kind != ngx_http_npmtoken_command_kind(job))
+    {
+        return;
+    }
+
+    if (npmtoken_outage_end(&link->refused, ngx_current_msec, &lasted)) {
+        ngx_log_error(NGX_LOG_ERR, &link->conn.log, 0,
+                      "redis takes this command of the token API again, after "
+                      "%M.%03M s in which it refused %ui",
+                      lasted / 1000, lasted % 1000, link->refused.n);
+    }
+}
+
+
+/* Returns a hash of the command, or of its script. */
+
+static uint32_t
+ngx_http_npmtoken_command_kind(ngx_http_npmtoken_command_job_t *job)
+{
+    ngx_str_t                    *word;
+    ngx_http_npmtoken_command_t  *command;
+
+    command = &job->sent.commands[0];
+    word = &command->argv[0];
+
+    if (ngx_strncmp(word->data, "EVAL", 4) == 0 && command->argc > 1) {
+        word = &command->argv[1];
+    }
+
+    return ngx_crc32_long(word->data, word->len);
 }
 
 

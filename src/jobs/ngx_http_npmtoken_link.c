@@ -65,6 +65,7 @@ ngx_http_npmtoken_link_create(ngx_http_npmtoken_store_t *store, char *label,
 
     link->owner = owner;
     link->timeout = store->lookup.timeout;
+    link->refused.pause = NPMTOKEN_OUTAGE_PAUSE;
     link->probe.handler = ngx_http_npmtoken_link_probe_handler;
     link->probe.data = link;
     link->probe.log = ngx_cycle->log;

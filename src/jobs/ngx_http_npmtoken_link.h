@@ -16,7 +16,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include "npmtoken_seldom.h"
+#include "npmtoken_outage.h"
 #include "ngx_http_npmtoken_connection.h"
 #include "ngx_http_npmtoken_detour.h"
 #include "ngx_http_npmtoken_store.h"
@@ -73,7 +73,8 @@ struct ngx_http_npmtoken_link_s {
     ngx_uint_t                       session;   /* number of the connection */
     ngx_uint_t                       skip;      /* replies to be dropped */
     ngx_queue_t                      held;      /* by age */
-    npmtoken_seldom_t                refused;   /* for logs of the owner */
+    npmtoken_outage_t                refused;   /* for logs of the owner */
+    uint32_t                         kind;      /* of the command that was */
     ngx_event_t                      probe;     /* time-out of the probe */
     ngx_msec_t                       timeout;
     unsigned                         probing:1; /* nothing else is sent */

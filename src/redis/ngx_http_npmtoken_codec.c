@@ -511,7 +511,7 @@ ngx_http_npmtoken_codec_advice(ngx_str_t *code)
 
     static char  *advice[][2] = {
         { "NOPERM", ": give its user the rights that \"Redis users\" in "
-                    "docs/redis.md lists" },
+                    "docs/redis.md lists, as \"npmtokenctl init\" does" },
         { "NOAUTH", ": give its password by \"redis_password_file\"" },
         { "CROSSSLOT", ": this is a Redis Cluster, where the prefix needs a "
                        "hash tag: prefix \"{npmtoken}:\";" },

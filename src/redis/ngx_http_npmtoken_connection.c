@@ -45,6 +45,8 @@ static void ngx_http_npmtoken_connection_retry(
 static void ngx_http_npmtoken_connection_retry_handler(ngx_event_t *ev);
 static ngx_msec_t ngx_http_npmtoken_connection_delay(
     ngx_http_npmtoken_connection_t *conn);
+static void ngx_http_npmtoken_connection_logged(
+    ngx_http_npmtoken_connection_t *conn);
 static void ngx_http_npmtoken_connection_set_state(
     ngx_http_npmtoken_connection_t *conn, ngx_http_npmtoken_state_e state);
 static void ngx_http_npmtoken_connection_write_handler(ngx_event_t *wev);
@@ -167,11 +169,12 @@ static ngx_int_t
 ngx_http_npmtoken_connection_connect(ngx_http_npmtoken_connection_t *conn)
 {
     ngx_int_t               rc;
-    ngx_uint_t              level;
+    ngx_uint_t              level, quiet;
     ngx_connection_t       *c;
     ngx_peer_connection_t  *peer;
 
     peer = &conn->peer;
+    quiet = (ngx_http_npmtoken_connection_level(conn) != NGX_LOG_ERR);
 
     ngx_memzero(peer, sizeof(ngx_peer_connection_t));
 
@@ -180,7 +183,7 @@ ngx_http_npmtoken_connection_connect(ngx_http_npmtoken_connection_t *conn)
     peer->name = conn->dial.name;
     peer->get = ngx_event_get_peer;
     peer->log = &conn->log;
-    peer->log_error = conn->failures ? NGX_ERROR_INFO : NGX_ERROR_ERR;
+    peer->log_error = quiet ? NGX_ERROR_INFO : NGX_ERROR_ERR;
     peer->so_keepalive = (conn->endpoint->keepalive != 0);
 
     conn->log.action = "connecting to redis";
@@ -188,7 +191,7 @@ ngx_http_npmtoken_connection_connect(ngx_http_npmtoken_connection_t *conn)
 
     level = conn->log.log_level;
 
-    if (conn->failures && level < NGX_LOG_INFO) {
+    if (quiet && level < NGX_LOG_INFO) {
 
         /* nginx itself logs what fails at once, as a unix socket does */
 
@@ -282,6 +285,7 @@ ngx_http_npmtoken_connection_failed(ngx_http_npmtoken_connection_t *conn,
     char *reason)
 {
     char                       *tls;
+    ngx_uint_t                  level;
     ngx_http_npmtoken_state_e   state;
 
     state = conn->state;
@@ -289,7 +293,9 @@ ngx_http_npmtoken_connection_failed(ngx_http_npmtoken_connection_t *conn,
 
     /* with TLS, this line has what nginx would have logged before it */
 
-    ngx_log_error(ngx_http_npmtoken_connection_level(conn), &conn->log, 0,
+    level = ngx_http_npmtoken_connection_fault(conn, 0);
+
+    ngx_log_error(level, &conn->log, 0,
                   "redis connection failed: %s%s", tls ? "TLS: " : "",
                   tls ? tls : reason);
 
@@ -313,6 +319,10 @@ static void
 ngx_http_npmtoken_connection_retry(ngx_http_npmtoken_connection_t *conn)
 {
     ngx_msec_t  delay;
+
+    /* what ended before there was a socket has been logged by the dial */
+
+    (void) ngx_http_npmtoken_connection_fault(conn, 0);
 
     conn->failures++;
 
@@ -372,7 +382,28 @@ ngx_http_npmtoken_connection_delay(ngx_http_npmtoken_connection_t *conn)
 ngx_uint_t
 ngx_http_npmtoken_connection_level(ngx_http_npmtoken_connection_t *conn)
 {
-    return conn->failures ? NGX_LOG_INFO : NGX_LOG_ERR;
+    return npmtoken_outage_due(&conn->outage, 0, ngx_current_msec)
+           ? NGX_LOG_ERR : NGX_LOG_INFO;
+}
+
+
+ngx_uint_t
+ngx_http_npmtoken_connection_fault(ngx_http_npmtoken_connection_t *conn,
+    uint32_t why)
+{
+    return npmtoken_outage_fail(&conn->outage, why, ngx_current_msec)
+           ? NGX_LOG_ERR : NGX_LOG_INFO;
+}
+
+
+/* nginx has logged what failed, so the same need not be logged again */
+
+static void
+ngx_http_npmtoken_connection_logged(ngx_http_npmtoken_connection_t *conn)
+{
+    if (conn->peer.connection->log_error == NGX_ERROR_ERR) {
+        (void) ngx_http_npmtoken_connection_fault(conn, 0);
+    }
 }
 
 
@@ -406,6 +437,7 @@ ngx_http_npmtoken_connection_write_handler(ngx_event_t *wev)
     if (conn->state == NGX_HTTP_NPMTOKEN_CONNECTING) {
 
         if (ngx_http_npmtoken_socket_test(c) != NGX_OK) {
+            ngx_http_npmtoken_connection_logged(conn);
             ngx_http_npmtoken_connection_failed(conn, "cannot connect");
             return;
         }
@@ -540,6 +572,7 @@ ngx_http_npmtoken_connection_write_failed(ngx_http_npmtoken_connection_t *conn)
     }
 
     if (ngx_http_npmtoken_connection_is(conn, number)) {
+        ngx_http_npmtoken_connection_logged(conn);
         ngx_http_npmtoken_connection_failed(conn, "cannot write");
     }
 }
@@ -595,11 +628,14 @@ ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
 
     for (i = 0; i < NGX_HTTP_NPMTOKEN_READ_MAX; i++) {
 
-        if (conn->state == NGX_HTTP_NPMTOKEN_READY && !conn->streaming) {
+        if (conn->state == NGX_HTTP_NPMTOKEN_READY) {
 
             /* a reset of an idle connection is only its end */
 
-            c->log_error = conn->pending ? NGX_ERROR_ERR : NGX_ERROR_INFO;
+            c->log_error = (conn->pending || conn->streaming)
+                           && ngx_http_npmtoken_connection_level(conn)
+                              == NGX_LOG_ERR
+                           ? NGX_ERROR_ERR : NGX_ERROR_INFO;
         }
 
         n = c->recv(c, buf, NGX_HTTP_NPMTOKEN_READ_SIZE);
@@ -615,6 +651,11 @@ ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
         }
 
         if (n <= 0) {
+
+            if (n < 0) {
+                ngx_http_npmtoken_connection_logged(conn);
+            }
+
             ngx_http_npmtoken_connection_eof(conn);
             return;
         }
@@ -794,9 +835,7 @@ static ngx_int_t
 ngx_http_npmtoken_connection_greeted(ngx_http_npmtoken_connection_t *conn,
     redisReply *reply)
 {
-    switch (ngx_http_npmtoken_greeting_reply(conn, reply,
-                                  ngx_http_npmtoken_connection_level(conn)))
-    {
+    switch (ngx_http_npmtoken_greeting_reply(conn, reply)) {
 
     case NGX_OK:
         conn->pending--;
@@ -960,20 +999,38 @@ ngx_http_npmtoken_connection_send(ngx_http_npmtoken_connection_t *conn,
 }
 
 
+/*
+ * The end of an outage is at the level of its beginning: nginx's own error_log
+ * shows no lower one, and an outage without an end looks as if it went on.
+ */
+
 void
 ngx_http_npmtoken_connection_works(ngx_http_npmtoken_connection_t *conn)
 {
+    ngx_msec_t  lasted;
+    ngx_uint_t  level;
+
     if (conn->endpoint->suspected) {
         ngx_http_npmtoken_greeting_convict(conn);
     }
 
     conn->hops = 0;
 
-    if (conn->failures) {
-        ngx_log_error(NGX_LOG_NOTICE, &conn->log, 0,
-                      "redis is reached again");
-        conn->failures = 0;
+    if (conn->outage.failing) {
+
+        /* nobody may have asked for anything for long since it was ready */
+
+        level = npmtoken_outage_end(&conn->outage, conn->begun + conn->took,
+                                    &lasted)
+                ? NGX_LOG_ERR : NGX_LOG_NOTICE;
+
+        ngx_log_error(level, &conn->log, 0,
+                      "redis is reached again, after %M.%03M s",
+                      lasted / 1000, lasted % 1000);
     }
+
+    conn->failures = 0;
+    conn->endpoint->worked = 1;
 }
 
 

@@ -20,6 +20,7 @@
 #include "ngx_http_npmtoken_dial.h"
 #include "ngx_http_npmtoken_endpoint.h"
 #include "ngx_http_npmtoken_ssl.h"
+#include "npmtoken_outage.h"
 
 
 typedef struct ngx_http_npmtoken_connection_s  ngx_http_npmtoken_connection_t;
@@ -116,6 +117,7 @@ struct ngx_http_npmtoken_connection_s {
     ngx_msec_t                     retry_at;
     ngx_uint_t                     failures;  /* since it last worked */
     ngx_uint_t                     hops;      /* redirections since then */
+    npmtoken_outage_t              outage;    /* the same, for the log */
     ngx_uint_t                     asked;     /* its steps, as bits */
     ngx_uint_t                     greeting;  /* the step that is awaited */
 
@@ -193,11 +195,19 @@ ngx_int_t ngx_http_npmtoken_connection_turn(
 void ngx_http_npmtoken_connection_leave(ngx_http_npmtoken_connection_t *conn);
 
 /*
- * The level at which to log a failure.  Only the first of a series is an
+ * The level at which a failure is logged.  Only the first of an outage is an
  * error; the others are information.
  */
 ngx_uint_t ngx_http_npmtoken_connection_level(
     ngx_http_npmtoken_connection_t *conn);
+
+/*
+ * The same for a failure that is logged now.  "why" is a hash of what Redis
+ * said: each such reason is an error once in an outage.  0: no reason that is
+ * worth a line after others.
+ */
+ngx_uint_t ngx_http_npmtoken_connection_fault(
+    ngx_http_npmtoken_connection_t *conn, uint32_t why);
 
 /*
  * From now on, until the connection is lost, replies may come unasked, and no

@@ -68,6 +68,8 @@ typedef struct {
     ngx_msec_t            keepalive;     /* 0: off */
     ngx_msec_t            user_timeout;  /* 0: the system's value */
     ngx_uint_t            replica;       /* 1: a replica may be used */
+    ngx_uint_t            worked;        /* 1: a connection of this worker has
+                                            worked */
 
     /*
      * Steps of a greeting, as bits.  This worker leaves out the steps in

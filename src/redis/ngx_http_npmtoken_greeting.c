@@ -43,7 +43,9 @@ static ngx_uint_t ngx_http_npmtoken_greeting_say(
     u_char *db);
 static ngx_int_t ngx_http_npmtoken_greeting_slot(redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_greeting_refused(
-    ngx_http_npmtoken_connection_t *conn, redisReply *reply, ngx_uint_t level);
+    ngx_http_npmtoken_connection_t *conn, redisReply *reply);
+static char *ngx_http_npmtoken_greeting_advice(
+    ngx_http_npmtoken_connection_t *conn, ngx_str_t *code);
 static ngx_int_t ngx_http_npmtoken_greeting_told(
     ngx_http_npmtoken_connection_t *conn, redisReply *reply);
 static void ngx_http_npmtoken_greeting_told_server(
@@ -226,7 +228,7 @@ ngx_http_npmtoken_greeting_say(ngx_http_npmtoken_connection_t *conn,
 
 ngx_int_t
 ngx_http_npmtoken_greeting_reply(ngx_http_npmtoken_connection_t *conn,
-    redisReply *reply, ngx_uint_t level)
+    redisReply *reply)
 {
     ngx_int_t  rc;
 
@@ -244,7 +246,7 @@ ngx_http_npmtoken_greeting_reply(ngx_http_npmtoken_connection_t *conn,
 
     if (rc == NGX_DECLINED) {
         rc = (reply->type == REDIS_REPLY_ERROR)
-             ? ngx_http_npmtoken_greeting_refused(conn, reply, level)
+             ? ngx_http_npmtoken_greeting_refused(conn, reply)
              : ngx_http_npmtoken_greeting_told(conn, reply);
     }
 
@@ -280,10 +282,10 @@ ngx_http_npmtoken_greeting_slot(redisReply *reply)
 
 static ngx_int_t
 ngx_http_npmtoken_greeting_refused(ngx_http_npmtoken_connection_t *conn,
-    redisReply *reply, ngx_uint_t level)
+    redisReply *reply)
 {
     ngx_str_t   code, words;
-    ngx_uint_t  optional;
+    ngx_uint_t  level, optional;
 
     ngx_http_npmtoken_codec_error(reply, &code);
     ngx_http_npmtoken_codec_words(reply, &words);
@@ -308,9 +310,12 @@ ngx_http_npmtoken_greeting_refused(ngx_http_npmtoken_connection_t *conn,
     }
 
     if (!optional) {
-        ngx_log_error(level, &conn->log, 0,
-                      "redis answered \"%V\" (%V)%s",
-                      &code, &words, ngx_http_npmtoken_codec_advice(&code));
+        level = ngx_http_npmtoken_connection_fault(conn,
+                                       ngx_crc32_short(code.data, code.len));
+
+        ngx_log_error(level, &conn->log, 0, "redis answered \"%V\" (%V)%s",
+                      &code, &words,
+                      ngx_http_npmtoken_greeting_advice(conn, &code));
         return NGX_ERROR;
     }
 
@@ -322,6 +327,40 @@ ngx_http_npmtoken_greeting_refused(ngx_http_npmtoken_connection_t *conn,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * A password that was good and is no longer has been changed, or Redis has
+ * lost its users: it forgets those that it has not saved when it restarts.
+ */
+
+static char *
+ngx_http_npmtoken_greeting_advice(ngx_http_npmtoken_connection_t *conn,
+    ngx_str_t *code)
+{
+    ngx_uint_t  by_user;
+
+    by_user = conn->greeting == NGX_HTTP_NPMTOKEN_AUTH
+              || ngx_strncmp(code->data, "NOAUTH", 6) == 0;
+
+    if (!by_user || ngx_strncmp(code->data, "LOADING", 7) == 0) {
+        return ngx_http_npmtoken_codec_advice(code);
+    }
+
+    if (conn->endpoint->worked) {
+        return ": this worked before. If Redis was restarted without its "
+               "users, make them again (\"npmtokenctl init\") and let it save "
+               "them (\"ACL SAVE\"); if the password was changed, put it into "
+               "the file of \"redis_password_file\" and reload nginx";
+    }
+
+    if (ngx_strncmp(code->data, "WRONGPASS", 9) == 0) {
+        return ": Redis has no such user, or another password for it: "
+               "\"npmtokenctl init\" makes it";
+    }
+
+    return ngx_http_npmtoken_codec_advice(code);
 }
 
 

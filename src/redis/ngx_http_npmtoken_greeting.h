@@ -44,11 +44,10 @@ ngx_uint_t ngx_http_npmtoken_greeting_begin(
  * NGX_DONE: this was the last one.
  * NGX_DECLINED: this is a replica, where none may be used.
  * NGX_BUSY: the reply says which other node of the cluster to go to.
- * NGX_ERROR: Redis refuses, which is logged at "level".
+ * NGX_ERROR: Redis refuses, which is logged.
  */
 ngx_int_t ngx_http_npmtoken_greeting_reply(
-    ngx_http_npmtoken_connection_t *conn, redisReply *reply,
-    ngx_uint_t level);
+    ngx_http_npmtoken_connection_t *conn, redisReply *reply);
 
 /*
  * Call this when the connection has ended before the last reply.  Returns 1 if

@@ -538,8 +538,9 @@ static ngx_int_t
 ngx_http_npmtoken_feed_error(ngx_http_npmtoken_feed_t *feed,
     redisReply *reply)
 {
-    u_char     buf[2 * NGX_HTTP_NPMTOKEN_MAX_WORDS];
-    ngx_str_t  code, words, why;
+    u_char      buf[2 * NGX_HTTP_NPMTOKEN_MAX_WORDS + 128];
+    ngx_str_t   code, words, why;
+    ngx_uint_t  level;
 
     ngx_http_npmtoken_codec_error(reply, &code);
     ngx_http_npmtoken_codec_words(reply, &words);
@@ -549,16 +550,19 @@ ngx_http_npmtoken_feed_error(ngx_http_npmtoken_feed_t *feed,
     {
         why.data = buf;
         why.len = ngx_snprintf(buf, sizeof(buf),
-                               "redis answered \"%V\" on the feed (%V)",
-                               &code, &words)
+                               "redis answered \"%V\" on the feed (%V)%s",
+                               &code, &words,
+                               ngx_http_npmtoken_codec_advice(&code))
                   - buf;
 
         ngx_http_npmtoken_feed_refuse(feed, &why);
         return NGX_OK;
     }
 
-    ngx_log_error(ngx_http_npmtoken_connection_level(&feed->conn),
-                  ngx_cycle->log, 0,
+    level = ngx_http_npmtoken_connection_fault(&feed->conn,
+                                       ngx_crc32_short(code.data, code.len));
+
+    ngx_log_error(level, ngx_cycle->log, 0,
                   "npmtoken_store \"%V\": redis answered \"%V\" on the feed "
                   "(%V)", &feed->conf->store, &code, &words);
 
@@ -964,7 +968,8 @@ ngx_http_npmtoken_feed_changed(ngx_http_npmtoken_feed_t *feed,
 static ngx_int_t
 ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
 {
-    ngx_int_t  n;
+    ngx_int_t   n;
+    ngx_uint_t  level;
 
     if (nonce->type != REDIS_REPLY_STRING) {
         return NGX_ERROR;
@@ -995,14 +1000,19 @@ ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
     feed->moving = 0;
 
     if (!feed->proven) {
+
+        /* the end of a refusal is seen where its beginning was */
+
+        level = feed->told ? NGX_LOG_WARN : NGX_LOG_NOTICE;
+
+        ngx_log_error(level, ngx_cycle->log, 0,
+                      "npmtoken_store \"%V\": the feed is live, epoch %uL",
+                      &feed->conf->store, feed->epoch);
+
         feed->proven = 1;
         feed->refused = 0;
         feed->told = 0;
         feed->live_at = ngx_current_msec;
-
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "npmtoken_store \"%V\": the feed is live, epoch %uL",
-                      &feed->conf->store, feed->epoch);
     }
 
     ngx_http_npmtoken_connection_works(&feed->conn);

@@ -186,6 +186,7 @@ ngx_http_npmtoken_lookup_start(ngx_http_npmtoken_lookup_conf_t *conf)
                                  conf->share);
 
     lookups->logged.store = &conf->store;
+    lookups->logged.refused.pause = NPMTOKEN_OUTAGE_PAUSE;
 
     lookups->timer.handler = ngx_http_npmtoken_lookup_timer_handler;
     lookups->timer.data = lookups;
@@ -828,6 +829,10 @@ ngx_http_npmtoken_lookup_replied(ngx_http_npmtoken_lookup_t *lookup,
     lookups = lookup->lookups;
 
     ngx_http_npmtoken_connection_works(&lookups->conn);
+
+    if (rc != NGX_ERROR) {
+        ngx_http_npmtoken_reply_works(&lookups->logged);
+    }
 
     ngx_http_npmtoken_lookup_remove(lookup);
     ngx_http_npmtoken_lookup_set_timer(lookups);

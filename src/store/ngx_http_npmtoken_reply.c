@@ -212,22 +212,15 @@ void
 ngx_http_npmtoken_reply_error(ngx_http_npmtoken_reply_log_t *log,
     redisReply *reply)
 {
-    uint32_t    what;
-    ngx_str_t   code, words;
-    ngx_uint_t  omitted;
+    ngx_str_t  code, words;
 
     ngx_http_npmtoken_codec_error(reply, &code);
 
-    what = ngx_crc32_short(code.data, code.len);
-
-    if (!npmtoken_seldom(&log->refused, what, ngx_time(), &omitted)) {
+    if (!npmtoken_outage_fail(&log->refused,
+                              ngx_crc32_short(code.data, code.len),
+                              ngx_current_msec))
+    {
         return;
-    }
-
-    if (omitted) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "npmtoken_store \"%V\": redis gave the same answer %ui "
-                      "more times", log->store, omitted);
     }
 
     ngx_http_npmtoken_codec_words(reply, &words);
@@ -236,4 +229,19 @@ ngx_http_npmtoken_reply_error(ngx_http_npmtoken_reply_log_t *log,
                   "npmtoken_store \"%V\": redis answered \"%V\" (%V)%s",
                   log->store, &code, &words,
                   ngx_http_npmtoken_codec_advice(&code));
+}
+
+
+void
+ngx_http_npmtoken_reply_works(ngx_http_npmtoken_reply_log_t *log)
+{
+    ngx_msec_t  lasted;
+
+    if (npmtoken_outage_end(&log->refused, ngx_current_msec, &lasted)) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "npmtoken_store \"%V\": redis answers look-ups again, "
+                      "after %M.%03M s in which it refused %ui",
+                      log->store, lasted / 1000, lasted % 1000,
+                      log->refused.n);
+    }
 }

@@ -12,7 +12,7 @@
 #include <ngx_core.h>
 #include "npmtoken_digest.h"
 #include "npmtoken_record.h"
-#include "npmtoken_seldom.h"
+#include "npmtoken_outage.h"
 #include "ngx_http_npmtoken_codec.h"
 
 
@@ -29,11 +29,11 @@ typedef struct {
 } ngx_http_npmtoken_bad_t;
 
 
-/* what was logged lately; all zero at first except the store's name */
+/* what was logged lately; all zero at first but the store and the pause */
 
 typedef struct {
     ngx_str_t                     *store;
-    npmtoken_seldom_t              refused;    /* by Redis */
+    npmtoken_outage_t              refused;    /* by Redis */
     ngx_http_npmtoken_bad_t        bad[NGX_HTTP_NPMTOKEN_BAD_KEYS];
 } ngx_http_npmtoken_reply_log_t;
 
@@ -50,9 +50,12 @@ typedef struct {
 ngx_int_t ngx_http_npmtoken_reply_record(ngx_http_npmtoken_reply_log_t *log,
     u_char *key, redisReply *reply, npmtoken_record_t **record);
 
-/* Logs an error reply of Redis, now and then. */
+/* Logs an error reply of Redis, if it begins an outage. */
 void ngx_http_npmtoken_reply_error(ngx_http_npmtoken_reply_log_t *log,
     redisReply *reply);
+
+/* Says that a look-up was answered, which ends an outage. */
+void ngx_http_npmtoken_reply_works(ngx_http_npmtoken_reply_log_t *log);
 
 
 #endif /* _NGX_HTTP_NPMTOKEN_REPLY_H_INCLUDED_ */
