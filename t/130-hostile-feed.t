@@ -294,7 +294,7 @@ for my $i (0 .. $#stages) {
 
             $line = $node->wait_log($refused ? qr{
                 \[warn\] .* \ redis\ answered\ "(?:ERR|NOPERM)"
-                \ on\ the\ feed\ \(.*\):\ the\ store\ works\ as\ with
+                \ on\ the\ feed\ \(.*\):\ .*the\ store\ works\ as\ with
             }x : qr{
                 \[$level\] .* \ redis\ connection\ failed:
                 \ (?: an\ unexpected\ reply | a\ malformed\ reply

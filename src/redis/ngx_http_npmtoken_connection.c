@@ -396,11 +396,18 @@ ngx_http_npmtoken_connection_fault(ngx_http_npmtoken_connection_t *conn,
 }
 
 
-/* nginx has logged what failed, so the same need not be logged again */
+/*
+ * nginx has logged what failed, so the same need not be logged again.  With
+ * TLS it has not: its lines are kept for the one that follows.
+ */
 
 static void
 ngx_http_npmtoken_connection_logged(ngx_http_npmtoken_connection_t *conn)
 {
+    if (ngx_http_npmtoken_connection_tls(conn)) {
+        return;
+    }
+
     if (conn->peer.connection->log_error == NGX_ERROR_ERR) {
         (void) ngx_http_npmtoken_connection_fault(conn, 0);
     }
