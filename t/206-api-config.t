@@ -109,6 +109,12 @@ my @values = (
       'yes', 'On', '1', '""', '$host' ],
     [ 'npmtoken_api_otp_reuse', 'must be "off" or "on"',
       'yes', 'On', '0', '""' ],
+    [ 'npmtoken_api_page', 'must be "off" or "on"',
+      'yes', 'On', '0', '""', '$host' ],
+    [ 'npmtoken_api_url', 'must be a URL such as https://npm.example.com/',
+      'npm.example.com', '/npm/', 'https://', 'https:///x', 'ftp://a/',
+      '""', 'https://a/?b', 'https://a/#b', '"https://a b/"', 'https://a/%20',
+      'https://$host/' ],
     [ 'npmtoken_api_permission', 'must be "full" or "read-only"',
       'read-write', 'readonly', 'none', '""' ],
     [ 'npmtoken_api_replicas', 'must be a number from 0 to 100',
@@ -197,6 +203,8 @@ my %good = (
     npmtoken_api_max_cidrs    => '10',
     npmtoken_api_max_body     => '4k',
     npmtoken_api_issuer       => 'Acme',
+    npmtoken_api_page         => 'on',
+    npmtoken_api_url          => 'https://npm.example.com',
     npmtoken_api_thread_pool  => 'default',
 );
 

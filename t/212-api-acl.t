@@ -10,6 +10,7 @@ use lib 't/lib';
 use NpmToken::Api;
 use NpmToken::Redis;
 use NpmToken::Util qw( read_file token_key );
+use NpmToken::Web;
 
 my ($rights) = read_file('docs/api.md')
     =~ /^redis-cli ACL SETUSER npmtoken-api on '>PASSWORD' (.*?[^\\])$/ms
@@ -41,7 +42,8 @@ sub api {
         redis => $redis,
         url   => 'unix:' . $redis->socket . "; redis_user $user;"
             . " redis_password_file $redis->{dir}/password",
-        api   => "npmtoken_api_signup on; npmtoken_api_attempts $attempts;",
+        api   => "npmtoken_api_signup on; npmtoken_api_attempts $attempts;"
+            . ' npmtoken_api_page on;',
     );
 }
 
@@ -90,6 +92,16 @@ subtest 'all calls' => sub {
     $r = $api->call('POST', '/-/npm/v1/user', $token,
                     { tfa => { password => $password, mode => 'auth-only' } });
     is($r->{status}, 200, 'a second factor');
+
+    my $web = NpmToken::Web->new($api);
+
+    $web->login('alice', $password);
+    is($web->get($_)->{status}, 200, "the page: $_")
+        for qw( session tokens sessions user );
+    is($web->post('tokens', { name => 'a', password => $password })->{status},
+       200, 'the page makes a token');
+    is($web->get('tokens')->{status}, 200, 'with a new secret');
+    is($web->post('logout')->{status}, 204, 'and logs out');
 
     my ($secret) = $r->{json}{tfa} =~ /secret=(\w+)/;
 

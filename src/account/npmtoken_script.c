@@ -12,67 +12,16 @@
  * PERSIST.  A script whose HSET must not be refused calls PERSIST before it.
  *
  * A nil reply is "false" in Lua.
+ *
+ * npmtoken_script_parts.h has what several scripts share.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "npmtoken_script.h"
-
-
-/*
- * Fails if the user lacks the right to a command.  Before Redis 7 a script
- * cannot ask for its rights; Redis itself checks in advance only the key names.
- */
-
-#define NPMTOKEN_SCRIPT_NEED                                                  \
-    "local function need(...)\n"                                              \
-    "    if redis.acl_check_cmd and not redis.acl_check_cmd(...) then\n"      \
-    "        error({ err = 'NOPERM the script needs ' .. (...) })\n"          \
-    "    end\n"                                                               \
-    "end\n"                                                                   \
-    "\n"
-
-
-/*
- * Compares a hash with what was seen of it, as npmtoken_script_seen() writes
- * it.  The hash may have changed since the caller judged it.  If nothing was
- * seen, nothing has changed.
- */
-
-#define NPMTOKEN_SCRIPT_CHANGED                                               \
-    "local function changed(key, seen)\n"                                     \
-    "    if not key or seen == '' then return false end\n"                    \
-    "    local all, is, n, at = redis.call('hgetall', key), {}, 0, 2\n"       \
-    "    for i = 1, #all, 2 do is[all[i]] = all[i + 1] end\n"                 \
-    "    while at <= #seen do\n"                                              \
-    "        local a, b, from = seen:match('^(%d+) (%d+) ()', at)\n"          \
-    "        local value = from + tonumber(a)\n"                              \
-    "        at, n = value + tonumber(b), n + 1\n"                            \
-    "        if (is[seen:sub(from, value - 1)] or '')\n"                      \
-    "           ~= seen:sub(value, at - 1)\n"                                 \
-    "        then\n"                                                          \
-    "            return true\n"                                               \
-    "        end\n"                                                           \
-    "    end\n"                                                               \
-    "    return seen:sub(1, 1) == '=' and 2 * n ~= #all\n"                    \
-    "end\n"                                                                   \
-    "\n"
-
-
-/*
- * now() returns the time of the Redis server in milliseconds, which is the one
- * clock that all nodes share.  ms() formats a number as Redis reads it.
- */
-
-#define NPMTOKEN_SCRIPT_NOW                                                   \
-    "local function now()\n"                                                  \
-    "    local time = redis.call('time')\n"                                   \
-    "    return time[1] * 1000 + math.floor(time[2] / 1000)\n"                \
-    "end\n"                                                                   \
-    "\n"                                                                      \
-    "local function ms(n) return string.format('%.0f', n) end\n"              \
-    "\n"
+#include "npmtoken_script_parts.h"
+#include "npmtoken_script_web.h"
 
 
 static void npmtoken_script_open(npmtoken_change_t *change,
@@ -90,99 +39,8 @@ static size_t npmtoken_script_seen_one(u_char **p, ngx_str_t *name,
 ngx_str_t  npmtoken_script_create = ngx_string(
     NPMTOKEN_SCRIPT_NEED
     NPMTOKEN_SCRIPT_CHANGED
-
-    "local token, set, user, bearer = unpack(KEYS)\n"
-    "local key, prefix = ARGV[3], ARGV[4]\n"
-    "local limit, now = tonumber(ARGV[5]), tonumber(ARGV[6])\n"
-    "local name, created = ARGV[7], ARGV[8]\n"
-    "local record = { unpack(ARGV, 9) }\n"
-    "\n"
-
-    "if redis.call('exists', token) == 1 then\n"
-    "    return redis.status_reply('EXISTS')\n"
-    "end\n"
-    "\n"
-
-    "if changed(bearer, ARGV[2]) then\n"
-    "    return redis.status_reply('DENIED')\n"
-    "end\n"
-    "\n"
-
-    /* an account has one spelling, and its tokens have the same */
-
-    "local own = redis.call('hget', user, 'name') or name:lower()\n"
-    "local there = redis.call('exists', user) == 1\n"
-    "\n"
-    "if changed(user, ARGV[1]) or there and name ~= '' and own ~= name then\n"
-    "    return redis.status_reply('CHANGED')\n"
-    "end\n"
-    "\n"
-
-    /* the record expires no later than the bearer's key */
-
-    "local left = bearer and redis.call('pttl', bearer) or -1\n"
-    "if left >= 0 then\n"
-    "    local last, at = now + math.floor(left / 1000), #record + 1\n"
-    "    for i = 1, #record, 2 do\n"
-    "        if record[i] == 'expires_at' then at = i end\n"
-    "    end\n"
-    "    if (tonumber(record[at + 1]) or last) >= last then\n"
-    "        record[at] = 'expires_at'\n"
-    "        record[at + 1] = string.format('%.0f', last)\n"
-    "    end\n"
-    "end\n"
-    "\n"
-
-    /* a record that is no hash is not stale: it is not ours to remove */
-
-    "local function stale(member)\n"
-    "    local t = prefix .. member\n"
-    "    if redis.call('exists', t) == 0 then return true end\n"
-    "    local at = redis.pcall('hget', t, 'expires_at')\n"
-    "    return type(at) == 'string' and at:match('^%d+$')\n"
-    "           and tonumber(at) + 86400 <= now\n"
-    "end\n"
-    "\n"
-
-    /* the members are read only if the set is full */
-
-    "local gone = {}\n"
-    "local n = redis.call('scard', set)\n"
-    "\n"
-    "if limit > 0 and n >= limit then\n"
-    "    for _, member in ipairs(redis.call('smembers', set)) do\n"
-    "        if stale(member) then gone[#gone + 1] = member end\n"
-    "    end\n"
-    "    if n - #gone >= limit then\n"
-    "        return redis.status_reply('LIMIT')\n"
-    "    end\n"
-    "end\n"
-    "\n"
-
-    "need('hset', token, 'user', '')\n"
-    "need('sadd', set, key)\n"
-    "if name ~= '' and not there then need('hset', user, 'name', '') end\n"
-    "redis.call('hset', token, unpack(record))\n"
-    "redis.call('sadd', set, key)\n"
-    "\n"
-
-    /* a name that got a token stays taken, even after the token is gone */
-
-    "if name ~= '' and not there then\n"
-    "    redis.call('hset', user, 'created', created)\n"
-    "    if name ~= name:lower() then\n"
-    "        redis.call('hset', user, 'name', name)\n"
-    "    end\n"
-    "end\n"
-    "\n"
-
-    /* the token exists by now, so a refused SREM is no failure */
-
-    "for _, member in ipairs(gone) do\n"
-    "    redis.pcall('srem', set, member)\n"
-    "end\n"
-    "\n"
-    "return redis.status_reply('OK')\n"
+    "local ttl, spend\n"
+    NPMTOKEN_SCRIPT_CREATE
 );
 
 
@@ -303,6 +161,7 @@ ngx_str_t  npmtoken_script_list = ngx_string(
     "local prefix, name = ARGV[1], ARGV[2]:lower()\n"
     "local first, count = tonumber(ARGV[3]), tonumber(ARGV[4])\n"
     "local room, most = tonumber(ARGV[5]), tonumber(ARGV[6])\n"
+    "local sessions = ARGV[7] == 'sessions'\n"
     "local all = {}\n"
     "\n"
 
@@ -310,10 +169,12 @@ ngx_str_t  npmtoken_script_list = ngx_string(
 
     "for _, key in ipairs(redis.call('smembers', KEYS[1])) do\n"
     "    local is = redis.pcall('hmget', prefix .. key,\n"
-    "                           'user', 'revoked_at', 'created')\n"
+    "                           'user', 'revoked_at', 'created', 'session')\n"
     "    if is.err then\n"
     "        if not is.err:find('WRONGTYPE', 1, true) then return is end\n"
-    "    elseif is[1] and is[1]:lower() == name and not is[2] then\n"
+    "    elseif is[1] and is[1]:lower() == name and not is[2]\n"
+    "           and (is[4] and is[4] ~= 'login' or false) == sessions\n"
+    "    then\n"
     "        local created = is[3] or ''\n"
     "        if #created > 32 or not created:find('^[%d:.TZ-]*$') then\n"
     "            created = ''\n"
@@ -719,7 +580,9 @@ ngx_str_t  npmtoken_script_rehash = ngx_string(
 void
 npmtoken_script_create_args(npmtoken_change_t *change)
 {
-    npmtoken_script_open(change, &npmtoken_script_create);
+    npmtoken_script_open(change, change->spend ? &npmtoken_script_take
+                                 : change->ttl ? &npmtoken_script_session
+                                               : &npmtoken_script_create);
 
     npmtoken_script_arg(change, &change->token);
     npmtoken_script_arg(change, &change->tokens);
@@ -730,6 +593,10 @@ npmtoken_script_create_args(npmtoken_change_t *change)
     }
 
     npmtoken_script_keys(change);
+
+    if (change->ttl) {
+        npmtoken_script_number(change, change->ttl);
+    }
 
     npmtoken_script_arg(change, &change->user_seen);
     npmtoken_script_arg(change, &change->bearer_seen);

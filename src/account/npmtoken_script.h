@@ -56,6 +56,10 @@ typedef struct {
     time_t                now;
     ngx_uint_t            limit;         /* most tokens of an account;
                                             0: no limit */
+    ngx_msec_t            ttl;           /* milliseconds that a session lives
+                                            unused; 0: it is a token */
+    unsigned              spend:1;       /* "bearer" is a request for a token:
+                                            see npmtoken_script_take */
     unsigned              self:1;
     unsigned              make:1;
 
@@ -105,7 +109,8 @@ size_t npmtoken_script_seen(u_char *buf, npmtoken_field_t *fields,
  * that the name is taken and has one spelling.  It does not if "name" is empty.
  * If the set is full, members whose record is gone, or expired a day ago, are
  * removed.  The records stay, since an absent record may mean unrestricted.  If
- * the bearer's key has a TTL, the new record expires no later.
+ * the bearer's key has a TTL and is not a session's, the new record expires no
+ * later.
  */
 extern ngx_str_t  npmtoken_script_create;
 void npmtoken_script_create_args(npmtoken_change_t *change);
@@ -147,7 +152,8 @@ void npmtoken_script_revoke_args(npmtoken_change_t *change);
  * Returns a page of the tokens of an account, newest first.
  *   KEYS  tokens-of:NAME, the key that never exists
  *   ARGV  prefix of the tokens' keys, NAME, how many are before the page, how
- *         many may be on it, how many bytes it may have, and how many a record
+ *         many may be on it, how many bytes it may have, and how many a record,
+ *         then "sessions" for sessions of the page, or nothing for the rest
  * Returns an array: how many tokens there are in all, then KEY and an array of
  * field, value, ... for each token on the page.  The page is shorter if its
  * keys, fields and values have too many bytes, but has at least one token.

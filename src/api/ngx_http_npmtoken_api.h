@@ -71,7 +71,20 @@ typedef struct {
     ngx_thread_pool_t                 *pool;
     unsigned                           unusable:1; /* the registry, for
                                                       logins; was said */
+
+    /* the web page */
+    ngx_uint_t                         page;       /* 1: it is on */
+    ngx_str_t                          url;        /* of the registry, with
+                                                      npmtoken_base; empty: as
+                                                      the client says it */
 } ngx_http_npmtoken_api_conf_t;
+
+
+/* npmtoken_api_reauth */
+
+#define NGX_HTTP_NPMTOKEN_API_REAUTH_PASSWORD  0
+#define NGX_HTTP_NPMTOKEN_API_REAUTH_CODE      1
+#define NGX_HTTP_NPMTOKEN_API_REAUTH_OFF       2
 
 
 /* the calls that code outside the table of _route tells apart */
@@ -124,7 +137,10 @@ typedef struct {
     unsigned                           readonly:1;
     unsigned                           bypass_2fa:1;
     unsigned                           all:1;      /* all packages */
-    unsigned                           login:1;    /* of a login */
+    ngx_str_t                          session;    /* as in a record; empty:
+                                                      no login has made it */
+    ngx_msec_t                         idle;       /* of a session: how long it
+                                                      lives unused */
     unsigned                           granular:1; /* in the form of later
                                                       npm */
     unsigned                           stated:1;   /* the permission is
@@ -167,6 +183,28 @@ struct ngx_http_npmtoken_api_ctx_s {
                                                       again */
     unsigned                           guarded:1;  /* the write may go on to
                                                       the registry */
+
+    /* a call of the page */
+    u_char                            *session_key;   /* of the cookie, or
+                                                         NULL */
+    ngx_http_npmtoken_api_step_pt      entered;    /* the step after the session
+                                                      is known or made */
+    ngx_http_npmtoken_api_step_pt      stranger;   /* the step after the bearer
+                                                      was not good; NULL: the
+                                                      answer says so */
+    ngx_http_npmtoken_api_step_pt      renewed;    /* the step after the session
+                                                      has another secret */
+    ngx_str_t                          secret;     /* of a session, until it is
+                                                      in the answer */
+    size_t                             nth;        /* of several keys to
+                                                      revoke */
+    unsigned                           own:2;      /* the session's own is among
+                                                      them: 1 to come, 2 done */
+    unsigned                           sessions:1; /* they are listed, not
+                                                      tokens */
+    unsigned                           web:1;      /* it is one */
+    unsigned                           proven:1;   /* password and code were
+                                                      given with it */
 
     /* the bearer: the token of this request as stored now, or NULL */
     ngx_http_npmtoken_api_step_pt      known;      /* the step after the

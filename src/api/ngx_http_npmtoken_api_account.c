@@ -3,6 +3,7 @@
 #include "ngx_http_npmtoken_api_act.h"
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_auth.h"
+#include "ngx_http_npmtoken_api_session.h"
 #include "ngx_http_npmtoken_api_text.h"
 
 
@@ -221,5 +222,6 @@ ngx_http_npmtoken_api_account_changed(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    ngx_http_npmtoken_api_account_answer(ctx);
+    ngx_http_npmtoken_api_session_renew(ctx,
+                                        ngx_http_npmtoken_api_account_answer);
 }

@@ -33,6 +33,15 @@ static ngx_str_t  ngx_http_npmtoken_api_account_fields[] = {
 };
 
 
+u_char *
+ngx_http_npmtoken_api_act_key(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    return ctx->web ? ctx->session_key
+                     : ngx_http_npmtoken_request_key(ctx->request,
+                                                     ctx->judged);
+}
+
+
 void
 ngx_http_npmtoken_api_act_bearer(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next)
@@ -41,7 +50,7 @@ ngx_http_npmtoken_api_act_bearer(ngx_http_npmtoken_api_ctx_t *ctx,
 
     ctx->known = next;
 
-    key.data = ngx_http_npmtoken_request_key(ctx->request, ctx->judged);
+    key.data = ngx_http_npmtoken_api_act_key(ctx);
     key.len = NPMTOKEN_KEY_LEN;
 
     if (key.data == NULL) {
@@ -119,6 +128,11 @@ ngx_http_npmtoken_api_act_bearer_read(ngx_http_npmtoken_api_ctx_t *ctx,
     ctx->bearer_fields = fields;
     ctx->nbearer_fields = n;
 
+    if (ctx->user.len == 0) {
+        ctx->user.data = npmtoken_record_user(ctx->bearer);
+        ctx->user.len = ctx->bearer->user_len;
+    }
+
     reason = ngx_http_npmtoken_api_act_bearer_judge(ctx);
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
@@ -136,27 +150,46 @@ ngx_http_npmtoken_api_act_bearer_read(ngx_http_npmtoken_api_ctx_t *ctx,
 
 /*
  * Judges the bearer again.  If its token now belongs to another account, it is
- * unknown.
+ * unknown.  A session is good for the page's calls, and nothing else is.
  */
 
 static npmtoken_reason_e
 ngx_http_npmtoken_api_act_bearer_judge(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    npmtoken_record_t  *bearer, *record;
+    ngx_str_t            user;
+    npmtoken_reason_e    reason;
+    npmtoken_record_t   *bearer;
 
     bearer = ctx->bearer;
-    record = ctx->judged->record;
 
-    if (bearer->user_len != record->user_len
-        || ngx_memcmp(npmtoken_record_user(bearer),
-                      npmtoken_record_user(record), bearer->user_len)
+    user.data = npmtoken_record_user(bearer);
+    user.len = bearer->user_len;
+
+    reason = npmtoken_verdict(bearer, NPMTOKEN_OP_WRITE,
+                              ctx->request->connection->sockaddr, time(NULL));
+
+    if (ctx->web) {
+
+        /* its account has had one spelling ever since */
+
+        if (reason == NPMTOKEN_ALLOW
+            || !npmtoken_account_same(&user, &ctx->user))
+        {
+            return NPMTOKEN_UNKNOWN;
+        }
+
+        return (reason == NPMTOKEN_SESSION) ? NPMTOKEN_ALLOW : reason;
+    }
+
+    if (user.len != ctx->judged->record->user_len
+        || ngx_memcmp(user.data, npmtoken_record_user(ctx->judged->record),
+                      user.len)
            != 0)
     {
         return NPMTOKEN_UNKNOWN;
     }
 
-    return npmtoken_verdict(bearer, NPMTOKEN_OP_WRITE,
-                            ctx->request->connection->sockaddr, time(NULL));
+    return reason;
 }
 
 
@@ -164,7 +197,14 @@ static void
 ngx_http_npmtoken_api_act_bearer_denied(ngx_http_npmtoken_api_ctx_t *ctx,
     npmtoken_reason_e reason)
 {
-    if (npmtoken_verdict_reason(reason)->status == NGX_HTTP_UNAUTHORIZED) {
+    if (ctx->stranger) {
+        ctx->stranger(ctx);
+        return;
+    }
+
+    if (ctx->web
+        || npmtoken_verdict_reason(reason)->status == NGX_HTTP_UNAUTHORIZED)
+    {
         ngx_http_npmtoken_api_answer_denied(ctx);
         return;
     }
@@ -255,8 +295,8 @@ ngx_http_npmtoken_api_act(ngx_http_npmtoken_api_ctx_t *ctx,
 
     /* no script checks whether the bearer has expired */
 
-    reason = change->bearer.len ? ngx_http_npmtoken_api_act_bearer_judge(ctx)
-                                : NPMTOKEN_ALLOW;
+    reason = ctx->bearer ? ngx_http_npmtoken_api_act_bearer_judge(ctx)
+                         : NPMTOKEN_ALLOW;
 
     if (reason != NPMTOKEN_ALLOW) {
         ngx_http_npmtoken_api_act_bearer_denied(ctx, reason);

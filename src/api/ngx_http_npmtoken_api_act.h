@@ -13,10 +13,17 @@
 
 
 /*
+ * Returns the key of the token that asks, or of the page's session.  Returns
+ * NULL if there is none, or no memory.
+ */
+u_char *ngx_http_npmtoken_api_act_key(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/*
  * Reads the current record of the bearer with all of its texts, judges it as
  * for a write, and calls "next".  Answers instead if the record no longer
  * allows a write, if the token now belongs to another account, or if Redis does
- * not answer.
+ * not answer.  In a call of the page the bearer is a session.  If that is not
+ * good, calls ctx->stranger, unless it is NULL.  Sets ctx->user if it is empty.
  */
 void ngx_http_npmtoken_api_act_bearer(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);

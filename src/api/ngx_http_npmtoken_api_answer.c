@@ -3,8 +3,6 @@
 #include "ngx_http_npmtoken_lines.h"
 
 
-static void ngx_http_npmtoken_api_answer_finalize(
-    ngx_http_npmtoken_api_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_http_npmtoken_api_answer_send(ngx_http_request_t *r,
     ngx_uint_t status, char *text);
 
@@ -31,8 +29,8 @@ ngx_http_npmtoken_api_answer(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_int_t   rc;
 
     if (json == NULL) {
-        ngx_http_npmtoken_api_answer_finalize(ctx,
-                                              NGX_HTTP_INTERNAL_SERVER_ERROR);
+        ngx_http_npmtoken_api_answer_end(ctx,
+                                         NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
@@ -41,8 +39,8 @@ ngx_http_npmtoken_api_answer(ngx_http_npmtoken_api_ctx_t *ctx,
     json_decref(json);
 
     if (text == NULL) {
-        ngx_http_npmtoken_api_answer_finalize(ctx,
-                                              NGX_HTTP_INTERNAL_SERVER_ERROR);
+        ngx_http_npmtoken_api_answer_end(ctx,
+                                         NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
@@ -56,7 +54,7 @@ ngx_http_npmtoken_api_answer(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_explicit_memzero(text, ngx_strlen(text));
     free(text);
 
-    ngx_http_npmtoken_api_answer_finalize(ctx, rc);
+    ngx_http_npmtoken_api_answer_end(ctx, rc);
 }
 
 
@@ -110,8 +108,8 @@ ngx_http_npmtoken_api_answer_no_content(ngx_http_npmtoken_api_ctx_t *ctx)
                                             &ngx_http_npmtoken_api_no_store)
         != NGX_OK)
     {
-        ngx_http_npmtoken_api_answer_finalize(ctx,
-                                              NGX_HTTP_INTERNAL_SERVER_ERROR);
+        ngx_http_npmtoken_api_answer_end(ctx,
+                                         NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
@@ -121,7 +119,7 @@ ngx_http_npmtoken_api_answer_no_content(ngx_http_npmtoken_api_ctx_t *ctx)
         rc = ngx_http_send_header(r);
     }
 
-    ngx_http_npmtoken_api_answer_finalize(ctx, rc);
+    ngx_http_npmtoken_api_answer_end(ctx, rc);
 }
 
 
@@ -194,6 +192,14 @@ ngx_http_npmtoken_api_answer_denied(ngx_http_npmtoken_api_ctx_t *ctx)
     static ngx_str_t  notice = ngx_string("You have to log in for this: "
                                           "npm login.");
 
+    if (ctx->web) {
+        ngx_http_npmtoken_api_answer(ctx, NGX_HTTP_UNAUTHORIZED,
+                                     json_pack("{ss sb}", "error",
+                                               "You have to log in for this.",
+                                               "login", 1));
+        return;
+    }
+
     if (ngx_http_npmtoken_api_answer_header(ctx->request, "WWW-Authenticate",
                                             &bearer)
         != NGX_OK
@@ -263,6 +269,21 @@ ngx_http_npmtoken_api_answer_wrong(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 void
+ngx_http_npmtoken_api_answer_reauth(ngx_http_npmtoken_api_ctx_t *ctx,
+    const char *sentence)
+{
+    if (ctx->web) {
+        ngx_http_npmtoken_api_answer(ctx, NGX_HTTP_UNAUTHORIZED,
+                                     json_pack("{ss sb}", "error", sentence,
+                                               "reauth", 1));
+        return;
+    }
+
+    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_UNAUTHORIZED, sentence);
+}
+
+
+void
 ngx_http_npmtoken_api_answer_no_name(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_answer_error(ctx, 422,
@@ -321,7 +342,7 @@ ngx_http_npmtoken_api_answer_unreplicated(ngx_http_npmtoken_api_ctx_t *ctx)
 void
 ngx_http_npmtoken_api_answer_failed(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_http_npmtoken_api_answer_finalize(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    ngx_http_npmtoken_api_answer_end(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
 }
 
 
@@ -334,10 +355,8 @@ ngx_http_npmtoken_api_answer_header(ngx_http_request_t *r, char *name,
 }
 
 
-/* Lets the request end as any other does. */
-
-static void
-ngx_http_npmtoken_api_answer_finalize(ngx_http_npmtoken_api_ctx_t *ctx,
+void
+ngx_http_npmtoken_api_answer_end(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_int_t rc)
 {
     ngx_http_request_t  *r;

@@ -64,6 +64,10 @@ void ngx_http_npmtoken_api_answer_denied(ngx_http_npmtoken_api_ctx_t *ctx);
  */
 void ngx_http_npmtoken_api_answer_wrong(ngx_http_npmtoken_api_ctx_t *ctx);
 
+/* Answers 401: a password is needed.  The page learns that it has to ask. */
+void ngx_http_npmtoken_api_answer_reauth(ngx_http_npmtoken_api_ctx_t *ctx,
+    const char *sentence);
+
 /* Answers 422: no account may have this name. */
 void ngx_http_npmtoken_api_answer_no_name(ngx_http_npmtoken_api_ctx_t *ctx);
 
@@ -83,6 +87,10 @@ void ngx_http_npmtoken_api_answer_unavailable(
  */
 void ngx_http_npmtoken_api_answer_unreplicated(
     ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* Lets the request end with "rc", as any other does. */
+void ngx_http_npmtoken_api_answer_end(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_int_t rc);
 
 /* Answers 500: no memory. */
 void ngx_http_npmtoken_api_answer_failed(ngx_http_npmtoken_api_ctx_t *ctx);

@@ -1,4 +1,5 @@
 
+#include "ngx_http_npmtoken_api_act.h"
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_attempts.h"
 #include "ngx_http_npmtoken_api_text.h"
@@ -142,7 +143,7 @@ ngx_http_npmtoken_api_attempts_tallies(ngx_http_npmtoken_api_ctx_t *ctx,
     conf = ctx->conf;
 
     if (ctx->call != NGX_HTTP_NPMTOKEN_API_LOGIN) {
-        token.data = ngx_http_npmtoken_request_key(ctx->request, ctx->judged);
+        token.data = ngx_http_npmtoken_api_act_key(ctx);
         token.len = NPMTOKEN_KEY_LEN;
 
         return ngx_http_npmtoken_attempts_tally(attempt, "tries:token:",
@@ -230,7 +231,7 @@ ngx_http_npmtoken_api_attempts_codes(ngx_http_npmtoken_api_ctx_t *ctx,
         what.len = p - what.data;
 
     } else {
-        what.data = ngx_http_npmtoken_request_key(ctx->request, ctx->judged);
+        what.data = ngx_http_npmtoken_api_act_key(ctx);
         what.len = NPMTOKEN_KEY_LEN;
     }
 

@@ -4,6 +4,7 @@
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_attempts.h"
 #include "ngx_http_npmtoken_api_registry.h"
+#include "ngx_http_npmtoken_api_session.h"
 #include "ngx_http_npmtoken_api_text.h"
 #include "ngx_http_npmtoken_api_wait.h"
 #include "ngx_http_npmtoken_attempts.h"
@@ -11,6 +12,7 @@
 
 static void ngx_http_npmtoken_api_auth_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply);
+static void ngx_http_npmtoken_api_auth_read(ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_str_t ngx_http_npmtoken_api_auth_folded(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_auth_unfolded(
@@ -133,7 +135,31 @@ ngx_http_npmtoken_api_auth_loaded(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    ctx->loaded(ctx);
+    ngx_http_npmtoken_api_auth_read(ctx);
+}
+
+
+/* A session ends when its account changes: see each time that it is read. */
+
+static void
+ngx_http_npmtoken_api_auth_read(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    if (!ctx->web
+        || ctx->bearer == NULL
+        || ngx_http_npmtoken_api_session_holds(ctx))
+    {
+        ctx->loaded(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_attempts_give_back(ctx);
+
+    if (ctx->stranger) {
+        ctx->stranger(ctx);
+
+    } else {
+        ngx_http_npmtoken_api_answer_denied(ctx);
+    }
 }
 
 
@@ -160,7 +186,7 @@ ngx_http_npmtoken_api_auth_unfolded(ngx_http_npmtoken_api_ctx_t *ctx)
     ngx_str_t  argv[2];
 
     if (!ngx_http_npmtoken_api_text_spelt(ctx)) {
-        ctx->loaded(ctx);
+        ngx_http_npmtoken_api_auth_read(ctx);
         return;
     }
 
@@ -188,7 +214,7 @@ ngx_http_npmtoken_api_auth_unfolded_read(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     if (reply->integer == 0) {
-        ctx->loaded(ctx);
+        ngx_http_npmtoken_api_auth_read(ctx);
         return;
     }
 
@@ -533,7 +559,7 @@ ngx_http_npmtoken_api_auth_use(ngx_http_npmtoken_api_ctx_t *ctx, char *kind,
     ngx_str_set(what, "");
 
     if (ctx->reuse) {
-        what->data = ngx_http_npmtoken_request_key(ctx->request, ctx->judged);
+        what->data = ngx_http_npmtoken_api_act_key(ctx);
         what->len = NPMTOKEN_KEY_LEN;
     }
 
@@ -626,6 +652,10 @@ ngx_http_npmtoken_api_auth_admit(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "npmtoken api: admitted");
+
+    if (ctx->password.len) {
+        ctx->proven = 1;
+    }
 
     ngx_http_npmtoken_api_attempts_give_back(ctx);
     ngx_http_npmtoken_api_auth_new(ctx, ctx->admitted);

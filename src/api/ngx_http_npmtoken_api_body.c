@@ -231,8 +231,7 @@ ngx_http_npmtoken_api_body_password(ngx_http_npmtoken_api_ctx_t *ctx,
     value = json_object_get(json, member);
 
     if (!json_is_string(value) || json_string_length(value) == 0) {
-        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_UNAUTHORIZED,
-                                           "The password is missing.");
+        ngx_http_npmtoken_api_answer_reauth(ctx, "The password is missing.");
         return NGX_ERROR;
     }
 

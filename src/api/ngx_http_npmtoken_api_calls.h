@@ -21,6 +21,17 @@ void ngx_http_npmtoken_api_login_whoami(ngx_http_npmtoken_api_ctx_t *ctx);
 /* _list */
 void ngx_http_npmtoken_api_list(ngx_http_npmtoken_api_ctx_t *ctx);
 
+void ngx_http_npmtoken_api_list_sessions(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* _page */
+void ngx_http_npmtoken_api_page_file(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* _web */
+void ngx_http_npmtoken_api_web_session(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_web_login(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_web_logout(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_web_revoke(ngx_http_npmtoken_api_ctx_t *ctx);
+
 /* _tokens */
 void ngx_http_npmtoken_api_tokens_create(ngx_http_npmtoken_api_ctx_t *ctx);
 void ngx_http_npmtoken_api_tokens_revoke(ngx_http_npmtoken_api_ctx_t *ctx);

@@ -310,6 +310,69 @@ ngx_http_npmtoken_api_conf_reserved(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+/* The URL is given to clients, which open it: so it is plain. */
+
+char *
+ngx_http_npmtoken_api_conf_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
+
+    size_t      i, start;
+    u_char      ch, *p;
+    ngx_str_t   url, *value;
+
+    if (alcf->api.url.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    url = value[1];
+
+    start = 0;
+
+    if (url.len > 8 && ngx_strncmp(url.data, "https://", 8) == 0) {
+        start = 8;
+
+    } else if (url.len > 7 && ngx_strncmp(url.data, "http://", 7) == 0) {
+        start = 7;
+    }
+
+    for (i = start; i < url.len; i++) {
+        ch = url.data[i];
+
+        if ((ch < '0' || ch > '9')
+            && ((ch | 0x20) < 'a' || (ch | 0x20) > 'z')
+            && (ch == '\0' || ngx_strchr(".-_~:[]/@", ch) == NULL))
+        {
+            break;
+        }
+    }
+
+    if (start == 0 || url.data[start] == '/' || i < url.len) {
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
+                           "a URL such as https://npm.example.com/ of letters, "
+                           "digits and ./:@_~[]-");
+    }
+
+    if (url.data[url.len - 1] != '/') {
+
+        p = ngx_pnalloc(cf->pool, url.len + 1);
+        if (p == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_memcpy(p, url.data, url.len);
+        p[url.len++] = '/';
+
+        url.data = p;
+    }
+
+    alcf->api.url = url;
+
+    return NGX_CONF_OK;
+}
+
+
 char *
 ngx_http_npmtoken_api_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)

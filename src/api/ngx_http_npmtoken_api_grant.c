@@ -659,7 +659,7 @@ ngx_http_npmtoken_api_grant_login(ngx_http_npmtoken_api_ctx_t *ctx)
     session = ctx->conf->session;
 
     if (session) {
-        ctx->grant.login = 1;
+        ngx_str_set(&ctx->grant.session, "login");
         ctx->grant.expires_at = ngx_min(ctx->grant.expires_at,
                                         time(NULL) + session);
     }

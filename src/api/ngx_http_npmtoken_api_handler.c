@@ -4,7 +4,10 @@
 #include "ngx_http_npmtoken_api_auth.h"
 #include "ngx_http_npmtoken_api_body.h"
 #include "ngx_http_npmtoken_api_handler.h"
+#include "ngx_http_npmtoken_api_origin.h"
+#include "ngx_http_npmtoken_api_page.h"
 #include "ngx_http_npmtoken_api_route.h"
+#include "ngx_http_npmtoken_api_session.h"
 #include "ngx_http_npmtoken_api_wait.h"
 
 
@@ -16,6 +19,8 @@ static ngx_uint_t ngx_http_npmtoken_api_handler_was_guarded(
 static ngx_http_npmtoken_api_ctx_t *ngx_http_npmtoken_api_handler_ctx(
     ngx_http_request_t *r, ngx_http_npmtoken_api_conf_t *conf);
 static void ngx_http_npmtoken_api_handler_cleanup(void *data);
+static void ngx_http_npmtoken_api_handler_page(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_http_npmtoken_api_route_t *route);
 static void ngx_http_npmtoken_api_handler_start(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_http_npmtoken_api_step_pt step);
 static ngx_int_t ngx_http_npmtoken_api_handler_known(
@@ -69,7 +74,8 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "npmtoken api: call %d, \"%V\"", route->call, &route->path);
 
-    if (ngx_http_npmtoken_api_handler_passes(judged, route->call, r)
+    if ((route->whose == NGX_HTTP_NPMTOKEN_API_NPM
+         && ngx_http_npmtoken_api_handler_passes(judged, route->call, r))
         || (route->call == NGX_HTTP_NPMTOKEN_API_OTHER
             && ngx_http_npmtoken_api_handler_was_guarded(r, conf)))
     {
@@ -85,9 +91,50 @@ ngx_http_npmtoken_api_handler(ngx_http_request_t *r)
     ctx->call = route->call;
     ctx->subject = subject;
 
-    ngx_http_npmtoken_api_handler_start(ctx, route->step);
+    if (route->whose) {
+        ngx_http_npmtoken_api_handler_page(ctx, route);
+
+    } else {
+        ngx_http_npmtoken_api_handler_start(ctx, route->step);
+    }
 
     return NGX_DONE;
+}
+
+
+/*
+ * The front module lets in all that is below the page.  Who may do it is seen
+ * here: such a call has no token, whatever is in Authorization.
+ */
+
+static void
+ngx_http_npmtoken_api_handler_page(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_route_t *route)
+{
+    ngx_http_npmtoken_api_answer_park(ctx);
+
+    ctx->web = 1;
+
+    if (ngx_http_npmtoken_api_page_headers(ctx->request) != NGX_OK) {
+        ngx_http_npmtoken_api_answer_failed(ctx);
+        return;
+    }
+
+    if (route->whose == NGX_HTTP_NPMTOKEN_API_ANYONE) {
+        route->step(ctx);
+        return;
+    }
+
+    if (ngx_http_npmtoken_api_origin_check(ctx) != NGX_OK) {
+        return;
+    }
+
+    if (route->whose == NGX_HTTP_NPMTOKEN_API_SESSION) {
+        ngx_http_npmtoken_api_session_find(ctx, route->step, NULL);
+        return;
+    }
+
+    route->step(ctx);
 }
 
 
@@ -104,6 +151,7 @@ ngx_http_npmtoken_api_handler_denied(ngx_http_request_t *r)
     ngx_http_core_loc_conf_t      *clcf;
     ngx_http_npmtoken_api_ctx_t   *ctx;
     ngx_http_npmtoken_api_conf_t  *conf;
+    ngx_http_npmtoken_api_route_t  *route;
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     conf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_api_module);
@@ -119,8 +167,10 @@ ngx_http_npmtoken_api_handler_denied(ngx_http_request_t *r)
 
     ngx_str_null(&name);
 
-    if (ngx_http_npmtoken_api_route(r, &name)->call
-        != NGX_HTTP_NPMTOKEN_API_LOGIN
+    route = ngx_http_npmtoken_api_route(r, &name);
+
+    if (route->call != NGX_HTTP_NPMTOKEN_API_LOGIN
+        || route->whose != NGX_HTTP_NPMTOKEN_API_NPM
         || npmtoken_account_is_name(&name))
     {
         return 0;

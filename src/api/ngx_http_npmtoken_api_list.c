@@ -32,6 +32,9 @@ static ngx_uint_t ngx_http_npmtoken_api_list_fit(
     ngx_uint_t *size);
 static json_t *ngx_http_npmtoken_api_list_token(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *key, redisReply *hash);
+static ngx_int_t ngx_http_npmtoken_api_list_more(
+    ngx_http_npmtoken_api_ctx_t *ctx, json_t *json, ngx_str_t *key,
+    npmtoken_field_t *fields, ngx_uint_t nfields);
 static ngx_str_t ngx_http_npmtoken_api_list_shown(npmtoken_field_t *fields,
     ngx_uint_t nfields);
 static json_t *ngx_http_npmtoken_api_list_urls(
@@ -54,6 +57,17 @@ ngx_http_npmtoken_api_list(ngx_http_npmtoken_api_ctx_t *ctx)
     }
 
     ngx_http_npmtoken_api_list_ask(ctx);
+}
+
+
+/* sessions of the page: the same */
+
+void
+ngx_http_npmtoken_api_list_sessions(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ctx->sessions = 1;
+
+    ngx_http_npmtoken_api_list(ctx);
 }
 
 
@@ -93,7 +107,7 @@ static void
 ngx_http_npmtoken_api_list_ask(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     u_char     *p, buf[4 * NGX_INT64_LEN];
-    ngx_str_t   argv[11];
+    ngx_str_t   argv[12];
 
     if (ngx_http_npmtoken_api_text_tokens_args(ctx, &npmtoken_script_list, argv)
         != NGX_OK)
@@ -119,8 +133,13 @@ ngx_http_npmtoken_api_list_ask(ngx_http_npmtoken_api_ctx_t *ctx)
     argv[10].data = p;
     p = ngx_sprintf(p, "%d", NPMTOKEN_RECORD_MAX);
     argv[10].len = p - argv[10].data;
+    ngx_str_set(&argv[11], "");
 
-    if (ngx_http_npmtoken_api_wait_read_alone(ctx, 11, argv,
+    if (ctx->sessions) {
+        ngx_str_set(&argv[11], "sessions");
+    }
+
+    if (ngx_http_npmtoken_api_wait_read_alone(ctx, 12, argv,
                                               ngx_http_npmtoken_api_list_reply)
         == NGX_BUSY)
     {
@@ -223,6 +242,7 @@ static json_t *
 ngx_http_npmtoken_api_list_token(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *key, redisReply *hash)
 {
+    json_t            *json;
     ngx_str_t          name, shown;
     ngx_uint_t         n;
     npmtoken_field_t  *fields;
@@ -237,7 +257,63 @@ ngx_http_npmtoken_api_list_token(ngx_http_npmtoken_api_ctx_t *ctx,
 
     shown = ngx_http_npmtoken_api_list_shown(fields, n);
 
-    return ngx_http_npmtoken_api_record_json(&name, &shown, fields, n);
+    json = ngx_http_npmtoken_api_record_json(&name, &shown, fields, n);
+
+    if (json && ctx->web
+        && ngx_http_npmtoken_api_list_more(ctx, json, &name, fields, n)
+           != NGX_OK)
+    {
+        json_decref(json);
+        return NULL;
+    }
+
+    return json;
+}
+
+
+/* Adds what only the page shows.  Returns NGX_OK or NGX_ERROR (no memory). */
+
+static ngx_int_t
+ngx_http_npmtoken_api_list_more(ngx_http_npmtoken_api_ctx_t *ctx, json_t *json,
+    ngx_str_t *key, npmtoken_field_t *fields, ngx_uint_t nfields)
+{
+    int          rc;
+    char        *kind;
+    ngx_str_t   *end, *protected;
+    ngx_uint_t   expired;
+
+    kind = "token";
+
+    if (ngx_http_npmtoken_api_text_field(fields, nfields, "session")) {
+        kind = ctx->sessions ? "session" : "login";
+    }
+
+    end = ngx_http_npmtoken_api_text_field(fields, nfields, "expires_at");
+
+    expired = (end && ngx_atotm(end->data, end->len) <= time(NULL));
+
+    rc = json_object_set_new(json, "kind", json_string(kind));
+    rc |= json_object_set_new(json, "expired", json_boolean(expired));
+
+    protected = ngx_http_npmtoken_api_text_field(fields, nfields, "protected");
+
+    if (protected) {
+        rc |= json_object_set_new(json, "protected",
+                                  json_boolean(protected->len
+                                               && protected->data[0] != 'f'
+                                               && protected->data[0] != '0'));
+    }
+
+    if (ctx->sessions) {
+        rc |= json_object_set_new(json, "current",
+                                  json_boolean(key->len == NPMTOKEN_KEY_LEN
+                                               && ngx_memcmp(key->data,
+                                                             ctx->session_key,
+                                                             NPMTOKEN_KEY_LEN)
+                                                  == 0));
+    }
+
+    return (rc == 0) ? NGX_OK : NGX_ERROR;
 }
 
 

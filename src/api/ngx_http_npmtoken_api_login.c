@@ -392,7 +392,7 @@ ngx_http_npmtoken_api_login_logout(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
-    own = ngx_http_npmtoken_request_key(ctx->request, ctx->judged);
+    own = ngx_http_npmtoken_api_act_key(ctx);
 
     if (own == NULL || npmtoken_digest_key(&ctx->subject, ctx->key) != NGX_OK)
     {

@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 #include "ngx_http_npmtoken_api_conf.h"
 #include "ngx_http_npmtoken_api_handler.h"
+#include "ngx_http_npmtoken_api_session.h"
 #include "npmtoken_version.h"
 
 
@@ -22,6 +23,7 @@ typedef struct {
     ngx_array_t                        commands;   /* of pointers */
     ngx_array_t                        walks;      /* the same */
     unsigned                           used:1;
+    unsigned                           page:1;     /* it is on somewhere */
 } ngx_http_npmtoken_api_main_conf_t;
 
 
@@ -215,6 +217,20 @@ static ngx_command_t  ngx_http_npmtoken_api_commands[] = {
       0,
       NULL },
 
+    { ngx_string("npmtoken_api_page"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_conf_enum,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_npmtoken_api_conf_t, page),
+      &ngx_http_npmtoken_api_flags },
+
+    { ngx_string("npmtoken_api_url"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_conf_url,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("npmtoken_api_issuer"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_npmtoken_api_conf_issuer,
@@ -305,6 +321,7 @@ ngx_http_npmtoken_api_create_loc_conf(ngx_conf_t *cf)
      *     conf->in_location = 0;
      *     conf->api.store = NULL;
      *     conf->api.issuer = { 0, NULL };
+     *     conf->api.url = { 0, NULL };
      */
 
     conf->api.login = NGX_CONF_UNSET_UINT;
@@ -324,6 +341,7 @@ ngx_http_npmtoken_api_create_loc_conf(ngx_conf_t *cf)
     conf->api.max_cidrs = NGX_CONF_UNSET_UINT;
     conf->api.max_body = NGX_CONF_UNSET_SIZE;
     conf->api.pool = NGX_CONF_UNSET_PTR;
+    conf->api.page = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -366,6 +384,8 @@ ngx_http_npmtoken_api_merge_loc_conf(ngx_conf_t *cf, void *parent,
                               16 * 1024);
     ngx_conf_merge_str_value(conf->api.issuer, prev->api.issuer, "npm");
     ngx_conf_merge_ptr_value(conf->api.pool, prev->api.pool, NULL);
+    ngx_conf_merge_uint_value(conf->api.page, prev->api.page, 0);
+    ngx_conf_merge_str_value(conf->api.url, prev->api.url, "");
 
     if (ngx_strcmp(conf->name.data, "off") == 0) {
         return NGX_CONF_OK;
@@ -418,6 +438,11 @@ ngx_http_npmtoken_api_use(ngx_conf_t *cf,
     }
 
     nlcf->denied = ngx_http_npmtoken_api_handler_denied;
+    nlcf->base.page = conf->api.page;
+
+    if (conf->api.page) {
+        amcf->page = 1;
+    }
 
     conf->api.store = nlcf->store;
     conf->api.commands = ngx_http_npmtoken_command_get(cf, &amcf->commands,
@@ -482,6 +507,17 @@ ngx_http_npmtoken_api_init(ngx_conf_t *cf)
     }
 
     *h = ngx_http_npmtoken_api_handler;
+
+    if (!amcf->page) {
+        return NGX_OK;
+    }
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_npmtoken_api_session_handler;
 
     return NGX_OK;
 }

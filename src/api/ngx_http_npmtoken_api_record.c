@@ -63,7 +63,6 @@ ngx_http_npmtoken_api_record_add_grant(ngx_http_npmtoken_api_ctx_t *ctx,
 
     static ngx_str_t  yes = ngx_string("true");
     static ngx_str_t  no = ngx_string("false");
-    static ngx_str_t  login = ngx_string("login");
 
     grant = &ctx->grant;
 
@@ -81,14 +80,21 @@ ngx_http_npmtoken_api_record_add_grant(ngx_http_npmtoken_api_ctx_t *ctx,
            != NGX_OK
         || ngx_http_npmtoken_api_record_add(ctx, args, "name", &grant->name)
            != NGX_OK
-        || ngx_http_npmtoken_api_record_add(ctx, args, "token", &shown)
-           != NGX_OK
         || ngx_http_npmtoken_api_record_add_list(ctx, args, "cidr_whitelist",
                                                  &grant->cidrs) != NGX_OK
         || ngx_http_npmtoken_api_record_add_list(ctx, args, "packages",
                                                  &grant->packages) != NGX_OK
         || ngx_http_npmtoken_api_record_add_list(ctx, args, "scopes",
                                                  &grant->scopes) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* nobody has to tell sessions apart by their secrets */
+
+    if (grant->idle == 0
+        && ngx_http_npmtoken_api_record_add(ctx, args, "token", &shown)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -107,8 +113,9 @@ ngx_http_npmtoken_api_record_add_grant(ngx_http_npmtoken_api_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (grant->login
-        && ngx_http_npmtoken_api_record_add(ctx, args, "session", &login)
+    if (grant->session.len
+        && ngx_http_npmtoken_api_record_add(ctx, args, "session",
+                                            &grant->session)
            != NGX_OK)
     {
         return NGX_ERROR;

@@ -1,6 +1,7 @@
 
 #include "ngx_http_npmtoken_api_route.h"
 #include "ngx_http_npmtoken_api_calls.h"
+#include "ngx_http_npmtoken_api_page.h"
 
 
 static ngx_int_t ngx_http_npmtoken_api_route_match(
@@ -10,17 +11,17 @@ static ngx_int_t ngx_http_npmtoken_api_route_decode(ngx_http_request_t *r,
 static ngx_int_t ngx_http_npmtoken_api_route_hex(u_char ch);
 
 
-/* the one table of the calls, as npm 5 to 12 make them */
+/* the one table of the calls, as npm 5 to 12 and the page make them */
 
 static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_routes[] = {
 
     { NGX_HTTP_POST, ngx_string("-/v1/login"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_WEB_LOGIN,
-      ngx_http_npmtoken_api_login_web },
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_NPM,
+      NGX_HTTP_NPMTOKEN_API_WEB_LOGIN, ngx_http_npmtoken_api_login_web },
 
     { NGX_HTTP_PUT, ngx_string("-/user/org.couchdb.user:"),
-      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_LOGIN,
-      ngx_http_npmtoken_api_login },
+      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_NPM,
+      NGX_HTTP_NPMTOKEN_API_LOGIN, ngx_http_npmtoken_api_login },
 
     /*
      * npm sends this after a 409; the API never answers 409 here, but an
@@ -28,43 +29,99 @@ static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_routes[] = {
      */
 
     { NGX_HTTP_PUT, ngx_string("-/user/org.couchdb.user:"),
-      ngx_string("/-rev/"), 1, NGX_HTTP_NPMTOKEN_API_LOGIN,
-      ngx_http_npmtoken_api_login },
+      ngx_string("/-rev/"), 1, NGX_HTTP_NPMTOKEN_API_NPM,
+      NGX_HTTP_NPMTOKEN_API_LOGIN, ngx_http_npmtoken_api_login },
 
     { NGX_HTTP_DELETE, ngx_string("-/user/token/"),
-      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_LOGOUT,
-      ngx_http_npmtoken_api_login_logout },
+      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_NPM,
+      NGX_HTTP_NPMTOKEN_API_LOGOUT, ngx_http_npmtoken_api_login_logout },
 
     { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/whoami"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_CALL,
-      ngx_http_npmtoken_api_login_whoami },
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_NPM,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_login_whoami },
 
     { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/npm/v1/user"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_CALL,
-      ngx_http_npmtoken_api_profile_get },
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_NPM,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_profile_get },
 
     { NGX_HTTP_POST, ngx_string("-/npm/v1/user"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_PROFILE_SET,
-      ngx_http_npmtoken_api_profile_set },
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_NPM,
+      NGX_HTTP_NPMTOKEN_API_PROFILE_SET, ngx_http_npmtoken_api_profile_set },
 
     { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/npm/v1/tokens"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_CALL,
-      ngx_http_npmtoken_api_list },
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_NPM,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_list },
 
     { NGX_HTTP_POST, ngx_string("-/npm/v1/tokens"),
-      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_CALL,
-      ngx_http_npmtoken_api_tokens_create },
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_NPM,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_tokens_create },
 
     { NGX_HTTP_DELETE, ngx_string("-/npm/v1/tokens/token/"),
-      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_CALL,
-      ngx_http_npmtoken_api_tokens_revoke },
+      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_NPM,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_tokens_revoke },
 
-    { 0, ngx_null_string, ngx_null_string, 0, 0, NULL }
+    /* the page */
+
+    { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/npmtoken/"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_ANYONE,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_page_file },
+
+    { NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("-/npmtoken/"),
+      ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_ANYONE,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_page_file },
+
+    { NGX_HTTP_GET, ngx_string("-/npmtoken/api/session"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_PAGE,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_web_session },
+
+    { NGX_HTTP_POST, ngx_string("-/npmtoken/api/login"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_PAGE,
+      NGX_HTTP_NPMTOKEN_API_LOGIN, ngx_http_npmtoken_api_web_login },
+
+    { NGX_HTTP_POST, ngx_string("-/npmtoken/api/logout"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_PAGE,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_web_logout },
+
+    { NGX_HTTP_GET, ngx_string("-/npmtoken/api/tokens"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_SESSION,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_list },
+
+    { NGX_HTTP_GET, ngx_string("-/npmtoken/api/sessions"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_SESSION,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_list_sessions },
+
+    { NGX_HTTP_POST, ngx_string("-/npmtoken/api/tokens"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_SESSION,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_tokens_create },
+
+    { NGX_HTTP_POST, ngx_string("-/npmtoken/api/revoke"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_SESSION,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_web_revoke },
+
+    { NGX_HTTP_GET, ngx_string("-/npmtoken/api/user"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_SESSION,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_profile_get },
+
+    { NGX_HTTP_POST, ngx_string("-/npmtoken/api/user"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_SESSION,
+      NGX_HTTP_NPMTOKEN_API_PROFILE_SET, ngx_http_npmtoken_api_profile_set },
+
+    { 0, ngx_null_string, ngx_null_string, 0, 0, 0, NULL }
 };
 
 
 static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_route_other = {
-    0, ngx_null_string, ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_OTHER, NULL
+    0, ngx_null_string, ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_NPM,
+    NGX_HTTP_NPMTOKEN_API_OTHER, NULL
+};
+
+
+/* whatever else is below the page */
+
+static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_route_none = {
+    0, ngx_string("-/npmtoken/"), ngx_null_string, 0,
+    NGX_HTTP_NPMTOKEN_API_ANYONE, NGX_HTTP_NPMTOKEN_API_CALL,
+    ngx_http_npmtoken_api_page_none
 };
 
 
@@ -74,8 +131,10 @@ ngx_http_npmtoken_api_route(ngx_http_request_t *r, ngx_str_t *subject)
     u_char                         *p;
     ngx_str_t                       rest, raw;
     ngx_http_npmtoken_loc_conf_t   *nlcf;
+    ngx_http_npmtoken_api_conf_t   *conf;
     ngx_http_npmtoken_api_route_t  *route;
 
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_api_module);
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_npmtoken_module);
 
     rest = r->unparsed_uri;
@@ -95,6 +154,7 @@ ngx_http_npmtoken_api_route(ngx_http_request_t *r, ngx_str_t *subject)
     for (route = ngx_http_npmtoken_api_routes; route->method; route++) {
 
         if (!(route->method & r->method)
+            || (route->whose && !conf->page)
             || ngx_http_npmtoken_api_route_match(route, &rest, &raw) != NGX_OK)
         {
             continue;
@@ -106,6 +166,15 @@ ngx_http_npmtoken_api_route(ngx_http_request_t *r, ngx_str_t *subject)
             ngx_str_null(subject);
         }
 
+        return route;
+    }
+
+    route = &ngx_http_npmtoken_api_route_none;
+
+    if (conf->page
+        && rest.len >= route->path.len
+        && ngx_memcmp(rest.data, route->path.data, route->path.len) == 0)
+    {
         return route;
     }
 

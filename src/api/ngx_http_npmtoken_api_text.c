@@ -250,6 +250,48 @@ ngx_http_npmtoken_api_text_iso(u_char *buf, ngx_tm_t *tm, ngx_msec_t msec)
 }
 
 
+time_t
+ngx_http_npmtoken_api_text_time(ngx_str_t *text)
+{
+    u_char      *p;
+    struct tm    tm;
+    ngx_int_t    parts[6];
+    ngx_uint_t   i;
+
+    static struct {
+        size_t     at;
+        size_t     len;
+    } digits[] = {
+        { 0, 4 }, { 5, 2 }, { 8, 2 }, { 11, 2 }, { 14, 2 }, { 17, 2 }
+    };
+
+    if (text->len < NGX_HTTP_NPMTOKEN_API_TIME_LEN) {
+        return NGX_ERROR;
+    }
+
+    p = text->data;
+
+    for (i = 0; i < 6; i++) {
+        parts[i] = ngx_atoi(p + digits[i].at, digits[i].len);
+
+        if (parts[i] == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_memzero(&tm, sizeof(struct tm));
+
+    tm.tm_year = parts[0] - 1900;
+    tm.tm_mon = parts[1] - 1;
+    tm.tm_mday = parts[2];
+    tm.tm_hour = parts[3];
+    tm.tm_min = parts[4];
+    tm.tm_sec = parts[5];
+
+    return timegm(&tm);
+}
+
+
 ngx_int_t
 ngx_http_npmtoken_api_text_now(ngx_pool_t *pool, ngx_str_t *text)
 {

@@ -53,6 +53,12 @@ ngx_str_t ngx_http_npmtoken_api_text_address(ngx_http_request_t *r);
 npmtoken_field_t *ngx_http_npmtoken_api_text_fields(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply, ngx_uint_t *nfields);
 
+/*
+ * Returns the seconds since the epoch of a time as npm prints it, or NGX_ERROR
+ * for another text.
+ */
+time_t ngx_http_npmtoken_api_text_time(ngx_str_t *text);
+
 /* Returns the value of a field, or NULL if there is no such field. */
 ngx_str_t *ngx_http_npmtoken_api_text_field(npmtoken_field_t *fields,
     ngx_uint_t nfields, char *name);

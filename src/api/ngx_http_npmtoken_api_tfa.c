@@ -9,6 +9,7 @@
 #include "ngx_http_npmtoken_api_attempts.h"
 #include "ngx_http_npmtoken_api_auth.h"
 #include "ngx_http_npmtoken_api_body.h"
+#include "ngx_http_npmtoken_api_session.h"
 #include "ngx_http_npmtoken_api_tfa.h"
 
 
@@ -21,6 +22,10 @@ static void ngx_http_npmtoken_api_tfa_mode(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *mode);
 static void ngx_http_npmtoken_api_tfa_mode_changed(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
+static void ngx_http_npmtoken_api_tfa_url(ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_tfa_mode_answer(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_tfa_codes(ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_uint_t ngx_http_npmtoken_api_tfa_old_npm(ngx_http_request_t *r);
 static void ngx_http_npmtoken_api_tfa_confirm_counted(
     ngx_http_npmtoken_api_ctx_t *ctx);
@@ -102,6 +107,9 @@ ngx_http_npmtoken_api_tfa_disable(ngx_http_npmtoken_api_ctx_t *ctx)
         }
     }
 
+    ctx->account.tfa = NPMTOKEN_TFA_OFF;
+    ngx_str_null(&ctx->account.totp);
+
     ngx_http_npmtoken_api_account_write(ctx, &change,
                                         ngx_http_npmtoken_api_account_changed);
 }
@@ -154,12 +162,18 @@ static void
 ngx_http_npmtoken_api_tfa_pending(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
+    if (ngx_http_npmtoken_api_account_done(ctx, reply) == NGX_OK) {
+        ngx_http_npmtoken_api_session_renew(ctx,
+                                            ngx_http_npmtoken_api_tfa_url);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_api_tfa_url(ngx_http_npmtoken_api_ctx_t *ctx)
+{
     u_char     *p;
     ngx_str_t   url;
-
-    if (ngx_http_npmtoken_api_account_done(ctx, reply) != NGX_OK) {
-        return;
-    }
 
     url.data = ngx_pnalloc(ctx->request->pool,
                            npmtoken_otp_url_size(&ctx->conf->issuer,
@@ -194,6 +208,8 @@ ngx_http_npmtoken_api_tfa_mode(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
+    ctx->account.tfa = ctx->mode;
+
     ngx_http_npmtoken_api_account_write(ctx, &change,
                                       ngx_http_npmtoken_api_tfa_mode_changed);
 }
@@ -205,10 +221,16 @@ static void
 ngx_http_npmtoken_api_tfa_mode_changed(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
-    if (ngx_http_npmtoken_api_account_done(ctx, reply) != NGX_OK) {
-        return;
+    if (ngx_http_npmtoken_api_account_done(ctx, reply) == NGX_OK) {
+        ngx_http_npmtoken_api_session_renew(ctx,
+                                       ngx_http_npmtoken_api_tfa_mode_answer);
     }
+}
 
+
+static void
+ngx_http_npmtoken_api_tfa_mode_answer(ngx_http_npmtoken_api_ctx_t *ctx)
+{
     if (ngx_http_npmtoken_api_tfa_old_npm(ctx->request)) {
         ngx_http_npmtoken_api_answer(ctx, NGX_HTTP_OK,
                                      json_pack("{sn}", "tfa"));
@@ -339,6 +361,9 @@ ngx_http_npmtoken_api_tfa_confirm_counted(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
+    ctx->account.tfa = ctx->account.tfa_pending;
+    ctx->account.totp = ctx->account.totp_pending;
+
     ngx_http_npmtoken_api_account_write(ctx, &change,
                                         ngx_http_npmtoken_api_tfa_confirmed);
 }
@@ -405,12 +430,18 @@ static void
 ngx_http_npmtoken_api_tfa_confirmed(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply)
 {
+    if (ngx_http_npmtoken_api_account_done(ctx, reply) == NGX_OK) {
+        ngx_http_npmtoken_api_session_renew(ctx,
+                                            ngx_http_npmtoken_api_tfa_codes);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_api_tfa_codes(ngx_http_npmtoken_api_ctx_t *ctx)
+{
     json_t      *codes;
     ngx_uint_t   i;
-
-    if (ngx_http_npmtoken_api_account_done(ctx, reply) != NGX_OK) {
-        return;
-    }
 
     codes = json_array();
 

@@ -11,6 +11,7 @@
 #include "ngx_http_npmtoken_api_calls.h"
 #include "ngx_http_npmtoken_api_grant.h"
 #include "ngx_http_npmtoken_api_record.h"
+#include "ngx_http_npmtoken_api_session.h"
 #include "ngx_http_npmtoken_api_text.h"
 #include "ngx_http_npmtoken_api_tokens.h"
 #include "ngx_http_npmtoken_api_wait.h"
@@ -30,6 +31,8 @@ static void ngx_http_npmtoken_api_tokens_stored(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 static void ngx_http_npmtoken_api_tokens_withdrawn(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
+static void ngx_http_npmtoken_api_tokens_made(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_tokens_created(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_api_tokens_unstated(
@@ -71,6 +74,12 @@ ngx_http_npmtoken_api_tokens_create_body(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
+    if (ctx->web && ctx->grant.name.len == 0) {
+        (void) ngx_http_npmtoken_api_answer_bad(ctx, "Give the token a name.",
+                                                NULL);
+        return;
+    }
+
     ngx_http_npmtoken_api_act_bearer(ctx,
                                      ngx_http_npmtoken_api_tokens_create_known);
 }
@@ -92,7 +101,15 @@ static void
 ngx_http_npmtoken_api_tokens_create_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_tokens_store(ctx,
-                                       ngx_http_npmtoken_api_tokens_created);
+                                       ngx_http_npmtoken_api_tokens_made);
+}
+
+
+static void
+ngx_http_npmtoken_api_tokens_made(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_session_renew(ctx,
+                                        ngx_http_npmtoken_api_tokens_created);
 }
 
 
@@ -111,6 +128,14 @@ ngx_http_npmtoken_api_tokens_store(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     change.limit = ctx->conf->max_tokens;
+
+    /* who has too many tokens has to log in to revoke some */
+
+    if (ctx->grant.idle) {
+        change.limit += NGX_HTTP_NPMTOKEN_API_SESSIONS;
+        change.ttl = ctx->grant.idle;
+    }
+
     change.now = time(NULL);
     change.created = ctx->created;
     change.record = ctx->record.elts;
@@ -376,7 +401,7 @@ ngx_http_npmtoken_api_tokens_revoke_key(ngx_http_npmtoken_api_ctx_t *ctx,
     u_char             *own;
     npmtoken_change_t   change;
 
-    own = ngx_http_npmtoken_request_key(ctx->request, ctx->judged);
+    own = ngx_http_npmtoken_api_act_key(ctx);
 
     if (own == NULL) {
         ngx_http_npmtoken_api_answer_failed(ctx);

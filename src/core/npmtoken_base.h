@@ -17,6 +17,7 @@
 typedef struct {
     ngx_str_t             target;     /* as clients send it: still encoded */
     ngx_str_t             uri;        /* as nginx decodes it */
+    ngx_uint_t            page;       /* 1: the web page is below it */
 } npmtoken_base_t;
 
 

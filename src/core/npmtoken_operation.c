@@ -23,6 +23,7 @@
  *                  an exception, and may be in a subject
  *   {file}         one segment: a file of that package
  *   {token}        the bearer's own token, to the end of the path
+ *   {any}          the rest of the path, which may be empty
  */
 
 typedef struct {
@@ -58,6 +59,8 @@ static void npmtoken_operation_uri(npmtoken_request_t *req,
     npmtoken_path_t *path);
 static npmtoken_op_e npmtoken_operation_path(npmtoken_request_t *req,
     npmtoken_path_t *path, npmtoken_op_e op);
+static npmtoken_op_e npmtoken_operation_look(npmtoken_request_t *req,
+    npmtoken_path_t *path, npmtoken_exception_t *exception, npmtoken_op_e op);
 static ngx_int_t npmtoken_operation_match(npmtoken_request_t *req,
     npmtoken_path_t *path, ngx_str_t *method, ngx_str_t *pattern);
 static u_char *npmtoken_operation_variable(npmtoken_request_t *req,
@@ -136,6 +139,36 @@ static npmtoken_exception_t  npmtoken_exceptions[] = {
     { ngx_string("DELETE"),
       ngx_string("-/user/token/{token}"),
       ngx_null_string, NPMTOKEN_OP_LOGOUT },
+
+    { ngx_null_string, ngx_null_string, ngx_null_string, NPMTOKEN_OP_WRITE }
+};
+
+
+/*
+ * The web page, where it is on.  Its calls have a session of their own, which
+ * the token API judges.  It answers all of this itself, so none of it reaches a
+ * registry.
+ */
+
+static npmtoken_exception_t  npmtoken_page_exceptions[] = {
+
+    { ngx_string("GET"),
+      ngx_string("-/npmtoken/{any}"),
+      ngx_null_string, NPMTOKEN_OP_SESSION },
+
+    { ngx_string("HEAD"),
+      ngx_string("-/npmtoken/{any}"),
+      ngx_null_string, NPMTOKEN_OP_SESSION },
+
+    { ngx_string("POST"),
+      ngx_string("-/npmtoken/{any}"),
+      ngx_null_string, NPMTOKEN_OP_SESSION },
+
+    /* npm asks whether somebody has logged it in by the page */
+
+    { ngx_string("GET"),
+      ngx_string("-/v1/done"),
+      ngx_null_string, NPMTOKEN_OP_SESSION },
 
     { ngx_null_string, ngx_null_string, ngx_null_string, NPMTOKEN_OP_WRITE }
 };
@@ -299,13 +332,23 @@ static npmtoken_op_e
 npmtoken_operation_path(npmtoken_request_t *req, npmtoken_path_t *path,
     npmtoken_op_e op)
 {
-    npmtoken_exception_t  *exception;
-
     if (!npmtoken_operation_special(path->start, path->last - path->start)) {
         return op;
     }
 
-    for (exception = npmtoken_exceptions; exception->method.len; exception++) {
+    if (req->base->page) {
+        op = npmtoken_operation_look(req, path, npmtoken_page_exceptions, op);
+    }
+
+    return npmtoken_operation_look(req, path, npmtoken_exceptions, op);
+}
+
+
+static npmtoken_op_e
+npmtoken_operation_look(npmtoken_request_t *req, npmtoken_path_t *path,
+    npmtoken_exception_t *exception, npmtoken_op_e op)
+{
+    for ( /* void */ ; exception->method.len; exception++) {
 
         if (exception->args.len
             && (req->args.len != exception->args.len
@@ -384,6 +427,9 @@ npmtoken_operation_variable(npmtoken_request_t *req, u_char *variable,
 
     case 'f':
         return npmtoken_operation_file(p, path);
+
+    case 'a':
+        return path->last;
 
     default:
         return npmtoken_operation_segment(p, path);

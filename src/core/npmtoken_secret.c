@@ -13,8 +13,9 @@ static size_t npmtoken_secret_len(u_char *p, u_char *last);
 /*
  * Everything after a segment "token" that follows a segment "user" or "tokens"
  * counts as a secret, whatever dot segments, parameters or slashes stand
- * between them, and however often it is encoded.  Hiding too much is better
- * than hiding too little.
+ * between them, and however often it is encoded.  So does the query after
+ * "done" that follows "v1": npm asks so for the token of a login in the
+ * browser.  Hiding too much is better than hiding too little.
  */
 
 ngx_int_t
@@ -22,7 +23,7 @@ npmtoken_secret_find(ngx_str_t *line, ngx_str_t *secret)
 {
     u_char       ch, *p, *last, name[sizeof("tokens")];
     size_t       n;
-    ngx_uint_t   seen, slash, params;
+    ngx_uint_t   seen, slash, params, v1;
 
     p = line->data;
     last = p + line->len;
@@ -30,6 +31,7 @@ npmtoken_secret_find(ngx_str_t *line, ngx_str_t *secret)
     n = 0;
     seen = 0;
     params = 0;
+    v1 = 0;
 
     while (p < last) {
 
@@ -47,6 +49,17 @@ npmtoken_secret_find(ngx_str_t *line, ngx_str_t *secret)
                     return NGX_OK;
                 }
             }
+
+            if (ch == '?' && v1 && npmtoken_secret_is(name, n, "done")) {
+                secret->data = p;
+                secret->len = npmtoken_secret_len(p, last);
+
+                if (secret->len) {
+                    return NGX_OK;
+                }
+            }
+
+            v1 = npmtoken_secret_is(name, n, "v1");
 
             if (npmtoken_secret_is(name, n, "user")
                 || npmtoken_secret_is(name, n, "tokens"))

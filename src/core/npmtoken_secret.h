@@ -13,7 +13,8 @@
 
 
 /*
- * Finds the token that a logout or a revocation puts into the path.  "line" is
+ * Finds the token that a logout or a revocation puts into the path, or the
+ * secret that a login by the browser puts into the query.  "line" is
  * a raw path or a request line, with any base and any spelling.  Sets "secret"
  * to the slice of "line" that is the token, still percent-encoded.  Returns
  * NGX_OK, or NGX_DECLINED if there is none.

@@ -26,7 +26,7 @@ ctl_role_t  ctl_roles[CTL_ROLES] = {
       "role info" },
 
     { "api", "npmtoken-api", "a node that also answers npm login and npm token",
-      "token:* user:* tokens-of:* tries:*", "__redis__:invalidate",
+      "token:* user:* tokens-of:* tries:* web:*", "__redis__:invalidate",
       "hgetall pttl ping subscribe client|id client|tracking client|setname "
       "role info eval wait hget hmget hset hdel del exists persist scard "
       "smembers sadd srem scan time pexpire zadd zcard zcount zrangebyscore "

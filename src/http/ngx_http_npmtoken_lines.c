@@ -29,10 +29,15 @@ static ngx_int_t ngx_http_npmtoken_lines_keep(ngx_http_request_t *r,
 static void ngx_http_npmtoken_lines_gone(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which);
 static void ngx_http_npmtoken_lines_forget(ngx_http_request_t *r);
+static ngx_int_t ngx_http_npmtoken_lines_crumbs(ngx_pool_t *pool,
+    ngx_table_elt_t *h, ngx_str_t *name, ngx_str_t *value);
+static ngx_int_t ngx_http_npmtoken_lines_cookies(ngx_http_request_t *r);
 
 
 static ngx_str_t  ngx_http_npmtoken_lines_authorization =
     ngx_string("Authorization");
+
+static ngx_str_t  ngx_http_npmtoken_lines_cookie_name = ngx_string("Cookie");
 
 
 /* Upgrade and the headers that go with it; also the variables of these */
@@ -308,6 +313,199 @@ ngx_http_npmtoken_lines_forget(ngx_http_request_t *r)
             }
         }
     }
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_lines_cookie(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_str_t *value)
+{
+    ngx_int_t         rc;
+    ngx_uint_t        i;
+    ngx_list_t        headers, before;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, line, *copy;
+
+    ngx_str_null(value);
+
+    if (ngx_list_init(&headers, r->pool, 20, sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            line = h[i];
+
+            if (ngx_http_npmtoken_lines_is(&line,
+                                         &ngx_http_npmtoken_lines_cookie_name))
+            {
+                rc = ngx_http_npmtoken_lines_crumbs(r->pool, &line, name,
+                                                    value);
+                if (rc == NGX_ERROR) {
+                    return NGX_ERROR;
+                }
+
+                if (rc == NGX_OK && line.value.len == 0) {
+                    continue;
+                }
+            }
+
+            copy = ngx_list_push(&headers);
+            if (copy == NULL) {
+                return NGX_ERROR;
+            }
+
+            *copy = line;
+        }
+    }
+
+    if (value->data == NULL) {
+        return NGX_DECLINED;
+    }
+
+    before = r->headers_in.headers;
+
+    r->headers_in.headers = headers;
+
+    if (headers.last == &headers.part) {
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    if (ngx_http_npmtoken_lines_cookies(r) != NGX_OK) {
+        r->headers_in.headers = before;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Takes the cookie out of the copy of a line.  Returns as the caller does.  A
+ * cookie ends at a semicolon, whatever is in it.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_lines_crumbs(ngx_pool_t *pool, ngx_table_elt_t *h,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    u_char      *p, *last, *end, *start, *d, *line;
+    ngx_uint_t   found;
+
+    line = ngx_pnalloc(pool, h->value.len + 1);
+    if (line == NULL) {
+        return NGX_ERROR;
+    }
+
+    d = line;
+    found = 0;
+
+    p = h->value.data;
+    last = p + h->value.len;
+
+    while (p < last) {
+
+        end = ngx_strlchr(p, last, ';');
+        end = end ? end : last;
+
+        for (start = p; start < end && (*start == ' ' || *start == '\t'); ) {
+            start++;
+        }
+
+        if ((size_t) (end - start) > name->len
+            && start[name->len] == '='
+            && ngx_memcmp(start, name->data, name->len) == 0)
+        {
+            start += name->len + 1;
+
+            if (value->data == NULL) {
+                value->len = end - start;
+                value->data = ngx_pnalloc(pool, value->len + 1);
+
+                if (value->data == NULL) {
+                    return NGX_ERROR;
+                }
+
+                ngx_memcpy(value->data, start, value->len);
+            }
+
+            ngx_explicit_memzero(start, end - start);
+            found = 1;
+
+        } else if (start < end) {
+
+            if (d > line) {
+                *d++ = ';';
+                *d++ = ' ';
+            }
+
+            d = ngx_cpymem(d, start, end - start);
+        }
+
+        p = end + 1;
+    }
+
+    if (!found) {
+        return NGX_DECLINED;
+    }
+
+    h->value.data = line;
+    h->value.len = d - line;
+
+    return NGX_OK;
+}
+
+
+/* Points nginx's own list of cookies to the lines that are there now. */
+
+static ngx_int_t
+ngx_http_npmtoken_lines_cookies(ngx_http_request_t *r)
+{
+    ngx_uint_t         i;
+    ngx_list_part_t   *part;
+    ngx_table_elt_t   *h;
+#if (nginx_version >= 1023000)
+    ngx_table_elt_t  **last;
+
+    last = &r->headers_in.cookie;
+    *last = NULL;
+#else
+    ngx_table_elt_t  **cookie;
+
+    r->headers_in.cookies.nelts = 0;
+#endif
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (!ngx_http_npmtoken_lines_is(&h[i],
+                                         &ngx_http_npmtoken_lines_cookie_name))
+            {
+                continue;
+            }
+
+#if (nginx_version >= 1023000)
+            h[i].next = NULL;
+            *last = &h[i];
+            last = &h[i].next;
+#else
+            cookie = ngx_array_push(&r->headers_in.cookies);
+            if (cookie == NULL) {
+                return NGX_ERROR;
+            }
+
+            *cookie = &h[i];
+#endif
+        }
+    }
+
+    return NGX_OK;
 }
 
 

@@ -38,6 +38,15 @@ ngx_int_t ngx_http_npmtoken_lines_change(ngx_http_request_t *r,
     ngx_http_npmtoken_ctx_t *ctx, ngx_uint_t which, ngx_table_elt_t *line);
 
 /*
+ * Takes a cookie out of the request, wherever it is sent, and sets "value" to
+ * that of the first one, in the request's pool.  Removes a Cookie line that has
+ * nothing else.  Returns NGX_OK; NGX_DECLINED if there is no such cookie; or
+ * NGX_ERROR (no memory), and the request cannot go on then.
+ */
+ngx_int_t ngx_http_npmtoken_lines_cookie(ngx_http_request_t *r,
+    ngx_str_t *name, ngx_str_t *value);
+
+/*
  * Adds a line to an answer.  The caller keeps name and value alive as long as
  * the request.  Returns the line, or NULL if there is no memory.
  */

@@ -17,7 +17,9 @@ ngx_http_npmtoken_redact_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+    /* in what is read, a secret can only be in a query */
+
+    if ((!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) || r->args.len)
         && ngx_http_npmtoken_redact_line(r) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -5,6 +5,7 @@
 
 #include "unit.h"
 #include "npmtoken_script.h"
+#include "npmtoken_script_web.h"
 #include <dirent.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -36,6 +37,11 @@ typedef struct {
 #define OLD   "~8 3 passwordold6 0 locked"
 #define NONE  "~8 0 fullname"
 #define A1    "=4 3 userann"
+
+/* of a session, and of a request for a token */
+#define M     "0123456789abcdef0123456789abcdef"
+#define S1    "=4 3 userann7 32 session" M
+#define W1    "=5 8 stateapproved"
 
 
 /* what each script is good for, in the state that unit_fill() makes */
@@ -106,6 +112,26 @@ static unit_call_t  calls[] = {
 
     { "end", &npmtoken_script_end, "2", "OK", " zadd pexpire zrem ",
       { "tries:name", "tries:address", "id1", "9000" } },
+
+    { "session", &npmtoken_script_session, "3", "-OOM",
+      " hset sadd pexpire ",
+      { "token:n1", "tokens-of:ann", "user:ann", "900000", OLD, "", "n1",
+        "token:", "9", "1000000", "ann", "now", "user", "ann" } },
+
+    { "take", &npmtoken_script_take, "4", "-OOM", " hset sadd del ",
+      { "token:n1", "tokens-of:ann", "user:ann", "web:w1", OLD, W1, "n1",
+        "token:", "9", "1000000", "ann", "now", "user", "ann" } },
+
+    { "renew", &npmtoken_script_renew, "3", "-OOM",
+      " hset pexpire sadd srem del ",
+      { "token:s1", "token:n1", "tokens-of:ann", S1, "s1", "n1", "900000",
+        "updated", "now" } },
+
+    { "touch", &npmtoken_script_touch, "1", "OK", " pexpire ",
+      { "token:s1", "900000" } },
+
+    { "drop", &npmtoken_script_drop, "2", "OK", " del srem ",
+      { "token:s1", "tokens-of:ann", "s1" } },
 
     { "rehash", &npmtoken_script_rehash, "1", "-OOM", " hset ",
       { "user:ann", "old", "new" } }
@@ -405,6 +431,8 @@ unit_fill(void)
     unit_do("1", "HSET token:a1 user ann");
     unit_do("2", "HSET token:a2 user ann expires_at 999999");
     unit_do("2", "HSET token:a3 user ann expires_at 913600");
+    unit_do("2", "HSET token:s1 user ann session " M);
+    unit_do("1", "HSET web:w1 state approved");
     unit_do("4", "SADD tokens-of:ann a1 a2 a3 a4");
     unit_do("1", "HSET tries:codes wrong 1");
     unit_do("1", "ZADD tries:name 9999999999999 id0");
@@ -1332,7 +1360,7 @@ test_types(void **state)
 
         key = call->args[i];
         unit_do(strstr("user:ann token:a1 tokens-of:ann tries:codes tries:name"
-                       " tries:address", key) ? "1" : "0",
+                       " tries:address token:s1 web:w1", key) ? "1" : "0",
                 "DEL %s", key);
         unit_do("1", "LPUSH %s x", key);
 

@@ -1,0 +1,58 @@
+
+/*
+ * Changes that the web page makes in Redis.  See npmtoken_script.h, which has
+ * what is common to all of them.
+ *
+ * A session is a record like any other.  It has a TTL, which each use renews.
+ */
+
+
+#ifndef _NPMTOKEN_SCRIPT_WEB_H_INCLUDED_
+#define _NPMTOKEN_SCRIPT_WEB_H_INCLUDED_
+
+
+#include "npmtoken_script.h"
+
+
+/*
+ * Creates a session.  Needs what npmtoken_script_create does, and ttl.  Its
+ * arguments begin with the TTL, and it returns the same.
+ * npmtoken_script_create_args() writes them.
+ */
+extern ngx_str_t  npmtoken_script_session;
+
+/*
+ * Creates the token that somebody has approved, and deletes the request for it,
+ * which is the fourth key.  Needs what npmtoken_script_create does, and spend.
+ * "DENIED" means that the request is gone, or not as it was seen.
+ */
+extern ngx_str_t  npmtoken_script_take;
+
+/*
+ * Gives a session another secret.
+ *   KEYS  token:KEY of the session, token:KEY of the new one, tokens-of:NAME
+ *   ARGV  what was seen of the session, its KEY, the new KEY, TTL in
+ *         milliseconds, then field, value, ... to set
+ * Returns "OK"; "EXISTS" if the new key is there already; "DENIED" if the
+ * session has changed or is gone.
+ */
+extern ngx_str_t  npmtoken_script_renew;
+
+/*
+ * Renews the TTL of a session that is used.
+ *   KEYS  token:KEY
+ *   ARGV  TTL in milliseconds
+ * Returns "OK", or "NONE" if the session is gone or revoked.
+ */
+extern ngx_str_t  npmtoken_script_touch;
+
+/*
+ * Ends a session.
+ *   KEYS  token:KEY [, tokens-of:NAME]
+ *   ARGV  KEY, if there is a second key
+ * Returns "OK"; or "NONE" if there is no such session: a token stays.
+ */
+extern ngx_str_t  npmtoken_script_drop;
+
+
+#endif /* _NPMTOKEN_SCRIPT_WEB_H_INCLUDED_ */

@@ -1,0 +1,502 @@
+
+#include "ngx_http_npmtoken_api_session.h"
+#include "ngx_http_npmtoken_api_act.h"
+#include "ngx_http_npmtoken_api_answer.h"
+#include "ngx_http_npmtoken_api_auth.h"
+#include "ngx_http_npmtoken_api_client.h"
+#include "ngx_http_npmtoken_api_text.h"
+#include "ngx_http_npmtoken_api_tokens.h"
+#include "ngx_http_npmtoken_api_wait.h"
+#include "ngx_http_npmtoken_lines.h"
+#include "npmtoken_script_web.h"
+
+
+/* digits of a digest: what a record says of the account */
+#define NGX_HTTP_NPMTOKEN_API_MARK_LEN  32
+
+/* a session that is used is renewed no more often, in seconds */
+#define NGX_HTTP_NPMTOKEN_API_TOUCH     60
+
+#define NGX_HTTP_NPMTOKEN_API_COOKIE    "__Host-npmtoken"
+
+#define NGX_HTTP_NPMTOKEN_API_COOKIE_FLAGS                                    \
+    "; Path=/; Secure; HttpOnly; SameSite=Strict"
+
+
+static void ngx_http_npmtoken_api_session_cleanup(void *data);
+static u_char *ngx_http_npmtoken_api_session_key(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_session_known(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_session_loaded(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_session_touch(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static ngx_int_t ngx_http_npmtoken_api_session_mark(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *mark);
+static void ngx_http_npmtoken_api_session_made(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_session_renewed(
+    ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_api_session_cookie(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *secret);
+
+
+static ngx_str_t  ngx_http_npmtoken_api_cookie =
+    ngx_string(NGX_HTTP_NPMTOKEN_API_COOKIE);
+
+
+/* The cookie is kept as the data of a cleanup: a redirect leaves it alone. */
+
+ngx_int_t
+ngx_http_npmtoken_api_session_handler(ngx_http_request_t *r)
+{
+    ngx_int_t            rc;
+    ngx_str_t           *cookie, value;
+    ngx_pool_cleanup_t  *cln;
+
+#if (nginx_version >= 1023000)
+    if (r->headers_in.cookie == NULL) {
+#else
+    if (r->headers_in.cookies.nelts == 0) {
+#endif
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_npmtoken_lines_cookie(r, &ngx_http_npmtoken_api_cookie,
+                                        &value);
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_DECLINED
+                                    : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_str_t));
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_http_npmtoken_api_session_cleanup;
+
+    cookie = cln->data;
+    *cookie = value;
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_http_npmtoken_api_session_cleanup(void *data)
+{
+    ngx_str_t  *cookie = data;
+
+    ngx_explicit_memzero(cookie->data, cookie->len);
+}
+
+
+/*
+ * Returns the key of the session in the cookie, in the request's pool.  Returns
+ * NULL if there is no cookie, or one that was not made here, or no memory.
+ */
+
+static u_char *
+ngx_http_npmtoken_api_session_key(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    u_char              *key;
+    ngx_str_t           *cookie;
+    ngx_pool_t          *pool;
+    ngx_pool_cleanup_t  *cln;
+
+    pool = ctx->request->pool;
+
+    for (cln = pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_npmtoken_api_session_cleanup) {
+            break;
+        }
+    }
+
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cookie = cln->data;
+
+    /* the checksum keeps guesses away from Redis */
+
+    if (npmtoken_token_check(cookie) != NGX_OK) {
+        return NULL;
+    }
+
+    key = ngx_pnalloc(pool, NPMTOKEN_KEY_LEN);
+
+    if (key == NULL || npmtoken_digest_key(cookie, key) != NGX_OK) {
+        return NULL;
+    }
+
+    return key;
+}
+
+
+void
+ngx_http_npmtoken_api_session_find(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next, ngx_http_npmtoken_api_step_pt stranger)
+{
+    ctx->entered = next;
+    ctx->stranger = stranger;
+
+    ctx->session_key = ngx_http_npmtoken_api_session_key(ctx);
+
+    if (ctx->session_key) {
+        ngx_http_npmtoken_api_act_bearer(ctx,
+                                         ngx_http_npmtoken_api_session_known);
+
+    } else if (stranger) {
+        stranger(ctx);
+
+    } else {
+        ngx_http_npmtoken_api_answer_denied(ctx);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_api_session_known(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_http_npmtoken_api_auth_load(ctx, ngx_http_npmtoken_api_session_loaded);
+}
+
+
+static void
+ngx_http_npmtoken_api_session_loaded(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ctx->stranger = NULL;
+
+    ngx_http_npmtoken_api_session_touch(ctx);
+
+    ctx->entered(ctx);
+}
+
+
+/* If this fails, the session ends earlier. */
+
+static void
+ngx_http_npmtoken_api_session_touch(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    u_char     buf[NGX_TIME_T_LEN];
+    time_t     idle;
+    ngx_str_t  argv[3];
+
+    idle = ngx_http_npmtoken_api_session_idle(ctx->conf);
+
+    if (ctx->bearer->vanishes_at
+        > time(NULL) + idle - NGX_HTTP_NPMTOKEN_API_TOUCH)
+    {
+        return;
+    }
+
+    ngx_str_set(&argv[0], "1");
+    argv[1] = ctx->bearer_key;
+    argv[2].data = buf;
+    argv[2].len = ngx_sprintf(buf, "%T", idle * 1000) - buf;
+
+    (void) ngx_http_npmtoken_command_script(ctx->conf->commands,
+                                            &npmtoken_script_touch, 3, argv,
+                                            NULL);
+}
+
+
+time_t
+ngx_http_npmtoken_api_session_idle(ngx_http_npmtoken_api_conf_t *conf)
+{
+    return conf->session ? ngx_min(conf->session, NGX_HTTP_NPMTOKEN_API_IDLE)
+                         : NGX_HTTP_NPMTOKEN_API_IDLE;
+}
+
+
+ngx_uint_t
+ngx_http_npmtoken_api_session_holds(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    ngx_str_t  mark, *value;
+
+    value = ngx_http_npmtoken_api_text_field(ctx->bearer_fields,
+                                             ctx->nbearer_fields, "session");
+
+    return !ctx->account.locked
+           && value
+           && ngx_http_npmtoken_api_session_mark(ctx, &mark) == NGX_OK
+           && value->len == mark.len
+           && ngx_memcmp(value->data, mark.data, mark.len) == 0;
+}
+
+
+/*
+ * Sets "mark" to what a session says of the account: it is another one after a
+ * change of the password or the second factor, so that all sessions end.
+ * Returns NGX_OK or NGX_ERROR (no memory).
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_api_session_mark(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *mark)
+{
+    u_char              *p;
+    size_t               len;
+    ngx_str_t            text;
+    npmtoken_account_t  *account;
+
+    account = &ctx->account;
+
+    len = account->password.len + account->totp.len + ctx->user.len
+          + NGX_INT_T_LEN + 4;
+
+    text.data = ngx_pnalloc(ctx->request->pool, len + NPMTOKEN_KEY_LEN);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* no part has a NUL in it */
+
+    p = npmtoken_account_fold(&ctx->user, text.data).data + ctx->user.len;
+    *p++ = '\0';
+    p = ngx_copy(p, account->password.data, account->password.len);
+    *p++ = '\0';
+    p = ngx_copy(p, account->totp.data, account->totp.len);
+    *p++ = '\0';
+    p = ngx_sprintf(p, "%ui", (ngx_uint_t) account->tfa);
+
+    text.len = p - text.data;
+
+    mark->data = text.data + len;
+    mark->len = NGX_HTTP_NPMTOKEN_API_MARK_LEN;
+
+    return npmtoken_digest_key(&text, mark->data);
+}
+
+
+ngx_uint_t
+ngx_http_npmtoken_api_session_fresh(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    time_t      at;
+    ngx_str_t  *updated;
+
+    updated = ngx_http_npmtoken_api_text_field(ctx->bearer_fields,
+                                               ctx->nbearer_fields, "updated");
+
+    at = updated ? ngx_http_npmtoken_api_text_time(updated) : NGX_ERROR;
+
+    return at != NGX_ERROR
+           && time(NULL) < at + NGX_HTTP_NPMTOKEN_API_FRESH;
+}
+
+
+void
+ngx_http_npmtoken_api_session_make(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next)
+{
+    ngx_http_npmtoken_api_grant_t  *grant;
+
+    grant = &ctx->grant;
+
+    ctx->entered = next;
+
+    grant->expires_at = ctx->conf->session ? time(NULL) + ctx->conf->session
+                                           : NPMTOKEN_NEVER;
+    grant->idle = ngx_http_npmtoken_api_session_idle(ctx->conf) * 1000;
+
+    grant->name = ngx_http_npmtoken_api_client_name(ctx->request, "web page");
+
+    if (grant->name.data == NULL
+        || ngx_http_npmtoken_api_session_mark(ctx, &grant->session) != NGX_OK)
+    {
+        ngx_http_npmtoken_api_answer_failed(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_tokens_store(ctx, ngx_http_npmtoken_api_session_made);
+}
+
+
+static void
+ngx_http_npmtoken_api_session_made(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    /* a value of before the login is good for nothing any more */
+
+    if (ngx_http_npmtoken_api_session_drop(ctx) != NGX_OK
+        || ngx_http_npmtoken_api_session_cookie(ctx, &ctx->token) != NGX_OK)
+    {
+        ngx_http_npmtoken_api_answer_failed(ctx);
+        return;
+    }
+
+    ngx_explicit_memzero(ctx->token.data, ctx->token.len);
+
+    ctx->entered(ctx);
+}
+
+
+void
+ngx_http_npmtoken_api_session_renew(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next)
+{
+    u_char      key[NPMTOKEN_KEY_LEN], buf[NGX_TIME_T_LEN];
+    ngx_str_t   argv[12], *arg, secret, name, mark, now;
+
+    ctx->renewed = next;
+
+    if (!ctx->web || ctx->bearer == NULL) {
+        next(ctx);
+        return;
+    }
+
+    secret.len = NPMTOKEN_TOKEN_LEN;
+    secret.data = ngx_pnalloc(ctx->request->pool, NPMTOKEN_TOKEN_LEN);
+
+    if (secret.data == NULL) {
+        goto failed;
+    }
+
+    npmtoken_token_make(secret.data);
+
+    name.data = key;
+    name.len = NPMTOKEN_KEY_LEN;
+
+    if (npmtoken_digest_key(&secret, key) != NGX_OK
+        || ngx_http_npmtoken_api_session_mark(ctx, &mark) != NGX_OK
+        || ngx_http_npmtoken_api_text_now(ctx->request->pool, &now) != NGX_OK)
+    {
+        goto failed;
+    }
+
+    arg = argv;
+
+    ngx_str_set(arg, "3");
+    arg++;
+    *arg++ = ctx->bearer_key;
+    *arg++ = ngx_http_npmtoken_api_text_key(ctx, "token:", &name);
+    *arg++ = ngx_http_npmtoken_api_text_account_key(ctx, "tokens-of:");
+
+    if (argv[2].data == NULL || argv[3].data == NULL) {
+        goto failed;
+    }
+
+    *arg++ = ctx->bearer_seen;
+
+    arg->data = ctx->session_key;
+    arg++->len = NPMTOKEN_KEY_LEN;
+
+    *arg++ = name;
+
+    arg->data = buf;
+    arg++->len = ngx_sprintf(buf, "%T",
+                             ngx_http_npmtoken_api_session_idle(ctx->conf)
+                             * 1000)
+                 - buf;
+
+    ngx_str_set(arg, "session");
+    arg++;
+    *arg++ = mark;
+
+    if (ctx->proven) {
+        ngx_str_set(arg, "updated");
+        arg++;
+        *arg++ = now;
+    }
+
+    ctx->secret = secret;
+
+    ngx_http_npmtoken_api_wait_write(ctx, &npmtoken_script_renew, arg - argv,
+                                     argv,
+                                     ngx_http_npmtoken_api_session_renewed);
+    return;
+
+failed:
+
+    ctx->bearer = NULL;
+
+    next(ctx);
+}
+
+
+static void
+ngx_http_npmtoken_api_session_renewed(ngx_http_npmtoken_api_ctx_t *ctx,
+    redisReply *reply)
+{
+    ctx->bearer = NULL;
+
+    /* what was asked for is done, whether or not replicas have this */
+
+    ctx->unreplicated = 0;
+
+    if (reply && ngx_http_npmtoken_command_is(reply, "OK")) {
+        (void) ngx_http_npmtoken_api_session_cookie(ctx, &ctx->secret);
+    }
+
+    ngx_explicit_memzero(ctx->secret.data, ctx->secret.len);
+
+    ctx->renewed(ctx);
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_session_drop(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    u_char     *key;
+    ngx_str_t   argv[2], name;
+
+    key = ngx_http_npmtoken_api_session_key(ctx);
+
+    if (key) {
+        name.data = key;
+        name.len = NPMTOKEN_KEY_LEN;
+
+        ngx_str_set(&argv[0], "1");
+        argv[1] = ngx_http_npmtoken_api_text_key(ctx, "token:", &name);
+
+        if (argv[1].data == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_http_npmtoken_command_script(ctx->conf->commands,
+                                                &npmtoken_script_drop, 2, argv,
+                                                NULL);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_session_forget(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    static ngx_str_t  gone = ngx_string(
+        NGX_HTTP_NPMTOKEN_API_COOKIE "=" NGX_HTTP_NPMTOKEN_API_COOKIE_FLAGS
+        "; Max-Age=0");
+
+    return ngx_http_npmtoken_api_answer_header(ctx->request, "Set-Cookie",
+                                               &gone);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_api_session_cookie(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *secret)
+{
+    u_char     *p;
+    ngx_str_t   value;
+
+    value.len = sizeof(NGX_HTTP_NPMTOKEN_API_COOKIE "="
+                       NGX_HTTP_NPMTOKEN_API_COOKIE_FLAGS) - 1 + secret->len;
+    value.data = ngx_pnalloc(ctx->request->pool, value.len);
+
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(value.data, NGX_HTTP_NPMTOKEN_API_COOKIE "=",
+                   sizeof(NGX_HTTP_NPMTOKEN_API_COOKIE "=") - 1);
+    p = ngx_cpymem(p, secret->data, secret->len);
+    ngx_memcpy(p, NGX_HTTP_NPMTOKEN_API_COOKIE_FLAGS,
+               sizeof(NGX_HTTP_NPMTOKEN_API_COOKIE_FLAGS) - 1);
+
+    return ngx_http_npmtoken_api_answer_header(ctx->request, "Set-Cookie",
+                                               &value);
+}
