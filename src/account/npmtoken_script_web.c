@@ -96,3 +96,85 @@ ngx_str_t  npmtoken_script_drop = ngx_string(
     "if set then redis.call('srem', set, ARGV[1]) end\n"
     "return redis.status_reply('OK')\n"
 );
+
+
+ngx_str_t  npmtoken_script_ask = ngx_string(
+    NPMTOKEN_SCRIPT_NEED
+    NPMTOKEN_SCRIPT_NOW
+
+    "local request, all = unpack(KEYS)\n"
+    "local most, ttl = tonumber(ARGV[1]), tonumber(ARGV[2])\n"
+    "local at = now()\n"
+    "\n"
+    "if redis.call('exists', request) == 1 then\n"
+    "    return redis.status_reply('EXISTS')\n"
+    "end\n"
+    "\n"
+    "if redis.call('zcount', all, ms(at), '+inf') >= most then\n"
+    "    return redis.status_reply('FULL')\n"
+    "end\n"
+    "\n"
+    "need('hset', request, 'state', '')\n"
+    "need('pexpire', request, 1)\n"
+    "need('zadd', all, 0, request)\n"
+    "need('zremrangebyscore', all, 0, 0)\n"
+    "need('pexpire', all, 1)\n"
+    "\n"
+    "redis.call('hset', request, unpack(ARGV, 3))\n"
+    "redis.call('pexpire', request, ttl)\n"
+    "redis.call('zremrangebyscore', all, '-inf', '(' .. ms(at))\n"
+    "redis.call('zadd', all, ms(at + ttl), request)\n"
+    "redis.call('pexpire', all, ttl)\n"
+    "return redis.status_reply('OK')\n"
+);
+
+
+/* a full Redis cannot tell when it was asked, but it can tell the answer */
+
+ngx_str_t  npmtoken_script_poll = ngx_string(
+    NPMTOKEN_SCRIPT_NOW
+
+    "local request, least = KEYS[1], tonumber(ARGV[2])\n"
+    "local state, done, polled = unpack(redis.call('hmget', request, 'state',\n"
+    "    'done', 'polled'))\n"
+    "\n"
+    "if not state or done ~= ARGV[1] then\n"
+    "    return redis.status_reply('NONE')\n"
+    "end\n"
+    "\n"
+    "if state == 'approved' then return redis.call('hgetall', request) end\n"
+    "if state == 'denied' then return redis.status_reply('DENIED') end\n"
+    "if state ~= 'pending' then return redis.status_reply('NONE') end\n"
+    "\n"
+    "local at = now()\n"
+    "if at < tonumber(polled or 0) + least then\n"
+    "    return redis.status_reply('FAST')\n"
+    "end\n"
+    "\n"
+    "redis.pcall('hset', request, 'polled', ms(at))\n"
+    "return redis.status_reply('PENDING')\n"
+);
+
+
+ngx_str_t  npmtoken_script_answer = ngx_string(
+    NPMTOKEN_SCRIPT_NEED
+    NPMTOKEN_SCRIPT_CHANGED
+
+    "local request, user, session = unpack(KEYS)\n"
+    "\n"
+    "if redis.call('hget', request, 'state') ~= 'pending' then\n"
+    "    return redis.status_reply('GONE')\n"
+    "end\n"
+    "\n"
+    "if changed(session, ARGV[2]) then\n"
+    "    return redis.status_reply('DENIED')\n"
+    "end\n"
+    "\n"
+    "if changed(user, ARGV[1]) then\n"
+    "    return redis.status_reply('CHANGED')\n"
+    "end\n"
+    "\n"
+    "need('hset', request, 'state', '')\n"
+    "redis.call('hset', request, unpack(ARGV, 3))\n"
+    "return redis.status_reply('OK')\n"
+);

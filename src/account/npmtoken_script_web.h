@@ -54,5 +54,34 @@ extern ngx_str_t  npmtoken_script_touch;
  */
 extern ngx_str_t  npmtoken_script_drop;
 
+/*
+ * Puts down a request for somebody in a browser.
+ *   KEYS  web:ID, web:pending: the set of all that wait
+ *   ARGV  how many may wait, for how many milliseconds, then field, value, ...
+ * Returns "OK"; "FULL" if too many wait; "EXISTS" if the key is there already.
+ */
+extern ngx_str_t  npmtoken_script_ask;
+
+/*
+ * Asks for the answer to a request.
+ *   KEYS  web:ID
+ *   ARGV  the digest of its other secret, the least milliseconds between two
+ *         polls
+ * Returns all fields and values of a request that is approved; or "NONE" if it
+ * is gone, is not this one, or has been taken; "DENIED"; "PENDING"; "FAST" if
+ * it is pending and was asked a moment ago.
+ */
+extern ngx_str_t  npmtoken_script_poll;
+
+/*
+ * Answers a request that waits.
+ *   KEYS  web:ID [, user:NAME, token:KEY of the session that approves]
+ *   ARGV  what was seen of the account and of the session, then field, value,
+ *         ... to set
+ * Returns "OK"; "GONE" if it does not wait any more; "CHANGED" and "DENIED" as
+ * npmtoken_script_create does.
+ */
+extern ngx_str_t  npmtoken_script_answer;
+
 
 #endif /* _NPMTOKEN_SCRIPT_WEB_H_INCLUDED_ */

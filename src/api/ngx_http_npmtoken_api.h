@@ -206,6 +206,17 @@ struct ngx_http_npmtoken_api_ctx_s {
     unsigned                           proven:1;   /* password and code were
                                                       given with it */
 
+    /* a request that waits for somebody in a browser */
+    ngx_str_t                          pending;    /* its key */
+    ngx_str_t                          pending_seen;
+    npmtoken_field_t                  *pending_fields;
+    ngx_uint_t                         npending_fields;
+    ngx_str_t                          pending_url;   /* for the browser */
+    ngx_str_t                          done_url;   /* for the client */
+    ngx_str_t                          compare;    /* a code that both show */
+    unsigned                           spend:1;    /* the token to be made takes
+                                                      the place of it */
+
     /* the bearer: the token of this request as stored now, or NULL */
     ngx_http_npmtoken_api_step_pt      known;      /* the step after the
                                                       bearer is read */

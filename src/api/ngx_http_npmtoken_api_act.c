@@ -1,6 +1,7 @@
 
 #include "ngx_http_npmtoken_api_act.h"
 #include "ngx_http_npmtoken_api_answer.h"
+#include "ngx_http_npmtoken_api_pending.h"
 #include "ngx_http_npmtoken_api_text.h"
 #include "ngx_http_npmtoken_api_wait.h"
 
@@ -11,9 +12,6 @@ static npmtoken_reason_e ngx_http_npmtoken_api_act_bearer_judge(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_act_bearer_denied(
     ngx_http_npmtoken_api_ctx_t *ctx, npmtoken_reason_e reason);
-static ngx_int_t ngx_http_npmtoken_api_act_seen(
-    ngx_http_npmtoken_api_ctx_t *ctx, npmtoken_field_t *fields,
-    ngx_uint_t nfields, ngx_str_t *names, ngx_str_t *seen);
 static void ngx_http_npmtoken_api_act_done(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply);
 
@@ -232,7 +230,7 @@ ngx_http_npmtoken_api_act_see(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_npmtoken_api_act_seen(ngx_http_npmtoken_api_ctx_t *ctx,
     npmtoken_field_t *fields, ngx_uint_t nfields, ngx_str_t *names,
     ngx_str_t *seen)
@@ -333,7 +331,14 @@ ngx_http_npmtoken_api_act_done(ngx_http_npmtoken_api_ctx_t *ctx,
                    reply ? reply->type : 0, ctx->unreplicated);
 
     if (reply && ngx_http_npmtoken_command_is(reply, "DENIED")) {
-        ngx_http_npmtoken_api_answer_denied(ctx);
+
+        if (ctx->spend) {
+            ngx_http_npmtoken_api_pending_gone(ctx);
+
+        } else {
+            ngx_http_npmtoken_api_answer_denied(ctx);
+        }
+
         return;
     }
 

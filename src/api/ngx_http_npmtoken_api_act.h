@@ -36,6 +36,14 @@ ngx_int_t ngx_http_npmtoken_api_act_see(ngx_http_npmtoken_api_ctx_t *ctx,
     npmtoken_field_t *fields, ngx_uint_t nfields);
 
 /*
+ * Stores in "seen" what was seen of a hash, as npmtoken_script_seen() says, in
+ * the request's pool.  Returns as above.
+ */
+ngx_int_t ngx_http_npmtoken_api_act_seen(ngx_http_npmtoken_api_ctx_t *ctx,
+    npmtoken_field_t *fields, ngx_uint_t nfields, ngx_str_t *names,
+    ngx_str_t *seen);
+
+/*
  * Begins a change: fills "change" with the keys of the account, of ctx->key and
  * of the bearer, and with what was seen of the account and the bearer.  The
  * data is in the request's pool.  Returns NGX_OK, or NGX_ERROR after it has

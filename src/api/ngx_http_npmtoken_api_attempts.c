@@ -20,6 +20,9 @@ struct ngx_http_npmtoken_api_attempt_s {
 
 static ngx_http_npmtoken_api_attempt_t *ngx_http_npmtoken_api_attempts_new(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_http_npmtoken_api_step_pt next);
+static void ngx_http_npmtoken_api_attempts_each(
+    ngx_http_npmtoken_api_ctx_t *ctx, char *kind, const char *sentence,
+    ngx_http_npmtoken_api_step_pt next);
 static ngx_int_t ngx_http_npmtoken_api_attempts_tallies(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_http_npmtoken_attempt_t *attempt);
 static ngx_str_t ngx_http_npmtoken_api_attempts_name(
@@ -66,6 +69,28 @@ void
 ngx_http_npmtoken_api_attempts_signup(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next)
 {
+    ngx_http_npmtoken_api_attempts_each(ctx, "tries:signup:",
+                     "Too many new accounts from this address. Wait a "
+                     "while, then try again.", next);
+}
+
+
+void
+ngx_http_npmtoken_api_attempts_browser(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next)
+{
+    ngx_http_npmtoken_api_attempts_each(ctx, "tries:web:",
+                     "Too many logins in the browser from this address. Wait "
+                     "a while, then try again.", next);
+}
+
+
+/* Counts what is counted for the address however it ends. */
+
+static void
+ngx_http_npmtoken_api_attempts_each(ngx_http_npmtoken_api_ctx_t *ctx,
+    char *kind, const char *sentence, ngx_http_npmtoken_api_step_pt next)
+{
     ngx_http_npmtoken_attempt_t      *counted;
     ngx_http_npmtoken_api_attempt_t  *attempt;
 
@@ -77,8 +102,7 @@ ngx_http_npmtoken_api_attempts_signup(ngx_http_npmtoken_api_ctx_t *ctx,
 
     counted = &attempt->counted;
 
-    if (ngx_http_npmtoken_attempts_tally(counted, "tries:signup:",
-                                         &counted->address,
+    if (ngx_http_npmtoken_attempts_tally(counted, kind, &counted->address,
                                          ctx->conf->address_attempts)
         != NGX_OK)
     {
@@ -87,8 +111,7 @@ ngx_http_npmtoken_api_attempts_signup(ngx_http_npmtoken_api_ctx_t *ctx,
     }
 
     counted->counts = 1;
-    attempt->sentence = "Too many new accounts from this address. Wait a "
-                        "while, then try again.";
+    attempt->sentence = sentence;
 
     ngx_http_npmtoken_api_attempts_ask(ctx);
 }

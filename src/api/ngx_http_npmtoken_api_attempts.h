@@ -31,6 +31,10 @@ void ngx_http_npmtoken_api_attempts_begin(ngx_http_npmtoken_api_ctx_t *ctx,
 void ngx_http_npmtoken_api_attempts_signup(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
+/* The same for a login in the browser: each that begins counts. */
+void ngx_http_npmtoken_api_attempts_browser(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_http_npmtoken_api_step_pt next);
+
 /*
  * Gives back the place that begin() reserved, if any: the attempt did not fail.
  */

@@ -3,6 +3,7 @@
 #include "ngx_http_npmtoken_api_act.h"
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_attempts.h"
+#include "ngx_http_npmtoken_api_body.h"
 #include "ngx_http_npmtoken_api_registry.h"
 #include "ngx_http_npmtoken_api_session.h"
 #include "ngx_http_npmtoken_api_text.h"
@@ -243,6 +244,15 @@ ngx_http_npmtoken_api_auth_bad_account(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
                                    "This account cannot be used. Ask the "
                                    "registry's administrator to correct it.");
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_api_auth_again(ngx_http_npmtoken_api_ctx_t *ctx,
+    json_t *json)
+{
+    return ngx_http_npmtoken_api_body_password(ctx, json, "password",
+                                               &ctx->password);
 }
 
 

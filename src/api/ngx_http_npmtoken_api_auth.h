@@ -31,6 +31,14 @@ void ngx_http_npmtoken_api_auth_begin(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt admitted);
 
 /*
+ * Reads the password that a call asks for again from the member "password" of
+ * "json" into ctx->password.  Returns NGX_OK, or NGX_ERROR after it has
+ * answered.
+ */
+ngx_int_t ngx_http_npmtoken_api_auth_again(ngx_http_npmtoken_api_ctx_t *ctx,
+    json_t *json);
+
+/*
  * Verifies the second factor alone.  The account must be loaded.  With
  * ctx->reuse, also accepts the code used last, if the same token used it and
  * also with ctx->reuse.

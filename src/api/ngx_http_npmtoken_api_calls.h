@@ -13,7 +13,6 @@
 
 
 /* _login */
-void ngx_http_npmtoken_api_login_web(ngx_http_npmtoken_api_ctx_t *ctx);
 void ngx_http_npmtoken_api_login(ngx_http_npmtoken_api_ctx_t *ctx);
 void ngx_http_npmtoken_api_login_logout(ngx_http_npmtoken_api_ctx_t *ctx);
 void ngx_http_npmtoken_api_login_whoami(ngx_http_npmtoken_api_ctx_t *ctx);
@@ -22,6 +21,15 @@ void ngx_http_npmtoken_api_login_whoami(ngx_http_npmtoken_api_ctx_t *ctx);
 void ngx_http_npmtoken_api_list(ngx_http_npmtoken_api_ctx_t *ctx);
 
 void ngx_http_npmtoken_api_list_sessions(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* _browser */
+void ngx_http_npmtoken_api_browser_login(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_browser_done(ngx_http_npmtoken_api_ctx_t *ctx);
+
+/* _approve */
+void ngx_http_npmtoken_api_approve_seen(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_approve(ngx_http_npmtoken_api_ctx_t *ctx);
+void ngx_http_npmtoken_api_approve_deny(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /* _page */
 void ngx_http_npmtoken_api_page_file(ngx_http_npmtoken_api_ctx_t *ctx);

@@ -56,21 +56,6 @@ static void ngx_http_npmtoken_api_login_logout_done(
 
 
 /*
- * login in the browser: answer
- *
- * npm falls back to the login with a password only if this fails.
- */
-
-void
-ngx_http_npmtoken_api_login_web(ngx_http_npmtoken_api_ctx_t *ctx)
-{
-    ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_NOT_FOUND,
-                                  "This registry has no login by the browser: "
-                                  "npm asks for name and password.");
-}
-
-
-/*
  * login: body, password, code, write, answer
  * adduser: body, account, count, is the name free, hash, write, answer
  *

@@ -17,7 +17,7 @@ static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_routes[] = {
 
     { NGX_HTTP_POST, ngx_string("-/v1/login"),
       ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_NPM,
-      NGX_HTTP_NPMTOKEN_API_WEB_LOGIN, ngx_http_npmtoken_api_login_web },
+      NGX_HTTP_NPMTOKEN_API_WEB_LOGIN, ngx_http_npmtoken_api_browser_login },
 
     { NGX_HTTP_PUT, ngx_string("-/user/org.couchdb.user:"),
       ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_NPM,
@@ -59,6 +59,10 @@ static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_routes[] = {
     { NGX_HTTP_DELETE, ngx_string("-/npm/v1/tokens/token/"),
       ngx_null_string, 1, NGX_HTTP_NPMTOKEN_API_NPM,
       NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_tokens_revoke },
+
+    { NGX_HTTP_GET, ngx_string("-/v1/done"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_ANYONE,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_browser_done },
 
     /* the page */
 
@@ -105,6 +109,18 @@ static ngx_http_npmtoken_api_route_t  ngx_http_npmtoken_api_routes[] = {
     { NGX_HTTP_POST, ngx_string("-/npmtoken/api/user"),
       ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_SESSION,
       NGX_HTTP_NPMTOKEN_API_PROFILE_SET, ngx_http_npmtoken_api_profile_set },
+
+    { NGX_HTTP_POST, ngx_string("-/npmtoken/api/pending"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_PAGE,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_approve_seen },
+
+    { NGX_HTTP_POST, ngx_string("-/npmtoken/api/approve"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_SESSION,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_approve },
+
+    { NGX_HTTP_POST, ngx_string("-/npmtoken/api/deny"),
+      ngx_null_string, 0, NGX_HTTP_NPMTOKEN_API_PAGE,
+      NGX_HTTP_NPMTOKEN_API_CALL, ngx_http_npmtoken_api_approve_deny },
 
     { 0, ngx_null_string, ngx_null_string, 0, 0, 0, NULL }
 };

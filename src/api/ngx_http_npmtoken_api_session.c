@@ -32,8 +32,6 @@ static void ngx_http_npmtoken_api_session_loaded(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_session_touch(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static ngx_int_t ngx_http_npmtoken_api_session_mark(
-    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *mark);
 static void ngx_http_npmtoken_api_session_made(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_session_renewed(
@@ -215,26 +213,31 @@ ngx_http_npmtoken_api_session_idle(ngx_http_npmtoken_api_conf_t *conf)
 ngx_uint_t
 ngx_http_npmtoken_api_session_holds(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_str_t  mark, *value;
+    ngx_str_t  *mark;
 
-    value = ngx_http_npmtoken_api_text_field(ctx->bearer_fields,
-                                             ctx->nbearer_fields, "session");
+    mark = ngx_http_npmtoken_api_text_field(ctx->bearer_fields,
+                                            ctx->nbearer_fields, "session");
 
-    return !ctx->account.locked
-           && value
-           && ngx_http_npmtoken_api_session_mark(ctx, &mark) == NGX_OK
-           && value->len == mark.len
-           && ngx_memcmp(value->data, mark.data, mark.len) == 0;
+    return mark && ngx_http_npmtoken_api_session_marked(ctx, mark);
 }
 
 
-/*
- * Sets "mark" to what a session says of the account: it is another one after a
- * change of the password or the second factor, so that all sessions end.
- * Returns NGX_OK or NGX_ERROR (no memory).
- */
+ngx_uint_t
+ngx_http_npmtoken_api_session_marked(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *mark)
+{
+    ngx_str_t  now;
 
-static ngx_int_t
+    return !ctx->account.locked
+           && ngx_http_npmtoken_api_session_mark(ctx, &now) == NGX_OK
+           && mark->len == now.len
+           && ngx_memcmp(mark->data, now.data, now.len) == 0;
+}
+
+
+/* A change of any of these ends all sessions. */
+
+ngx_int_t
 ngx_http_npmtoken_api_session_mark(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *mark)
 {

@@ -45,6 +45,18 @@ void ngx_http_npmtoken_api_session_find(ngx_http_npmtoken_api_ctx_t *ctx,
 ngx_uint_t ngx_http_npmtoken_api_session_holds(
     ngx_http_npmtoken_api_ctx_t *ctx);
 
+/*
+ * Sets "mark" to what stands for the state of ctx->account: it is another one
+ * after a change of the password or the second factor.  The data is in the
+ * request's pool.  Returns NGX_OK or NGX_ERROR (no memory).
+ */
+ngx_int_t ngx_http_npmtoken_api_session_mark(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *mark);
+
+/* Returns 1 if ctx->account is not locked and has this mark. */
+ngx_uint_t ngx_http_npmtoken_api_session_marked(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *mark);
+
 /* Returns 1 if password and code were given a short time ago. */
 ngx_uint_t ngx_http_npmtoken_api_session_fresh(
     ngx_http_npmtoken_api_ctx_t *ctx);

@@ -10,6 +10,7 @@
 #include "ngx_http_npmtoken_api_body.h"
 #include "ngx_http_npmtoken_api_calls.h"
 #include "ngx_http_npmtoken_api_grant.h"
+#include "ngx_http_npmtoken_api_pending.h"
 #include "ngx_http_npmtoken_api_record.h"
 #include "ngx_http_npmtoken_api_session.h"
 #include "ngx_http_npmtoken_api_text.h"
@@ -136,6 +137,12 @@ ngx_http_npmtoken_api_tokens_store(ngx_http_npmtoken_api_ctx_t *ctx,
         change.ttl = ctx->grant.idle;
     }
 
+    if (ctx->spend) {
+        change.spend = 1;
+        change.bearer = ctx->pending;
+        change.bearer_seen = ctx->pending_seen;
+    }
+
     change.now = time(NULL);
     change.created = ctx->created;
     change.record = ctx->record.elts;
@@ -175,6 +182,9 @@ ngx_http_npmtoken_api_tokens_stored(ngx_http_npmtoken_api_ctx_t *ctx,
 
         if (ctx->call == NGX_HTTP_NPMTOKEN_API_LOGIN) {
             ngx_http_npmtoken_api_answer_wrong(ctx);
+
+        } else if (ctx->spend) {
+            ngx_http_npmtoken_api_pending_gone(ctx);
 
         } else {
             ngx_http_npmtoken_api_answer_changed(ctx);

@@ -33,16 +33,37 @@ static u_char  npmtoken_token_digits[] =
 void
 npmtoken_token_make(u_char *token)
 {
-    u_char      *body;
-    ngx_uint_t   i;
+    u_char  *body;
 
     body = ngx_cpymem(token, NPMTOKEN_TOKEN_PREFIX, NPMTOKEN_TOKEN_PREFIX_LEN);
 
-    for (i = 0; i < NPMTOKEN_TOKEN_BODY_LEN; i++) {
-        body[i] = npmtoken_token_digits[randombytes_uniform(62)];
-    }
-
+    npmtoken_token_secret(body, NPMTOKEN_TOKEN_BODY_LEN);
     npmtoken_token_checksum(body, body + NPMTOKEN_TOKEN_BODY_LEN);
+}
+
+
+void
+npmtoken_token_secret(u_char *secret, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        secret[i] = npmtoken_token_digits[randombytes_uniform(62)];
+    }
+}
+
+
+void
+npmtoken_token_code(u_char *code)
+{
+    size_t  i;
+
+    static u_char  letters[] = "BCDFGHJKLMNPQRSTVWXZ";
+
+    for (i = 0; i < NPMTOKEN_CODE_LEN; i++) {
+        code[i] = (i == NPMTOKEN_CODE_LEN / 2)
+                  ? '-' : letters[randombytes_uniform(sizeof(letters) - 1)];
+    }
 }
 
 

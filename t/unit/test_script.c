@@ -133,6 +133,13 @@ static unit_call_t  calls[] = {
     { "drop", &npmtoken_script_drop, "2", "OK", " del srem ",
       { "token:s1", "tokens-of:ann", "s1" } },
 
+    { "ask", &npmtoken_script_ask, "2", "-OOM",
+      " hset pexpire zadd zremrangebyscore ",
+      { "web:w3", "web:pending", "9", "300000", "state", "pending" } },
+
+    { "answer", &npmtoken_script_answer, "3", "-OOM", " hset ",
+      { "web:w2", "user:ann", "token:s1", OLD, S1, "state", "approved" } },
+
     { "rehash", &npmtoken_script_rehash, "1", "-OOM", " hset ",
       { "user:ann", "old", "new" } }
 };
@@ -433,6 +440,8 @@ unit_fill(void)
     unit_do("2", "HSET token:a3 user ann expires_at 913600");
     unit_do("2", "HSET token:s1 user ann session " M);
     unit_do("1", "HSET web:w1 state approved");
+    unit_do("1", "HSET web:w2 state pending");
+    unit_do("1", "ZADD web:pending 1 x");
     unit_do("4", "SADD tokens-of:ann a1 a2 a3 a4");
     unit_do("1", "HSET tries:codes wrong 1");
     unit_do("1", "ZADD tries:name 9999999999999 id0");
@@ -1360,11 +1369,12 @@ test_types(void **state)
 
         key = call->args[i];
         unit_do(strstr("user:ann token:a1 tokens-of:ann tries:codes tries:name"
-                       " tries:address token:s1 web:w1", key) ? "1" : "0",
+                       " tries:address token:s1 web:w1 web:w2 web:pending", key)
+                ? "1" : "0",
                 "DEL %s", key);
         unit_do("1", "LPUSH %s x", key);
 
-        if (strcmp(key, "token:n1") == 0) {
+        if (strcmp(key, "token:n1") == 0 || strcmp(key, "web:w3") == 0) {
             unit_refused(redis, call, "EXISTS");
 
         } else {

@@ -44,7 +44,8 @@ package NpmToken::Api;
 #
 # At the end no password, token, one-time password or recovery code that the
 # test has used may stand in a log, nor in Redis.  secret('...') names another
-# one; not_secret('...') is for a token of the registry, that gets to see it.
+# one; secrets() has all of them; not_secret('...') is for a token of the
+# registry, that gets to see it.
 
 use strict;
 use warnings;
@@ -67,7 +68,7 @@ use NpmToken::Util qw(
 
 our @EXPORT = qw(
     $false $http2 $true done id_of is_answer is_error not_secret otp
-    secret settle
+    secret secrets settle
 );
 
 our ($true, $false) = (JSON::PP::true, JSON::PP::false);
@@ -172,6 +173,9 @@ sub secret {
 
     return $_[0];
 }
+
+
+sub secrets { return grep { $secrets{$_} } sort keys %secrets }
 
 
 # what a person would not want to see anywhere; call() notes it by itself

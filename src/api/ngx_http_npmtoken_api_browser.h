@@ -1,0 +1,39 @@
+
+/*
+ * What a client does that has somebody answer in a browser.
+ */
+
+
+#ifndef _NGX_HTTP_NPMTOKEN_API_BROWSER_H_INCLUDED_
+#define _NGX_HTTP_NPMTOKEN_API_BROWSER_H_INCLUDED_
+
+
+#include "ngx_http_npmtoken_api.h"
+
+
+/*
+ * Returns 1 if the person at this client can give a one-time password in a
+ * browser: the client says so, and the write is one that it makes once.
+ */
+ngx_uint_t ngx_http_npmtoken_api_browser_takes_code(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+
+/*
+ * Answers 401 as ngx_http_npmtoken_api_answer_challenge() does, with the two
+ * URLs.
+ */
+void ngx_http_npmtoken_api_browser_ask_code(ngx_http_npmtoken_api_ctx_t *ctx,
+    const char *sentence);
+
+/* Returns 1 if a one-time password is a ticket by its form. */
+ngx_uint_t ngx_http_npmtoken_api_browser_is_ticket(ngx_str_t *code);
+
+/*
+ * Uses up a ticket.  "next" gets NGX_OK, NGX_DECLINED if it is not good for
+ * this write, or NGX_ERROR if that cannot be known now.
+ */
+void ngx_http_npmtoken_api_browser_use_ticket(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *ticket, ngx_http_npmtoken_api_result_pt next);
+
+
+#endif /* _NGX_HTTP_NPMTOKEN_API_BROWSER_H_INCLUDED_ */
