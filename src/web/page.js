@@ -192,12 +192,15 @@ function minutes(seconds) {
 
 class Problem extends Error {
 
-    /* otp, reauth: a code, the password has to be sent; over: log in */
+    /*
+     * otp, reauth: a code, the password has to be sent; over: log in;
+     * elsewhere: log in by loading this page
+     */
     constructor(text, { status = 0, otp = false, reauth = false,
-                        over = false } = {})
+                        over = false, elsewhere = false } = {})
     {
         super(text);
-        Object.assign(this, { status, otp, reauth, over });
+        Object.assign(this, { status, otp, reauth, over, elsewhere });
     }
 }
 
@@ -249,10 +252,15 @@ async function call(path, { body, otp } = {}) {
             method: body === undefined ? 'GET' : 'POST', headers,
             body: body === undefined ? undefined : JSON.stringify(body),
             mode: 'same-origin', credentials: 'same-origin',
-            cache: 'no-store', redirect: 'error',
+            cache: 'no-store', redirect: 'manual',
         });
     } catch {
         throw new Problem(AWAY);
+    }
+
+    /* single sign-on sends a page to its login, and a call it cannot */
+    if (response.type === 'opaqueredirect') {
+        throw new Problem(OVER, { elsewhere: true });
     }
 
     watchIdle();
@@ -281,6 +289,12 @@ function fail(error, box) {
 
     if (error.over) {
         leave(OVER);
+        return;
+    }
+
+    /* not for ever, if that does not help */
+    if (error.elsewhere && state.me) {
+        location.reload();
         return;
     }
 
@@ -435,12 +449,27 @@ function takePending() {
 
 const ROUTES = { new: openNew, account: openAccount };
 
+/* how often another view was asked for: a late answer is for none of them */
+let turns = 0;
+
 /* shows what the address names */
 async function route() {
+    turns++;
     notice('');
-    forgetToken();
+    forget();
     takePending();
     await open();
+}
+
+/* what is typed or shown once does not stay for the next view */
+function forget() {
+    clearInterval(clock);
+    forgetToken();
+    forgetSecondFactor();
+
+    for (const form of document.forms) {
+        form.reset();
+    }
 }
 
 async function open() {
@@ -488,18 +517,14 @@ function knowMe(me) {
 
 /* nothing of a person stays in the page */
 function wipe() {
+    turns++;
     clearTimeout(idle);
     state.me = null;
     state.tokens = [];
     state.sessions = [];
     state.chosen.clear();
-    forgetToken();
-    forgetSecondFactor();
-
-    for (const form of document.forms) {
-        form.reset();
-    }
-
+    forget();
+    clear('filter');
     fill($('tokens-rows'));
     fill($('sessions'));
     $('revoke-dialog').close();
@@ -603,8 +628,13 @@ $('logout').addEventListener('click', async () => {
  */
 
 async function openTokens() {
+    const turn = turns;
     const [tokens, sessions] = await Promise.all([all('tokens'),
                                                   all('sessions')]);
+
+    if (turn !== turns) {
+        return;
+    }
 
     state.tokens = tokens;
     state.sessions = sessions;
@@ -792,7 +822,7 @@ function drawSessions() {
                     session.current ? make('span',
                         { className: 'badge good' }, 'this browser') : null),
                 make('span', { className: 'under' },
-                    'since ', when(session.created, true) ?? '?',
+                    'began ', when(session.created, true) ?? 'some time ago',
                     session.expires ? ', ends ' : '',
                     when(session.expires, true))),
             end);
@@ -879,13 +909,21 @@ onSubmit('revoke', async () => {
 
 $('revoke-cancel').addEventListener('click', () => $('revoke-dialog').close());
 
-/* some may be gone, if it was not all that could be done */
+/* Escape, while nobody knows what comes of it */
+$('revoke-dialog').addEventListener('cancel', event => {
+    if ($('revoke').ariaBusy === 'true') {
+        event.preventDefault();
+    }
+});
+
+/*
+ * Some may be gone, if it was not all that could be done.  This event is late:
+ * the dialog may be open again, for others.
+ */
 $('revoke-dialog').addEventListener('close', () => {
-    if (revoking.length > 0 && !$('revoke-error').hidden) {
+    if (!$('revoke-error').hidden) {
         openTokens().catch(fail);
     }
-
-    revoking = [];
 });
 
 
@@ -894,7 +932,6 @@ $('revoke-dialog').addEventListener('close', () => {
  */
 
 async function openNew() {
-    $('new').reset();
     drawExpiries();
     setError('new-error');
 
@@ -911,7 +948,7 @@ async function openNew() {
     view('new');
 }
 
-/* the operator's limit, and what is set if nothing is said; 0 for none */
+/* the operator's limit, and what holds if nothing is said; 0 for none */
 const longest = () => state.me.lifetime?.max ?? 0;
 const usual = () => state.me.lifetime?.default ?? 0;
 
@@ -931,7 +968,7 @@ function drawExpiries() {
     fill($('new-expires'),
         ...days.map(([each, text]) => option(each, `in ${text}`)),
         option('date', 'on a date'),
-        max ? null : option('never', 'never'));
+        max || usual() ? null : option('never', 'never'));
 
     const preset = usual() || 30;
 
@@ -1159,7 +1196,7 @@ onSubmit('new', async () => {
         ...token.days ? { expires: token.days } : {},
     });
 
-    $('new').reset();
+    forget();
     openMade(made);
 });
 
@@ -1185,7 +1222,7 @@ function forgetToken() {
     fill($('made-name'));
 }
 
-addEventListener('pagehide', forgetToken);
+addEventListener('pagehide', forget);
 
 /* a page that comes back from where a browser keeps it knows nothing new */
 addEventListener('pageshow', event => {
@@ -1220,8 +1257,7 @@ for (const button of document.querySelectorAll('[data-copy]')) {
  */
 
 async function openAccount() {
-    forgetSecondFactor();
-    $('password').reset();
+    forget();
     setError('password-error');
     show('password', state.me.password);
     show('password-elsewhere', !state.me.password);
@@ -1412,6 +1448,7 @@ const ENDED = ['This request has ended', 'It was answered, or it waited too'
                + ' long. Start again at the terminal.'];
 
 async function openAsk() {
+    const turn = turns;
     const asked = await pendingCall('pending');
 
     if (!asked) {
@@ -1421,12 +1458,15 @@ async function openAsk() {
     /* how long the login is ago */
     await load();
 
+    if (turn !== turns) {
+        return;
+    }
+
     if (!state.me.user) {
         openLogin();
         return;
     }
 
-    $('ask').reset();
     setError('ask-error');
     drawAsk(asked);
     view('ask');
@@ -1466,9 +1506,8 @@ function drawAsk(asked) {
                  : `It asks for a one-time code of ${asked.user}.`);
 
     show('ask-elsewhere', !asked.same_address);
-    $('ask-elsewhere').textContent = 'This does not come from where you are:'
-        + ` it comes from ${asked.address}, and you are at ${me.address}.`
-        + ' Approve it only if that is a machine of yours.';
+    $('ask-where').textContent = `It comes from ${asked.address}, and you are`
+        + ` at ${me.address}. Approve it only if that is a machine of yours.`;
     $('ask-code').textContent = asked.code;
 
     fill($('ask-facts'),
@@ -1535,6 +1574,13 @@ $('ask-deny').addEventListener('click', async () => {
  */
 
 addEventListener('hashchange', route);
+
+/* one that leads to where one is does not change the address */
+for (const link of document.querySelectorAll('main a, nav a')) {
+    link.addEventListener('click', () => link.hash === location.hash
+                          && route());
+}
+
 $('failed-again').addEventListener('click', () => {
     state.me = null;
     shown = null;
