@@ -474,13 +474,17 @@ function forget() {
 
 async function open() {
     try {
-        if (!state.me) {
+        const before = state.me?.user;
+        const page = location.hash.slice(1);
+
+        /* what a form is about may have changed, and the session ended */
+        if (!state.me || ROUTES[page]) {
             await load();
         }
 
-        const page = location.hash.slice(1);
-
-        if (!state.me.user) {
+        if (before && !state.me.user) {
+            await leave(OVER);
+        } else if (!state.me.user) {
             openLogin();
         } else if (state.pending && page === '') {
             await openAsk();
@@ -1239,8 +1243,9 @@ for (const button of document.querySelectorAll('[data-copy]')) {
 
     button.addEventListener('click', async () => {
         try {
+            /* blanks are for the eye */
             await navigator.clipboard.writeText(
-                $(button.dataset.copy).textContent);
+                $(button.dataset.copy).textContent.replaceAll(' ', ''));
             words.data = 'Copied';
         } catch {
             getSelection().selectAllChildren($(button.dataset.copy));
@@ -1467,7 +1472,6 @@ async function openAsk() {
         return;
     }
 
-    setError('ask-error');
     drawAsk(asked);
     view('ask');
     $('ask-deny').focus();
@@ -1517,6 +1521,12 @@ function drawAsk(asked) {
         ...row('Client', asked.client),
         ...row('Asked', when(asked.created, true)));
 
+    /* a code is the account's whose write it is */
+    const other = !login && asked.user !== me.user;
+
+    setError('ask-error', other ? `This is for ${asked.user}, and you are`
+             + ` ${me.user}. Log out, and log in as ${asked.user}.` : '');
+    show('ask-approve', !other);
     show('ask-password-field', !me.fresh && me.reauth === 'password');
     show('ask-otp-field', !me.fresh && me.reauth !== 'none'
          && Boolean(me.tfa));
