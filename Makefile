@@ -9,8 +9,8 @@ MODULE := build/ngx_http_npmtoken_module.so
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: all deps demo run ctl install uninstall test unit builds t examples
-.PHONY: docs clients lint soak consistency property model faults mutants bench
-.PHONY: package matrix container clean help
+.PHONY: docs clients web lint soak consistency property model faults mutants
+.PHONY: bench package matrix container clean help
 .PHONY: $(MODULE)
 
 
@@ -49,13 +49,16 @@ uninstall:
 
 test:
 	@tools/test lint unit builds t ctl examples docs clients-short life-short \
-	    property-short consistency
+	    web-short property-short consistency
 
 unit builds t examples docs consistency lint soak:
 	@tools/test $@
 
 clients:
 	@tools/test clients life
+
+web:
+	@tools/test web
 
 model:
 	@tools/deps model

@@ -29,8 +29,11 @@ export const plain = text => text.replaceAll('\r\n', '\n')
 /*
  * "line" is the command and its arguments.  "asks" are pairs: a question, and
  * what is typed, or a function that makes it of what is on the screen.
+ * "onText" is told what is there, whenever there is more.
  */
-export function atTerminal(servers, line, { cwd, env }, asks = []) {
+export function atTerminal(servers, line, { cwd, env, onText = () => {} },
+                           asks = [])
+{
     const command = `stty cols ${COLUMNS}; exec ${line.map(quoted).join(' ')}`;
 
     servers.inUse();
@@ -75,6 +78,7 @@ export function atTerminal(servers, line, { cwd, env }, asks = []) {
             child[stream].setEncoding('utf8');
             child[stream].on('data', text => {
                 all += text;
+                onText(plain(all));
                 answer();
             });
         }

@@ -1,0 +1,302 @@
+/*
+ * What the page is served by: two nginx nodes, "here" and "there", with one
+ * Redis, in front of Verdaccio.
+ */
+
+import { spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { API_MODULE, MODULE, nginxHead, nginxTemps, request, startServers }
+    from '../../demo/lib/servers.mjs';
+import { keyOf } from '../../demo/lib/tokens.mjs';
+import { seed } from '../clients/cells.mjs';
+import { totp } from '../clients/life/account.mjs';
+
+export const WAIT_MS = 20000;
+
+/* the longest that a person's token may live here, in days */
+export const LONGEST = 365;
+export const USUAL = 90;
+
+/* whom Verdaccio knows */
+const REGISTERED = 'paula';
+
+const passwordOf = name => `Long-${name}-horse`;
+
+/* where a second registry is */
+const DEEP = '/artifactory/api/npm/npm/';
+
+
+const http = ({ dir, name }, servers) =>
+    `${nginxHead({ dir, name, workers: 2, modules: [MODULE, API_MODULE],
+                   level: 'info' })}
+http {
+    access_log ${dir}/${name}.access.log;
+
+${nginxTemps(`${dir}/${name}`)}
+
+    npmtoken_store main {
+        redis unix:${dir}/redis.sock;
+    }
+
+    upstream registry {
+        server unix:${dir}/verdaccio.sock;
+        keepalive 8;
+    }
+${servers}
+}
+`;
+
+const proxied = port => `
+            proxy_http_version 1.1;
+            proxy_set_header   Connection        "";
+            proxy_set_header   Host              127.0.0.1:${port};
+            proxy_set_header   X-Forwarded-For   $remote_addr;
+            proxy_set_header   X-Forwarded-Proto $scheme;
+            proxy_pass         http://registry`;
+
+const nodeConf = ({ dir, name, port }) => http({ dir, name }, `
+    server {
+        listen 127.0.0.1:${port};
+
+        client_max_body_size 50m;
+
+        location / {
+            npmtoken              main;
+            npmtoken_identity     X-Npm-User;
+
+            npmtoken_api          main;
+            npmtoken_api_page     on;
+            npmtoken_api_signup   on;
+            npmtoken_api_issuer   npm.example.com;
+            npmtoken_api_lifetime ${USUAL}d ${LONGEST}d;
+
+            # all that is wrong here is wrong from one address
+            npmtoken_api_attempts 30 1000;
+${proxied(port)};
+        }
+
+        # a registry that is not at the root, and keeps the passwords
+        location ${DEEP} {
+            npmtoken              main;
+            npmtoken_base         ${DEEP};
+            npmtoken_identity     X-Npm-User;
+            npmtoken_api          main;
+            npmtoken_api_page     on;
+            npmtoken_api_login    proxy;
+${proxied(port)}/;
+        }
+    }`);
+
+export async function startSite(onServers) {
+    const servers = await startServers({
+        onDir: onServers, conf: nodeConf,
+        accounts: { [REGISTERED]: passwordOf(REGISTERED) },
+    });
+    const there = await servers.startNode('there', 2, nodeConf);
+
+    await seed(servers, 'hello');
+    await seed(servers, '@acme/button');
+
+    const { port, url } = servers;
+
+    return new Site(servers, {
+        here: { port, url }, deep: { port, url: url + DEEP.slice(1) },
+        there,
+    });
+}
+
+
+export class Site {
+
+    constructor(servers, nodes) {
+        Object.assign(this, { servers, ...nodes });
+        this.names = 0;
+
+        /* what must be nowhere but where it belongs */
+        this.secrets = new Map();
+    }
+
+    /* what comes to Redis, to be looked through at the end */
+    async watchRedis() {
+        const { servers } = this;
+        const file = path.join(servers.dir, 'monitor.log');
+
+        this.monitor = spawn('redis-cli', ['-s', servers.redisSocket,
+                                           'MONITOR'], { stdio: 'pipe' });
+        this.monitor.stdout.pipe(createWriteStream(file));
+        servers.clients.add(this.monitor);
+        this.monitor.on('close', () => servers.clients.delete(this.monitor));
+
+        await until('MONITOR begins', async () =>
+            /^OK/.test(await readFile(file, 'utf8').catch(() => '')));
+    }
+
+    isSecret(what, text) {
+        if (text) {
+            this.secrets.set(text, what);
+        }
+
+        return text;
+    }
+
+    /* as what a node, and a client of it, see of the servers */
+    at(node) {
+        return Object.assign(Object.create(this.servers), {
+            url: node.url, port: node.port,
+        });
+    }
+
+    /* whom the registry behind knows, and nobody else */
+    registered() {
+        return new Account(this, REGISTERED);
+    }
+
+    /* a person with an account; "tfa" is the mode of the second factor */
+    async person({ tfa } = {}) {
+        const person = new Account(this, `person${++this.names}`);
+
+        await person.signUp();
+
+        if (tfa) {
+            await person.secondFactor(tfa);
+        }
+
+        return person;
+    }
+
+    async call(node, method, url, { token, otp, body } = {}) {
+        const { status, body: text } = await request({
+            host: '127.0.0.1', port: node.port, method, path: url,
+            headers: {
+                ...token ? { Authorization: `Bearer ${token}` } : {},
+                ...otp ? { 'npm-otp': otp } : {},
+                ...body ? { 'Content-Type': 'application/json' } : {},
+            },
+        }, body && JSON.stringify(body));
+
+        return { status, said: text && JSON.parse(text) };
+    }
+
+    async redis(...args) {
+        return this.servers.redis(...args);
+    }
+
+    /* where a secret was seen that does not belong there */
+    async leaks() {
+        const { dir } = this.servers;
+        const files = ['monitor', 'redis', 'verdaccio', 'nginx',
+                       'access', 'nginx.access', 'there', 'there.access'];
+        const found = [];
+
+        for (const name of files) {
+            const text = await readFile(path.join(dir, `${name}.log`), 'utf8')
+                .catch(() => '');
+
+            for (const [secret, what] of this.secrets) {
+
+                /* six digits are also a part of many a number */
+                if (/^\d+$/.test(secret)
+                    ? new RegExp(`(?<![\\w.#])${secret}(?![\\w#])`).test(text)
+                    : text.includes(secret))
+                {
+                    found.push(`${what} is in ${name}.log`);
+                }
+            }
+        }
+
+        return found;
+    }
+}
+
+
+export class Account {
+
+    constructor(site, name) {
+        this.site = site;
+        this.name = name;
+        this.password = site.isSecret('a password', passwordOf(name));
+    }
+
+    async signUp() {
+        const { status, said } = await this.site.call(
+            this.site.here, 'PUT', `/-/user/org.couchdb.user:${this.name}`,
+            { body: { name: this.name, password: this.password,
+                      email: `${this.name}@example.com`, type: 'user' } });
+
+        must(status === 201, `sign-up: ${status} ${JSON.stringify(said)}`);
+        this.token = this.site.isSecret('a token', said.token);
+    }
+
+    async secondFactor(mode) {
+        const ask = body => this.site.call(
+            this.site.here, 'POST', '/-/npm/v1/user',
+            { token: this.token, body });
+        const { said } = await ask({ tfa: { mode, password: this.password } });
+
+        this.knowSecret(new URL(said.tfa).searchParams.get('secret'));
+
+        const { status } = await ask({ tfa: [this.code()] });
+
+        must(status === 200, `second factor: ${status}`);
+        await this.later();
+    }
+
+    knowSecret(secret) {
+        this.secret = secret;
+    }
+
+    /* what the authenticator shows */
+    code() {
+        return this.site.isSecret('a code', totp(this.secret));
+    }
+
+    /* as if a while had gone by: the code on the authenticator is a new one */
+    later() {
+        return this.site.redis('HDEL', `npmtoken:user:${this.name}`,
+                               'totp_used', 'totp_used_by');
+    }
+
+    /* a token that npm token create makes */
+    async create(body) {
+        const { status, said } = await this.site.call(
+            this.site.here, 'POST', '/-/npm/v1/tokens',
+            { token: this.token,
+              otp: this.secret && this.code(),
+              body: { password: this.password, ...body } });
+
+        must(status === 200, `token: ${status} ${JSON.stringify(said)}`);
+
+        return this.site.isSecret('a token', said.token);
+    }
+
+    record(token) {
+        return `npmtoken:token:${keyOf(token)}`;
+    }
+}
+
+
+export function must(right, text) {
+    if (!right) {
+        throw Object.assign(new Error(text), { code: 'ERR_ASSERTION' });
+    }
+}
+
+/* what a condition gave as soon as that was something */
+export async function until(what, condition) {
+    const end = Date.now() + WAIT_MS;
+
+    for ( ;; ) {
+        const value = await condition();
+
+        if (value) {
+            return value;
+        }
+
+        must(Date.now() < end, `${what}: waited in vain`);
+        await sleep(20);
+    }
+}
