@@ -75,7 +75,8 @@ const asks = {
 
 /*
  * npm 11.6.3 and later say with another option than --read-only that a token
- * may only read; npm before 9 asks for an email to log in.
+ * may only read; npm before 9 asks for an email to log in, npm from 9 on
+ * for a browser.
  */
 
 async function dialect(person) {
@@ -85,6 +86,9 @@ async function dialect(person) {
 
     return {
         version: all.trim(), email: major < 9,
+
+        /* at the terminal: the page is for another time */
+        login: major < 9 ? ['login'] : ['login', '--auth-type=legacy'],
         readonly: later ? '--packages-and-scopes-permission=read-only'
             : '--read-only',
     };
@@ -218,6 +222,7 @@ function introduce(servers) {
         '              Redis: who, what, from where',
         '',
         dim(`   registry  ${servers.url}`),
+        dim(`   tokens    ${servers.page}`),
         dim(`   redis     unix:${servers.redisSocket}`),
         dim(`   logs      ${servers.dir}`),
     ]);
@@ -230,12 +235,12 @@ async function logIn(demo, alice, npm) {
 
     scene('alice has an account at Verdaccio, and logs in');
 
-    await demo.npm(alice, ['login'], {
+    await demo.npm(alice, npm.login, {
         end: { code: 1, texts: [/code E401/, /password is wrong/] },
         questions: login('not her password'),
         why: 'nginx asked Verdaccio whether this is her password.',
     });
-    await demo.npm(alice, ['login'], {
+    await demo.npm(alice, npm.login, {
         end: ENDS.ok, texts: [/Logged in/], questions: login(PASSWORD),
         why: 'It is: nginx made a token, stored it in Redis, and npm keeps it'
              + ' in .npmrc. Verdaccio has none.',
@@ -414,6 +419,17 @@ async function logOut(demo, alice) {
 }
 
 
+/* it is gone when this ends: "make run" stays */
+function invite(servers) {
+    paragraph('The same in a browser: "make run" prints the address of the'
+              + ` page, here ${servers.page}, and stays up. Log in there as`
+              + ` ${USER}, with the password "${PASSWORD}". Create a token, and`
+              + ' see it in npm token list. Revoke it with npm, and see it gone'
+              + ' from the page. npm login leads to the page by itself.');
+    say();
+}
+
+
 function conclude(demo, seconds) {
     scene('What happened');
     say();
@@ -453,6 +469,7 @@ async function walkThrough(onDir) {
     await revoke(demo, alice, tokens.deploy);
     await logOut(demo, alice);
     conclude(demo, (performance.now() - start) / 1000);
+    invite(servers);
 
     if (demo.wrong !== 0) {
         say(await servers.tails(20));
@@ -466,8 +483,11 @@ function printLines(servers, { token }, npm) {
     const cli = `redis-cli -s ${servers.redisSocket}`;
 
     const lines = [
-        [`log in as ${USER}, in a directory of its own; the password is `
-         + `"${PASSWORD}"`, [
+        [`the page, for a browser; ${USER}'s password is "${PASSWORD}"`, [
+            servers.page,
+        ]],
+        ['log in, in a directory of its own: npm opens the page, to approve'
+         + ' there', [
             'cd "$(mktemp -d)" && npm init -y >/dev/null',
             `npm config set --location=project registry=${servers.url}`,
             'npm login && npm whoami && npm install hello-npmtoken',

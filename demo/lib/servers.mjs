@@ -252,9 +252,10 @@ ${nginxTemps(`${dir}/nginx`)}
             npmtoken           main;
             npmtoken_identity  X-Npm-User;
 
-            # the token commands; accounts are the registry's
+            # the token commands, and their page; accounts are the registry's
             npmtoken_api       main;
             npmtoken_api_login proxy;
+            npmtoken_api_page  on;
 
             proxy_http_version 1.1;
             proxy_set_header   Connection        "";
@@ -346,6 +347,7 @@ export class Servers {
 
         this.port = node.port;
         this.url = node.url;
+        this.page = `${node.url}-/npmtoken/`;
     }
 
     /* one of several nginx's that share the rest */
