@@ -13,6 +13,7 @@ static ngx_int_t ngx_http_npmtoken_link_queue(ngx_http_npmtoken_link_t *link,
     ngx_http_npmtoken_link_job_t *job);
 static ngx_uint_t ngx_http_npmtoken_link_busy(ngx_http_npmtoken_link_t *link,
     ngx_str_t *account);
+static void ngx_http_npmtoken_link_follow(ngx_http_npmtoken_link_t *link);
 static ngx_uint_t ngx_http_npmtoken_link_jobs_of(ngx_queue_t *jobs,
     ngx_str_t *account);
 static ngx_uint_t ngx_http_npmtoken_link_same(ngx_str_t *one, ngx_str_t *two);
@@ -73,6 +74,12 @@ ngx_http_npmtoken_link_create(ngx_http_npmtoken_store_t *store, char *label,
 
     conn = &link->conn;
 
+    if (store->feed_conf.endpoint->kind == NGX_HTTP_NPMTOKEN_SENTINEL
+        && store->push && store->lookup.cache)
+    {
+        link->proof = store->lookup.cache->sh->proof;
+    }
+
     conn->endpoint = &store->lookup.endpoint;
     conn->owner = &ngx_http_npmtoken_link_handlers;
     conn->data = link;
@@ -130,6 +137,8 @@ ngx_http_npmtoken_link_queue(ngx_http_npmtoken_link_t *link,
 
     rc = NGX_OK;
 
+    ngx_http_npmtoken_link_follow(link);
+
     if (link->conn.state != NGX_HTTP_NPMTOKEN_READY) {
         ngx_http_npmtoken_connection_open(&link->conn);
 
@@ -156,6 +165,50 @@ ngx_http_npmtoken_link_queue(ngx_http_npmtoken_link_t *link,
     ngx_queue_insert_tail(&link->jobs, &job->queue);
 
     return NGX_OK;
+}
+
+
+/*
+ * An old master may go on answering, and say that it is one.  What it
+ * acknowledges then is lost.  So a link does not stay at a server that the feed
+ * has left for another one.
+ */
+
+static void
+ngx_http_npmtoken_link_follow(ngx_http_npmtoken_link_t *link)
+{
+    uint64_t                         epoch;
+    ngx_http_npmtoken_peer_t         peer;
+    ngx_http_npmtoken_connection_t  *conn;
+
+    conn = &link->conn;
+
+    if (link->proof == NULL || !ngx_queue_empty(&link->jobs)) {
+        return;
+    }
+
+    epoch = ngx_http_npmtoken_proof_epoch(link->proof);
+
+    if (epoch == link->epoch
+        || ngx_http_npmtoken_proof_epoch_peer(link->proof, epoch, &peer)
+           != NGX_OK)
+    {
+        return;
+    }
+
+    link->epoch = epoch;
+
+    if (peer.socklen
+        && ngx_cmp_sockaddr(&peer.sockaddr.sockaddr, peer.socklen,
+                            &conn->dial.sockaddr.sockaddr,
+                            conn->dial.socklen, 1)
+           == NGX_OK)
+    {
+        return;
+    }
+
+    ngx_http_npmtoken_connection_close(conn);
+    conn->retry_at = ngx_current_msec;
 }
 
 

@@ -77,6 +77,9 @@ struct ngx_http_npmtoken_link_s {
     uint32_t                         kind;      /* of the command that was */
     ngx_event_t                      probe;     /* time-out of the probe */
     ngx_msec_t                       timeout;
+    ngx_http_npmtoken_proof_t       *proof;     /* NULL: there is no feed */
+    uint64_t                         epoch;     /* in which it was compared
+                                                   with the feed */
     unsigned                         probing:1; /* nothing else is sent */
     unsigned                         doubt:1;   /* may lead to no master */
     unsigned                         leaving:1; /* a job was moved: nothing

@@ -854,11 +854,8 @@ ngx_http_npmtoken_connection_greeted(ngx_http_npmtoken_connection_t *conn,
         return NGX_OK;
 
     case NGX_DECLINED:
-        ngx_http_npmtoken_connection_failed(conn, conn->ask_master
-                   ? "this server is a replica, and the token API needs the "
-                     "master"
-                   : "this server is a replica: name the master in \"redis\", "
-                     "or set \"redis_replica on\"");
+        ngx_http_npmtoken_connection_failed(conn,
+                                  ngx_http_npmtoken_greeting_objection(conn));
         return NGX_ERROR;
 
     case NGX_BUSY:
@@ -1147,6 +1144,15 @@ ngx_http_npmtoken_connection_log_error(ngx_log_t *log, u_char *buf, size_t len)
         len -= p - buf;
     }
 
-    return ngx_snprintf(p, len, ", client name: %V, redis: \"%V\"",
-                        &conn->label, &conn->endpoint->name);
+    p = ngx_snprintf(p, len, ", client name: %V, redis: \"%V\"",
+                     &conn->label, &conn->endpoint->name);
+
+    if (conn->endpoint->kind == NGX_HTTP_NPMTOKEN_SINGLE
+        && conn->endpoint->seeds.nelts == 1)
+    {
+        return p;
+    }
+
+    return ngx_snprintf(p, buf + len - p, ", server: \"%V\"",
+                        conn->dial.name);
 }

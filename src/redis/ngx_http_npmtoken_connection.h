@@ -40,7 +40,8 @@ typedef enum {
 typedef enum {
     NGX_HTTP_NPMTOKEN_ROLE_UNKNOWN = 0,
     NGX_HTTP_NPMTOKEN_MASTER,
-    NGX_HTTP_NPMTOKEN_REPLICA
+    NGX_HTTP_NPMTOKEN_REPLICA,
+    NGX_HTTP_NPMTOKEN_NO_SERVER     /* it is a sentinel */
 } ngx_http_npmtoken_role_e;
 
 
@@ -94,6 +95,8 @@ struct ngx_http_npmtoken_connection_s {
     unsigned                       ask_master:1; /* a replica is no use */
     unsigned                       ask_slot:1;   /* of a cluster only the
                                                     owner of the slot is */
+    unsigned                       sentinel:1;   /* this leads to one, which
+                                                    has no role to ask for */
 
     /* what the server has said about itself */
     u_char                         server[NGX_HTTP_NPMTOKEN_SERVER_LEN];

@@ -9,6 +9,9 @@
 #include "ngx_http_npmtoken_dial.h"
 
 
+static ngx_int_t ngx_http_npmtoken_dial_ask(ngx_http_npmtoken_dial_t *dial);
+static void ngx_http_npmtoken_dial_told(void *data, ngx_int_t rc,
+    ngx_str_t *host, ngx_uint_t port);
 static ngx_int_t ngx_http_npmtoken_dial_host(ngx_http_npmtoken_dial_t *dial);
 static ngx_int_t ngx_http_npmtoken_dial_addr(ngx_http_npmtoken_dial_t *dial);
 static ngx_int_t ngx_http_npmtoken_dial_place_addr(
@@ -22,7 +25,6 @@ static void ngx_http_npmtoken_dial_keep(ngx_http_npmtoken_dial_t *dial,
     ngx_resolver_addr_t *addrs, ngx_uint_t naddrs);
 static ngx_int_t ngx_http_npmtoken_dial_next_host(
     ngx_http_npmtoken_dial_t *dial);
-static void ngx_http_npmtoken_dial_pass(ngx_http_npmtoken_dial_t *dial);
 
 
 void
@@ -45,9 +47,56 @@ ngx_http_npmtoken_dial_find(ngx_http_npmtoken_dial_t *dial)
         return NGX_OK;
     }
 
+    if (dial->endpoint->kind == NGX_HTTP_NPMTOKEN_SENTINEL) {
+        return ngx_http_npmtoken_dial_ask(dial);
+    }
+
     rc = ngx_http_npmtoken_dial_host(dial);
 
     return (rc == NGX_DECLINED) ? ngx_http_npmtoken_dial_next_host(dial) : rc;
+}
+
+
+/* the sentinels themselves are never dialled here */
+
+static ngx_int_t
+ngx_http_npmtoken_dial_ask(ngx_http_npmtoken_dial_t *dial)
+{
+    ngx_http_npmtoken_dial_home(dial);
+
+    dial->question.handler = ngx_http_npmtoken_dial_told;
+    dial->question.data = dial;
+
+    return ngx_http_npmtoken_sentinel_ask(dial->endpoint, &dial->question);
+}
+
+
+static void
+ngx_http_npmtoken_dial_told(void *data, ngx_int_t rc, ngx_str_t *host,
+    ngx_uint_t port)
+{
+    ngx_http_npmtoken_dial_t  *dial = data;
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_npmtoken_dial_place(dial, host, port);
+
+    } else {
+        ngx_log_error(dial->level, dial->log, 0,
+                      "no sentinel names a server for the master \"%V\"",
+                      &dial->endpoint->master);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_npmtoken_dial_host(dial);
+
+        if (rc == NGX_DECLINED) {
+            rc = ngx_http_npmtoken_dial_next_host(dial);
+        }
+    }
+
+    if (rc != NGX_AGAIN) {
+        dial->handler(dial->data, rc);
+    }
 }
 
 
@@ -338,7 +387,13 @@ ngx_http_npmtoken_dial_next_host(ngx_http_npmtoken_dial_t *dial)
 
         if (dial->place.len) {
             ngx_http_npmtoken_dial_home(dial);
-            ngx_http_npmtoken_dial_pass(dial);
+
+            if (dial->endpoint->kind == NGX_HTTP_NPMTOKEN_SENTINEL) {
+                ngx_http_npmtoken_sentinel_doubt(dial->endpoint,
+                                                 dial->question.told_by);
+            } else {
+                ngx_http_npmtoken_dial_pass(dial);
+            }
 
             return NGX_DECLINED;
         }
@@ -357,9 +412,7 @@ ngx_http_npmtoken_dial_next_host(ngx_http_npmtoken_dial_t *dial)
 }
 
 
-/* the host that has named a place which has failed may name it again */
-
-static void
+void
 ngx_http_npmtoken_dial_pass(ngx_http_npmtoken_dial_t *dial)
 {
     dial->seed = (dial->seed + 1) % dial->endpoint->seeds.nelts;
@@ -374,6 +427,8 @@ ngx_http_npmtoken_dial_stop(ngx_http_npmtoken_dial_t *dial)
         ngx_resolve_name_done(dial->resolving);
         dial->resolving = NULL;
     }
+
+    ngx_http_npmtoken_sentinel_forget(&dial->question);
 }
 
 
@@ -403,32 +458,13 @@ ngx_int_t
 ngx_http_npmtoken_dial_place(ngx_http_npmtoken_dial_t *dial, ngx_str_t *host,
     ngx_uint_t port)
 {
-    u_char      ch;
-    size_t      i;
     ngx_uint_t  ipv6;
 
-    if (host->len == 0 || host->len > NGX_HTTP_NPMTOKEN_DIAL_HOST
-        || port == 0 || port > 65535)
-    {
+    if (ngx_http_npmtoken_dial_check(host, port) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    ipv6 = 0;
-
-    for (i = 0; i < host->len; i++) {
-        ch = host->data[i];
-
-        if (ch == ':') {
-            ipv6 = 1;
-            continue;
-        }
-
-        if ((ch < '0' || ch > '9') && ((ch | 0x20) < 'a' || (ch | 0x20) > 'z')
-            && ch != '.' && ch != '-' && ch != '_')
-        {
-            return NGX_DECLINED;
-        }
-    }
+    ipv6 = (ngx_strlchr(host->data, host->data + host->len, ':') != NULL);
 
     dial->place.data = dial->text;
     dial->place.len = ngx_sprintf(dial->text, ipv6 ? "[%V]:%ui" : "%V:%ui",
@@ -461,6 +497,42 @@ ngx_http_npmtoken_dial_port(ngx_http_npmtoken_dial_t *dial,
 
     ngx_http_npmtoken_dial_pin(dial, &sockaddr, other->socklen,
                                ngx_http_npmtoken_dial_to(other));
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_npmtoken_dial_leads_to(ngx_http_npmtoken_dial_t *dial,
+    ngx_str_t *host, ngx_uint_t port)
+{
+    return dial->place.len && dial->port == port
+           && dial->host.len == host->len
+           && ngx_strncasecmp(dial->host.data, host->data, host->len) == 0;
+}
+
+
+ngx_int_t
+ngx_http_npmtoken_dial_check(ngx_str_t *host, ngx_int_t port)
+{
+    u_char  ch;
+    size_t  i;
+
+    if (host->len == 0 || host->len > NGX_HTTP_NPMTOKEN_DIAL_HOST
+        || port < 1 || port > 65535)
+    {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < host->len; i++) {
+        ch = host->data[i];
+
+        if ((ch < '0' || ch > '9') && ((ch | 0x20) < 'a' || (ch | 0x20) > 'z')
+            && ch != '.' && ch != '-' && ch != '_' && ch != ':')
+        {
+            return NGX_DECLINED;
+        }
+    }
+
     return NGX_OK;
 }
 

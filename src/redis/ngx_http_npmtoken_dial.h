@@ -7,6 +7,9 @@
  * found at run time, the round goes through the addresses of that place alone.
  * If it is pinned, the round has that one address.
  *
+ * If the hosts are sentinels, they are asked for the place at the beginning of
+ * each round.
+ *
  * It opens no socket, and knows no connection.
  */
 
@@ -18,6 +21,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_http_npmtoken_endpoint.h"
+#include "ngx_http_npmtoken_sentinel.h"
 
 
 /* the longest host name of a place, in bytes: that of DNS */
@@ -63,6 +67,7 @@ typedef struct {
     /* the host of a pin */
     ngx_str_t                      pin;
     u_char                         pin_text[NGX_HTTP_NPMTOKEN_DIAL_HOST];
+    ngx_http_npmtoken_sentinel_waiter_t  question;
 
     unsigned                       pinned:1;
     unsigned                       kept:1;     /* a pin survives a failure */
@@ -121,6 +126,23 @@ ngx_int_t ngx_http_npmtoken_dial_port(ngx_http_npmtoken_dial_t *dial,
 
 /* The host that is dialled, as it was named: a name, or an address. */
 ngx_str_t *ngx_http_npmtoken_dial_to(ngx_http_npmtoken_dial_t *dial);
+
+/* Whether the place that is dialled, or was dialled last, is this one. */
+ngx_uint_t ngx_http_npmtoken_dial_leads_to(ngx_http_npmtoken_dial_t *dial,
+    ngx_str_t *host, ngx_uint_t port);
+
+/*
+ * Whether this may be the host and port of a place.  Returns NGX_OK or
+ * NGX_DECLINED.
+ */
+ngx_int_t ngx_http_npmtoken_dial_check(ngx_str_t *host, ngx_int_t port);
+
+/*
+ * The next search begins with the next host of the endpoint: the one that has
+ * named a place which has failed may name it again.  Call it only when nothing
+ * is searched for.
+ */
+void ngx_http_npmtoken_dial_pass(ngx_http_npmtoken_dial_t *dial);
 
 /* Forgets a place and a pin: the endpoint's hosts are dialled again. */
 void ngx_http_npmtoken_dial_home(ngx_http_npmtoken_dial_t *dial);

@@ -33,8 +33,6 @@ static char *ngx_http_npmtoken_endpoint_kind(
     ngx_http_npmtoken_endpoint_t *endpoint);
 static ngx_int_t ngx_http_npmtoken_endpoint_master(
     ngx_http_npmtoken_endpoint_parts_t *parts, ngx_str_t *master);
-static char *ngx_http_npmtoken_endpoint_missing(
-    ngx_http_npmtoken_endpoint_t *endpoint);
 static char *ngx_http_npmtoken_endpoint_userinfo(ngx_conf_t *cf,
     ngx_str_t *userinfo, ngx_http_npmtoken_endpoint_t *endpoint);
 static char *ngx_http_npmtoken_endpoint_decode(ngx_conf_t *cf, u_char *src,
@@ -126,12 +124,6 @@ ngx_http_npmtoken_endpoint_parse(ngx_conf_t *cf, ngx_str_t *text,
     }
 
     err = ngx_http_npmtoken_endpoint_seeds(cf, &parts, endpoint);
-
-    if (err) {
-        goto invalid;
-    }
-
-    err = ngx_http_npmtoken_endpoint_missing(endpoint);
 
     if (err == NULL) {
         return NGX_OK;
@@ -350,19 +342,6 @@ ngx_http_npmtoken_endpoint_master(ngx_http_npmtoken_endpoint_parts_t *parts,
 
     return master->len ? NGX_OK : NGX_ERROR;
 }
-
-
-static char *
-ngx_http_npmtoken_endpoint_missing(ngx_http_npmtoken_endpoint_t *endpoint)
-{
-    if (endpoint->kind == NGX_HTTP_NPMTOKEN_SENTINEL) {
-        return "Redis Sentinel is not supported";
-    }
-
-    return NULL;
-}
-
-
 
 
 static char *

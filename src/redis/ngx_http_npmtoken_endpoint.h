@@ -37,6 +37,10 @@ typedef enum {
 } ngx_http_npmtoken_endpoint_kind_e;
 
 
+/* the questions that a worker has for the sentinels */
+typedef struct ngx_http_npmtoken_sentinel_s  ngx_http_npmtoken_sentinel_t;
+
+
 /* a host of a URL */
 
 typedef struct {
@@ -59,6 +63,11 @@ typedef struct {
     ngx_str_t             records;     /* prefix of the records' keys */
     ngx_str_t             none;        /* a key beside them that is never
                                           made */
+
+    ngx_str_t             sentinel_user;      /* as above, for sentinels */
+    ngx_str_t             sentinel_password;
+    ngx_msec_t            sentinel_timeout;   /* of connecting, of an answer */
+    ngx_http_npmtoken_sentinel_t  *sentinel;  /* NULL: none was asked yet */
 
     ngx_array_t           seeds;       /* of ngx_http_npmtoken_seed_t; at
                                           least one, and one if SINGLE */

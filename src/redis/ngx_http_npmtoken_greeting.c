@@ -46,7 +46,11 @@ static ngx_int_t ngx_http_npmtoken_greeting_refused(
     ngx_http_npmtoken_connection_t *conn, redisReply *reply);
 static char *ngx_http_npmtoken_greeting_advice(
     ngx_http_npmtoken_connection_t *conn, ngx_str_t *code);
+static ngx_uint_t ngx_http_npmtoken_greeting_required(
+    ngx_http_npmtoken_connection_t *conn, ngx_uint_t step);
 static ngx_int_t ngx_http_npmtoken_greeting_told(
+    ngx_http_npmtoken_connection_t *conn, redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_greeting_told_role(
     ngx_http_npmtoken_connection_t *conn, redisReply *reply);
 static void ngx_http_npmtoken_greeting_told_server(
     ngx_http_npmtoken_connection_t *conn, redisReply *reply);
@@ -111,7 +115,11 @@ ngx_http_npmtoken_greeting_asks(ngx_http_npmtoken_connection_t *conn)
     endpoint->left_out &= ~again;
     endpoint->retried |= again;
 
-    asks = (1 << NGX_HTTP_NPMTOKEN_SETNAME) | (1 << NGX_HTTP_NPMTOKEN_ROLE);
+    asks = 1 << NGX_HTTP_NPMTOKEN_SETNAME;
+
+    if (!conn->sentinel) {
+        asks |= 1 << NGX_HTTP_NPMTOKEN_ROLE;
+    }
 
     if (conn->ask_server) {
         asks |= 1 << NGX_HTTP_NPMTOKEN_SERVER;
@@ -290,7 +298,7 @@ ngx_http_npmtoken_greeting_refused(ngx_http_npmtoken_connection_t *conn,
     ngx_http_npmtoken_codec_error(reply, &code);
     ngx_http_npmtoken_codec_words(reply, &words);
 
-    optional = conn->greeting >= NGX_HTTP_NPMTOKEN_SETNAME
+    optional = !ngx_http_npmtoken_greeting_required(conn, conn->greeting)
                && (ngx_strncmp(code.data, "NOPERM", 6) == 0
                    || ngx_strncmp(code.data, "ERR", 3) == 0);
 
@@ -348,6 +356,11 @@ ngx_http_npmtoken_greeting_advice(ngx_http_npmtoken_connection_t *conn,
         return ngx_http_npmtoken_codec_advice(code);
     }
 
+    if (conn->sentinel) {
+        return ": see \"redis_sentinel_user\" and "
+               "\"redis_sentinel_password_file\"";
+    }
+
     if (conn->endpoint->worked) {
         return ": this worked before. If Redis was restarted without its "
                "users, make them again (\"npmtokenctl init\") and let it save "
@@ -364,6 +377,18 @@ ngx_http_npmtoken_greeting_advice(ngx_http_npmtoken_connection_t *conn,
 }
 
 
+/* a server that a sentinel named has to say itself that it is the master */
+
+static ngx_uint_t
+ngx_http_npmtoken_greeting_required(ngx_http_npmtoken_connection_t *conn,
+    ngx_uint_t step)
+{
+    return step < NGX_HTTP_NPMTOKEN_SETNAME
+           || (step == NGX_HTTP_NPMTOKEN_ROLE
+               && conn->endpoint->kind == NGX_HTTP_NPMTOKEN_SENTINEL);
+}
+
+
 static ngx_int_t
 ngx_http_npmtoken_greeting_told(ngx_http_npmtoken_connection_t *conn,
     redisReply *reply)
@@ -371,13 +396,43 @@ ngx_http_npmtoken_greeting_told(ngx_http_npmtoken_connection_t *conn,
     switch (conn->greeting) {
 
     case NGX_HTTP_NPMTOKEN_ROLE:
-        conn->role = ngx_http_npmtoken_greeting_role(reply);
+        return ngx_http_npmtoken_greeting_told_role(conn, reply);
+
+    case NGX_HTTP_NPMTOKEN_SERVER:
+        ngx_http_npmtoken_greeting_told_server(conn, reply);
+        return NGX_OK;
+
+    case NGX_HTTP_NPMTOKEN_MEMORY:
+        ngx_http_npmtoken_greeting_told_memory(conn, reply);
+        return NGX_OK;
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_greeting_told_role(ngx_http_npmtoken_connection_t *conn,
+    redisReply *reply)
+{
+    conn->role = ngx_http_npmtoken_greeting_role(reply);
+
+    if (conn->endpoint->kind == NGX_HTTP_NPMTOKEN_SENTINEL) {
+        return (conn->role == NGX_HTTP_NPMTOKEN_MASTER) ? NGX_OK
+                                                        : NGX_DECLINED;
+    }
+
+    switch (conn->role) {
+
+    case NGX_HTTP_NPMTOKEN_NO_SERVER:
+        return NGX_DECLINED;
+
+    case NGX_HTTP_NPMTOKEN_REPLICA:
 
         /* of a cluster, a replica sends the client to its master */
 
-        if (conn->role != NGX_HTTP_NPMTOKEN_REPLICA
-            || (conn->asked & (1 << NGX_HTTP_NPMTOKEN_SLOT)))
-        {
+        if (conn->asked & (1 << NGX_HTTP_NPMTOKEN_SLOT)) {
             return NGX_OK;
         }
 
@@ -390,16 +445,39 @@ ngx_http_npmtoken_greeting_told(ngx_http_npmtoken_connection_t *conn,
                       "it has arrived there");
         return NGX_OK;
 
-    case NGX_HTTP_NPMTOKEN_SERVER:
-        ngx_http_npmtoken_greeting_told_server(conn, reply);
-        return NGX_OK;
-
-    case NGX_HTTP_NPMTOKEN_MEMORY:
-        ngx_http_npmtoken_greeting_told_memory(conn, reply);
-        return NGX_OK;
-
     default:
         return NGX_OK;
+    }
+}
+
+
+char *
+ngx_http_npmtoken_greeting_objection(ngx_http_npmtoken_connection_t *conn)
+{
+    switch (conn->role) {
+
+    case NGX_HTTP_NPMTOKEN_NO_SERVER:
+        return "this server is a sentinel: a URL of sentinels begins with "
+               "\"redis-sentinel://\"";
+
+    case NGX_HTTP_NPMTOKEN_REPLICA:
+
+        if (conn->endpoint->kind == NGX_HTTP_NPMTOKEN_SENTINEL) {
+            return "a sentinel named this server as the master, and it is a "
+                   "replica";
+        }
+
+        if (conn->ask_master) {
+            return "this server is a replica, and the token API needs the "
+                   "master";
+        }
+
+        return "this server is a replica: name the master in \"redis\", or "
+               "set \"redis_replica on\"";
+
+    default:
+        return "a sentinel named this server as the master, and it does not "
+               "say so";
     }
 }
 
@@ -421,8 +499,12 @@ ngx_http_npmtoken_greeting_role(redisReply *reply)
         return NGX_HTTP_NPMTOKEN_MASTER;
     }
 
-    return ngx_strcmp(role, "slave") == 0 ? NGX_HTTP_NPMTOKEN_REPLICA
-                                          : NGX_HTTP_NPMTOKEN_ROLE_UNKNOWN;
+    if (ngx_strcmp(role, "slave") == 0) {
+        return NGX_HTTP_NPMTOKEN_REPLICA;
+    }
+
+    return ngx_strcmp(role, "sentinel") == 0 ? NGX_HTTP_NPMTOKEN_NO_SERVER
+                                             : NGX_HTTP_NPMTOKEN_ROLE_UNKNOWN;
 }
 
 
@@ -550,7 +632,9 @@ ngx_http_npmtoken_greeting_suspect(ngx_http_npmtoken_connection_t *conn)
     step = ngx_max(conn->greeting, NGX_HTTP_NPMTOKEN_SETNAME);
     step = ngx_http_npmtoken_greeting_step(conn, step);
 
-    if (step >= NGX_HTTP_NPMTOKEN_PING) {
+    if (step >= NGX_HTTP_NPMTOKEN_PING
+        || ngx_http_npmtoken_greeting_required(conn, step))
+    {
         return 0;
     }
 

@@ -42,12 +42,16 @@ ngx_uint_t ngx_http_npmtoken_greeting_begin(
  * Handles the reply to the first unanswered command of the greeting.
  * NGX_OK: other replies are awaited.
  * NGX_DONE: this was the last one.
- * NGX_DECLINED: this is a replica, where none may be used.
+ * NGX_DECLINED: this server has the wrong role.
  * NGX_BUSY: the reply says which other node of the cluster to go to.
  * NGX_ERROR: Redis refuses, which is logged.
  */
 ngx_int_t ngx_http_npmtoken_greeting_reply(
     ngx_http_npmtoken_connection_t *conn, redisReply *reply);
+
+/* What is wrong with the role of the server, after NGX_DECLINED. */
+char *ngx_http_npmtoken_greeting_objection(
+    ngx_http_npmtoken_connection_t *conn);
 
 /*
  * Call this when the connection has ended before the last reply.  Returns 1 if

@@ -17,6 +17,7 @@
 #include "ngx_http_npmtoken_feed.h"
 #include "ngx_http_npmtoken_greeting.h"
 #include "ngx_http_npmtoken_slot.h"
+#include "ngx_http_npmtoken_watch.h"
 #include "npmtoken_digest.h"
 
 
@@ -74,6 +75,8 @@ struct ngx_http_npmtoken_feed_s {
     ngx_http_npmtoken_proof_t       *proof;
     ngx_http_npmtoken_connection_t   conn;
     ngx_http_npmtoken_feed_state_e   state;
+    ngx_http_npmtoken_watch_t        watch;     /* of the owner, if sentinels
+                                                   know the server */
     ngx_event_t                      tick;
     ngx_msec_t                       interval;
     ngx_msec_t                       lease;
@@ -99,6 +102,8 @@ struct ngx_http_npmtoken_feed_s {
 
 
 static void ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev);
+static void ngx_http_npmtoken_feed_switch_handler(void *data,
+    ngx_str_t *host, ngx_uint_t port);
 static ngx_uint_t ngx_http_npmtoken_feed_silent(
     ngx_http_npmtoken_feed_t *feed);
 static void ngx_http_npmtoken_feed_own(ngx_http_npmtoken_feed_t *feed);
@@ -193,6 +198,10 @@ ngx_http_npmtoken_feed_start(ngx_http_npmtoken_feed_conf_t *conf,
     ngx_str_set(&conn->label, "npmtoken-feed");
 
     ngx_http_npmtoken_connection_init(conn);
+
+    feed->watch.endpoint = conf->endpoint;
+    feed->watch.handler = ngx_http_npmtoken_feed_switch_handler;
+    feed->watch.data = feed;
 
     feed->tick.handler = ngx_http_npmtoken_feed_tick_handler;
     feed->tick.data = feed;
@@ -313,9 +322,57 @@ ngx_http_npmtoken_feed_own(ngx_http_npmtoken_feed_t *feed)
                    "npmtoken feed \"%V\": session %uL", &feed->conf->store,
                    feed->session);
 
-    if (feed->session) {
-        ngx_http_npmtoken_feed_open(feed);
+    if (feed->session == 0) {
+        return;
     }
+
+    if (feed->conf->endpoint->kind == NGX_HTTP_NPMTOKEN_SENTINEL) {
+        ngx_http_npmtoken_watch_start(&feed->watch);
+    }
+
+    ngx_http_npmtoken_feed_open(feed);
+}
+
+
+/*
+ * The old master may go on answering, pushing and saying
+ * PONG.  So an epoch begins in which no feed vouches for any server: nothing
+ * that was cached before is current, and look-ups go to the new master.
+ */
+
+static void
+ngx_http_npmtoken_feed_switch_handler(void *data, ngx_str_t *host,
+    ngx_uint_t port)
+{
+    ngx_http_npmtoken_feed_t  *feed = data;
+
+    ngx_http_npmtoken_dial_t  *dial;
+    ngx_http_npmtoken_peer_t   nobody;
+
+    dial = &feed->conn.dial;
+
+    if (ngx_http_npmtoken_dial_leads_to(dial, host, port)) {
+        return;
+    }
+
+    if (dial->place.len) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "npmtoken_store \"%V\": the master is no longer %V, a "
+                      "sentinel names %V:%ui",
+                      &feed->conf->store, &dial->place, host, port);
+
+        ngx_memzero(&nobody, sizeof(ngx_http_npmtoken_peer_t));
+
+        (void) ngx_http_npmtoken_proof_epoch_begin(feed->proof, feed->session,
+                                                   &nobody);
+    }
+
+    ngx_http_npmtoken_connection_close(&feed->conn);
+
+    feed->conn.retry_at = ngx_current_msec;
+    feed->retry_at = ngx_current_msec;
+
+    ngx_http_npmtoken_feed_lost_handler(feed);
 }
 
 
@@ -345,6 +402,7 @@ ngx_http_npmtoken_feed_disown(ngx_http_npmtoken_feed_t *feed)
                        "npmtoken feed \"%V\": given up", &feed->conf->store);
     }
 
+    ngx_http_npmtoken_watch_stop(&feed->watch);
     ngx_http_npmtoken_connection_close(&feed->conn);
     ngx_http_npmtoken_feed_set_state(feed, NGX_HTTP_NPMTOKEN_FEED_CLOSED);
 }

@@ -452,11 +452,21 @@ ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
         ngx_http_npmtoken_lookup_reset(lookup);
     }
 
-    host.data = peer.host;
-    host.len = peer.host_len;
+    /* an epoch in which no server is vouched for has no peer */
 
-    ngx_http_npmtoken_dial_pin(&lookups->conn.dial, &peer.sockaddr,
-                               peer.socklen, &host);
+    if (peer.socklen) {
+        host.data = peer.host;
+        host.len = peer.host_len;
+
+        ngx_http_npmtoken_dial_pin(&lookups->conn.dial, &peer.sockaddr,
+                                   peer.socklen, &host);
+    } else {
+        ngx_http_npmtoken_dial_home(&lookups->conn.dial);
+    }
+
+    /* what failed before was another server */
+    lookups->conn.retry_at = ngx_current_msec;
+
     ngx_memcpy(lookups->server, peer.server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
 
     /* the feed's server has answered this */

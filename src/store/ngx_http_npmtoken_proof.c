@@ -342,8 +342,7 @@ ngx_http_npmtoken_proof_epoch_peer(ngx_http_npmtoken_proof_t *proof,
     *peer = proof->peer;
     crc = proof->peer_crc;
 
-    if (epoch == 0 || peer->socklen == 0
-        || peer->socklen > sizeof(ngx_sockaddr_t)
+    if (epoch == 0 || peer->socklen > sizeof(ngx_sockaddr_t)
         || crc != ngx_http_npmtoken_proof_peer_crc(peer, epoch))
     {
         return NGX_DECLINED;

@@ -171,8 +171,8 @@ void ngx_http_npmtoken_proof_lease_release(ngx_http_npmtoken_proof_t *proof,
 
 /*
  * Begins the next epoch for a feed that is connected to "peer", which must
- * have no undefined byte.  Returns the epoch, or 0 if another worker has the
- * lease.
+ * have no undefined byte.  A peer of zeros means that no server is vouched for.
+ * Returns the epoch, or 0 if another worker has the lease.
  */
 uint64_t ngx_http_npmtoken_proof_epoch_begin(ngx_http_npmtoken_proof_t *proof,
     uint64_t session, ngx_http_npmtoken_peer_t *peer);

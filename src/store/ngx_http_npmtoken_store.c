@@ -155,4 +155,6 @@ ngx_http_npmtoken_store_exit(ngx_http_npmtoken_store_t *store)
         ngx_http_npmtoken_lookup_stop(store->lookups);
         store->lookups = NULL;
     }
+
+    ngx_http_npmtoken_sentinel_stop(&store->lookup.endpoint);
 }

@@ -68,6 +68,8 @@ static ngx_int_t ngx_http_npmtoken_store_conf_ssl(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store);
 static ngx_int_t ngx_http_npmtoken_store_conf_ssl_missing(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store, char *missing, char *present);
+static ngx_int_t ngx_http_npmtoken_store_conf_sentinels(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store);
 static ngx_int_t ngx_http_npmtoken_store_conf_records(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store);
 static ngx_int_t ngx_http_npmtoken_store_conf_cache(ngx_conf_t *cf,
@@ -87,6 +89,15 @@ static ngx_http_npmtoken_store_command_t  ngx_http_npmtoken_store_commands[] = {
     { ngx_string("redis_password_file"),
       ngx_http_npmtoken_store_conf_set_password_file,
       offsetof(ngx_http_npmtoken_store_t, redis_password) },
+
+    { ngx_string("redis_sentinel_user"),
+      ngx_http_npmtoken_store_conf_set_user,
+      offsetof(ngx_http_npmtoken_store_t, lookup.endpoint.sentinel_user) },
+
+    { ngx_string("redis_sentinel_password_file"),
+      ngx_http_npmtoken_store_conf_set_password_file,
+      offsetof(ngx_http_npmtoken_store_t,
+               lookup.endpoint.sentinel_password) },
 
     { ngx_string("redis_keepalive"),
       ngx_http_npmtoken_store_conf_set_keepalive,
@@ -445,7 +456,8 @@ ngx_http_npmtoken_store_conf_set_password_file(ngx_conf_t *cf, ngx_str_t *value,
     if (fd == NGX_INVALID_FILE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
                            ngx_open_file_n " \"%V\" failed in "
-                           "\"redis_password_file\" directive", &name);
+                           "\"%V\" directive", &name,
+                           (ngx_str_t *) cf->args->elts);
         return NGX_ERROR;
     }
 
@@ -828,7 +840,44 @@ ngx_http_npmtoken_store_conf_credentials(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_http_npmtoken_store_conf_sentinels(cf, store);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_conf_sentinels(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store)
+{
+    char                          *err;
+    ngx_http_npmtoken_endpoint_t  *endpoint;
+
+    endpoint = &store->lookup.endpoint;
+    endpoint->sentinel_timeout = store->lookup.connect_timeout;
+
+    if (endpoint->kind != NGX_HTTP_NPMTOKEN_SENTINEL
+        && (endpoint->sentinel_user.len || endpoint->sentinel_password.len))
+    {
+        err = "a user or password of sentinels, but no \"redis-sentinel://\"";
+
+    } else if (endpoint->sentinel_user.len
+               && endpoint->sentinel_password.len == 0)
+    {
+        err = "\"redis_sentinel_user\" but no "
+              "\"redis_sentinel_password_file\"";
+
+    } else if (endpoint->kind != NGX_HTTP_NPMTOKEN_SINGLE && endpoint->replica)
+    {
+        err = "\"redis_replica on\", which is for the URL of one server";
+
+    } else {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"npmtoken_store\" \"%V\" in %s:%ui has %s",
+                  &store->name, store->file, store->line, err);
+
+    return NGX_ERROR;
 }
 
 

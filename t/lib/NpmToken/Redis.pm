@@ -50,6 +50,7 @@ sub new {
         prefix => 'npmtoken:token:',
         config => '',
         before => [],
+        arguments => [],
         %options,
     }, $class;
 
@@ -77,6 +78,25 @@ sub start {
 
     unlink $self->{socket};
 
+    $self->configure;
+
+    $self->{pid} = spawn "$self->{dir}/log", @{ $self->{before} },
+        'redis-server', "$self->{dir}/conf", @{ $self->{arguments} };
+
+    eval {
+        wait_for { eval { $self->command('PING') } } 'redis-server';
+        1;
+    } or croak "redis-server does not answer:\n" . $self->log;
+
+    return $self;
+}
+
+
+# what a server of its own kind has in redis.conf
+
+sub configure {
+    my $self = shift;
+
     write_file("$self->{dir}/conf", <<_EOC_);
 bind 127.0.0.1 -::1
 port $self->{port}
@@ -89,16 +109,6 @@ daemonize no
 enable-debug-command local
 $self->{config}
 _EOC_
-
-    $self->{pid} = spawn "$self->{dir}/log", @{ $self->{before} },
-        'redis-server', "$self->{dir}/conf";
-
-    eval {
-        wait_for { eval { $self->command('PING') } } 'redis-server';
-        1;
-    } or croak "redis-server does not answer:\n" . $self->log;
-
-    return $self;
 }
 
 
