@@ -451,19 +451,6 @@ is_good(store => "$redis redis_user reader; redis_password_file password;");
 is_good(store => "redis redis://reader\@127.0.0.1; redis_password_file password;");
 
 
-# what is not there yet must not be taken for plain Redis
-
-for (
-    [ "redis-sentinel://:$secret\@127.0.0.1/main"
-      => 'Sentinel is not supported' ],
-    [ "redis-sentinel+tls://127.0.0.1/main" => 'Sentinel is not supported' ],
-) {
-    my ($value, @said) = @$_;
-
-    is_bad(store => "redis $value;", '"redis" directive', @said);
-}
-
-
 is_good(store => "redis $_;") for (
     'redis-cluster://127.0.0.1', 'redis-cluster://127.0.0.1/',
     'redis-cluster+tls://127.0.0.1',
@@ -481,6 +468,40 @@ is_bad(store => "redis redis-cluster://127.0.0.1; prefix \"$_\";",
        'has no hash tag', "\"$_\"", '"prefix"') for (
     '{}npmtoken:', '{npmtoken:', 'npmtoken}{:', '{}{npmtoken}:',
 );
+
+
+# what belongs to sentinels, and what does not
+
+my $sentinels = 'redis redis-sentinel://127.0.0.1/main;';
+
+is_good(store => $_) for (
+    $sentinels,
+    'redis redis-sentinel://127.0.0.1,[::1]:26380,localhost/a.B-c_1/2;',
+    "$sentinels redis_sentinel_password_file password;",
+    "$sentinels redis_sentinel_user me;"
+        . ' redis_sentinel_password_file password;',
+    "$sentinels redis_user me; redis_password_file password;",
+    'redis redis-sentinel+tls://127.0.0.1/main;',
+);
+
+for (
+    [ "$sentinels redis_sentinel_user me;"
+      => '"redis_sentinel_user" but no "redis_sentinel_password_file"' ],
+    [ "$redis redis_sentinel_user me;"
+        . ' redis_sentinel_password_file password;'
+      => 'a user or password of sentinels' ],
+    [ "$redis redis_sentinel_password_file password;"
+      => 'but no "redis-sentinel://"' ],
+    [ "$sentinels redis_replica on;" => '"redis_replica on"' ],
+    [ "$sentinels redis_sentinel_user \"\";" => '"redis_sentinel_user"',
+      'a name' ],
+    [ "$sentinels redis_sentinel_password_file none;"
+      => '"redis_sentinel_password_file" directive' ],
+) {
+    my ($store, @said) = @$_;
+
+    is_bad(store => $store, @said);
+}
 
 
 # lists of hosts

@@ -187,13 +187,14 @@ for my $way ('requirepass', 'ACL') {
 
         my $stop = temp_dir() . "/stop-$way";
         my $report = temp_dir() . "/report-$way";
+        my $parent = $$;
         my $child = fork // die "cannot fork: $!";
 
         if ($child == 0) {
             my %seen;
 
             for my $n (0 .. 2000) {
-                last if -e $stop;
+                last if -e $stop || getppid != $parent;
 
                 my $r = eval {
                     $node->get('/pkg', Authorization => "Bearer npm_$n");

@@ -166,6 +166,11 @@ ngx_http_npmtoken_watch_reply_handler(void *data, redisReply *reply)
 
     if (ngx_http_npmtoken_watch_is(reply, 0, "pong")) {
         watch->pinging = 0;
+        watch->refused = 0;
+        watch->told = 0;
+
+        ngx_http_npmtoken_connection_works(&watch->conn);
+
         return NGX_OK;
     }
 
@@ -208,13 +213,15 @@ ngx_http_npmtoken_watch_refused(ngx_http_npmtoken_watch_t *watch,
     level = watch->told ? NGX_LOG_INFO : NGX_LOG_WARN;
 
     ngx_log_error(level, &conn->log, 0,
-                  "the sentinel answered \"%V\" (%V) to SUBSCRIBE: a new "
-                  "master is noticed only when the connection to the old one "
-                  "ends; the next attempt is in %M s",
-                  &code, &words, delay / 1000);
+                  "the sentinel answered \"%V\" (%V) to %s: a new master is "
+                  "noticed only when the connection to the old one ends; the "
+                  "next attempt is in %M s",
+                  &code, &words, watch->confirmed ? "PING" : "SUBSCRIBE",
+                  delay / 1000);
 
     watch->told = 1;
     watch->refused++;
+    watch->confirmed = 0;
     watch->pinging = 0;
 
     ngx_http_npmtoken_connection_close(conn);
@@ -233,10 +240,6 @@ ngx_http_npmtoken_watch_confirmed(ngx_http_npmtoken_watch_t *watch)
 {
     watch->confirmed = 1;
     watch->pinging = 0;
-    watch->refused = 0;
-    watch->told = 0;
-
-    ngx_http_npmtoken_connection_works(&watch->conn);
 
     if (watch->question.waiting) {
         return NGX_OK;

@@ -142,6 +142,9 @@ sub disconnect { delete $_[0]{connection} }
 sub command {
     my ($self, @args) = @_;
 
+    # one that sentinels close when they like is not kept
+    delete $self->{connection} if $self->{fresh};
+
     my $connection = $self->_connection;
 
     _send($connection, @args);

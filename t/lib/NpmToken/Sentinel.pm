@@ -26,7 +26,7 @@ package NpmToken::Sentinel;
 #                          # as "auth-pass secret"
 #     sentinel => '',      # more lines of sentinel.conf
 #     sentinel_auth => [...]
-#     after    => 300,     # down-after-milliseconds
+#     after    => 1000,    # down-after-milliseconds
 #
 # A server that is started again is what it was at first.
 
@@ -49,11 +49,11 @@ sub new {
         config        => '',
         monitor       => '',
         sentinel      => '',
-        after         => 300,
+        after         => 1000,
         %options,
     }, $class;
 
-    my @auth = $self->{auth} ? (auth => $self->{auth}) : ();
+    my @auth = (fresh => 1, $self->{auth} ? (auth => $self->{auth}) : ());
 
     # a copy is begun at once, not when others may have asked for one, too
     my $config = "repl-diskless-sync-delay 0\n$self->{config}";
@@ -166,8 +166,9 @@ sub failover {
     my $old = $self->master;
     my ($sentinel) = $self->running_sentinels;
 
-    $self->settled;
-    $sentinel->command(SENTINEL => FAILOVER => 'main');
+    wait_for {
+        eval { $sentinel->command(SENTINEL => FAILOVER => 'main'); 1 };
+    } 'a good replica', 20;
 
     return $self->wait_for_another($old);
 }
@@ -258,7 +259,7 @@ $set->{sentinel}
 sentinel myid $self->{id}
 sentinel monitor main 127.0.0.1 $master->{port} $quorum
 sentinel down-after-milliseconds main $set->{after}
-sentinel failover-timeout main 3000
+sentinel failover-timeout main 10000
 sentinel parallel-syncs main 5
 _EOC_
 
