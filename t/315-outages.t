@@ -179,7 +179,7 @@ subtest 'a right is missing: what it is, what to do, and the end' => sub {
     @lines = lines($nginx, qr/\[warn\].*"NOPERM" on the feed/);
 
     is(scalar(@lines), 1, 'one about the feed');
-    like($lines[0], qr/tracking.*npmtokenctl init.*works as with "push off"/i,
+    like($lines[0], qr/tracking.*works as with "push off".*npmtokenctl init/i,
          'what to do, and what follows');
 
     $redis->command('ACL', 'SETUSER', 'idle', '+hgetall',

@@ -640,8 +640,9 @@ ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
             /* a reset of an idle connection is only its end */
 
             c->log_error = (conn->pending || conn->streaming)
-                           && ngx_http_npmtoken_connection_level(conn)
-                              == NGX_LOG_ERR
+                           && (conn->endpoint->ssl
+                               || ngx_http_npmtoken_connection_level(conn)
+                                  == NGX_LOG_ERR)
                            ? NGX_ERROR_ERR : NGX_ERROR_INFO;
         }
 
@@ -949,7 +950,8 @@ ngx_http_npmtoken_connection_ready(ngx_http_npmtoken_connection_t *conn)
         ngx_del_timer(c->write);
     }
 
-    c->log_error = conn->failures ? NGX_ERROR_INFO : NGX_ERROR_ERR;
+    c->log_error = ngx_http_npmtoken_connection_level(conn) == NGX_LOG_ERR
+                   ? NGX_ERROR_ERR : NGX_ERROR_INFO;
     conn->log.action = "talking to redis";
 
     /* idle: nginx may close it when the worker exits */

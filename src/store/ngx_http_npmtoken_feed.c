@@ -120,7 +120,7 @@ static void ngx_http_npmtoken_feed_flapped(ngx_http_npmtoken_feed_t *feed);
 static ngx_int_t ngx_http_npmtoken_feed_error(ngx_http_npmtoken_feed_t *feed,
     redisReply *reply);
 static void ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed,
-    ngx_str_t *why);
+    ngx_str_t *why, char *advice);
 static ngx_int_t ngx_http_npmtoken_feed_track(ngx_http_npmtoken_feed_t *feed,
     redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_feed_subscribe(
@@ -478,7 +478,7 @@ ngx_http_npmtoken_feed_nameless(ngx_http_npmtoken_feed_t *feed)
         ngx_str_set(&why, "redis does not say by INFO which server it is");
     }
 
-    ngx_http_npmtoken_feed_refuse(feed, &why);
+    ngx_http_npmtoken_feed_refuse(feed, &why, "");
 }
 
 
@@ -596,7 +596,7 @@ static ngx_int_t
 ngx_http_npmtoken_feed_error(ngx_http_npmtoken_feed_t *feed,
     redisReply *reply)
 {
-    u_char      buf[2 * NGX_HTTP_NPMTOKEN_MAX_WORDS + 128];
+    u_char      buf[2 * NGX_HTTP_NPMTOKEN_MAX_WORDS];
     ngx_str_t   code, words, why;
     ngx_uint_t  level;
 
@@ -608,12 +608,12 @@ ngx_http_npmtoken_feed_error(ngx_http_npmtoken_feed_t *feed,
     {
         why.data = buf;
         why.len = ngx_snprintf(buf, sizeof(buf),
-                               "redis answered \"%V\" on the feed (%V)%s",
-                               &code, &words,
-                               ngx_http_npmtoken_codec_advice(&code))
+                               "redis answered \"%V\" on the feed (%V)",
+                               &code, &words)
                   - buf;
 
-        ngx_http_npmtoken_feed_refuse(feed, &why);
+        ngx_http_npmtoken_feed_refuse(feed, &why,
+                                      ngx_http_npmtoken_codec_advice(&code));
         return NGX_OK;
     }
 
@@ -635,7 +635,8 @@ ngx_http_npmtoken_feed_error(ngx_http_npmtoken_feed_t *feed,
  */
 
 static void
-ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed, ngx_str_t *why)
+ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed, ngx_str_t *why,
+    char *advice)
 {
     ngx_uint_t                     level;
     ngx_msec_t                     delay;
@@ -661,8 +662,8 @@ ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed, ngx_str_t *why)
     ngx_log_error(level, ngx_cycle->log, 0,
                   "npmtoken_store \"%V\": %V: the store works as with \"push "
                   "off\" and uses a record no longer than "
-                  "\"revocation_bound\"; the next attempt is in %M s",
-                  &feed->conf->store, why, delay / 1000);
+                  "\"revocation_bound\"; the next attempt is in %M s%s",
+                  &feed->conf->store, why, delay / 1000, advice);
 
     feed->refused++;
     feed->retry_at = ngx_current_msec + delay;
