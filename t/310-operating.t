@@ -192,17 +192,21 @@ subtest 'a new password for Redis' => sub {
 
         # the old workers may connect again, and so may the new ones
 
-        $redis->command('CLIENT', 'KILL', 'TYPE', $_) for 'normal', 'pubsub';
-
         my $live = $node->live;
 
-        $redis->disconnect;
+        $redis->command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+        $redis->command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+        $node->wait_live(++$live);
+
+        my %before = map { $_ => 1 } $node->worker_pids;
+
         run($bin, $blocks[1], '/etc/nginx' => $etc);
-        $node->wait_live($live + 1);
-        wait_for { $node->worker_pids == 2 } 'the end of the old workers';
+        $node->wait_live(++$live);
+        wait_for { !grep { $before{$_} } $node->worker_pids }
+            'the end of the old workers';
         run($bin, $blocks[2], '/etc/nginx' => $etc);
         $redis->command('CLIENT', 'KILL', 'TYPE', 'pubsub');
-        $node->wait_live($live + 2);
+        $node->wait_live(++$live);
     });
 
     like($seen, qr/\A200=\d+\z/, 'everybody was let through');
