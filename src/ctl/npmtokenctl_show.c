@@ -28,6 +28,7 @@ static char *ctl_show_fault(redisReply *hash);
 static int64_t ctl_show_vanishes(ctl_item_t *item, char **why);
 static void ctl_show_words(ctl_item_t *item, ngx_uint_t id);
 static char *ctl_show_state(redisReply *hash);
+static char *ctl_show_login(redisReply *hash);
 static char *ctl_show_may(redisReply *hash);
 static char *ctl_show_ends(ctl_item_t *item);
 static char *ctl_show_time(int64_t seconds);
@@ -288,6 +289,7 @@ ctl_show_words(ctl_item_t *item, ngx_uint_t id)
                                "it" : "");
     ctl_show_line("2FA", ctl_is_true(hash, "bypass_2fa")
                          ? "its writes need no one-time password" : "");
+    ctl_show_line("login", ctl_show_login(hash));
     ctl_show_line("created", ctl_text(hash, "created", SIZE_MAX));
     ctl_show_line("updated", ctl_text(hash, "updated", SIZE_MAX));
 
@@ -331,6 +333,25 @@ ctl_show_state(redisReply *hash)
 
     return ctl_format("%s: %s", strcmp(state, "bad") == 0
                                 ? state : "expired, and bad", fault);
+}
+
+
+/* Which login has made the token, if one has. */
+
+static char *
+ctl_show_login(redisReply *hash)
+{
+    ngx_str_t  session;
+
+    session = ctl_value(hash, "session");
+
+    if (session.len == 0) {
+        return "";
+    }
+
+    return (session.len == 5 && memcmp(session.data, "login", 5) == 0)
+           ? "npm login has made it"
+           : "it is a login of the web page, and opens nothing but that";
 }
 
 
