@@ -415,8 +415,10 @@ ngx_http_npmtoken_dial_next_host(ngx_http_npmtoken_dial_t *dial)
 void
 ngx_http_npmtoken_dial_pass(ngx_http_npmtoken_dial_t *dial)
 {
-    dial->seed = (dial->seed + 1) % dial->endpoint->seeds.nelts;
-    dial->next = 0;
+    if (dial->endpoint->seeds.nelts > 1) {
+        dial->seed = (dial->seed + 1) % dial->endpoint->seeds.nelts;
+        dial->next = 0;
+    }
 }
 
 
