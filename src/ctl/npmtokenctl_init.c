@@ -10,6 +10,7 @@
 
 #include "npmtokenctl.h"
 #include "npmtokenctl_init.h"
+#include "npmtokenctl_redis.h"
 #include "npmtokenctl_rights.h"
 
 
@@ -62,6 +63,12 @@ ctl_init(char **argv, ngx_uint_t n)
     }
 
     ctl_connect();
+
+    if (ctl_is_cluster()) {
+        ctl_die(CTL_USAGE, "a Redis Cluster does not copy its users: do this "
+                "for each node, with its redis:// URL and --prefix '%s'",
+                ctl_options.prefix);
+    }
 
     /* what is not allowed is found before anybody types a password */
 

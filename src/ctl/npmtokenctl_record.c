@@ -5,6 +5,8 @@
 
 
 #include "npmtokenctl.h"
+#include "npmtokenctl_cluster.h"
+#include "npmtokenctl_redis.h"
 #include "npmtoken_account.h"
 #include "npmtoken_token.h"
 
@@ -31,6 +33,7 @@ ctl_scan(const char *kind, ctl_keep_pt keep, const void *data,
 {
     char        *cursor, *pattern;
     size_t       total, done;
+    ngx_uint_t   session;
     redisReply  *reply;
 
     ngx_memzero(items, sizeof(ctl_items_t));
@@ -42,6 +45,7 @@ ctl_scan(const char *kind, ctl_keep_pt keep, const void *data,
     done = 0;
     freeReplyObject(reply);
 
+    session = ctl_session();
     pattern = ctl_pattern(kind);
     cursor = ctl_format("0");
 
@@ -56,6 +60,8 @@ ctl_scan(const char *kind, ctl_keep_pt keep, const void *data,
                        strlen(ctl_options.prefix) + strlen(kind), keep, data,
                        items);
         freeReplyObject(reply);
+
+        ctl_cluster_whole(session);
 
         done += CTL_BATCH;
         ctl_progress("reading", done, total);

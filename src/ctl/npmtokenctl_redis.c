@@ -6,6 +6,8 @@
 
 
 #include "npmtokenctl.h"
+#include "npmtokenctl_cluster.h"
+#include "npmtokenctl_redis.h"
 #include "npmtokenctl_wire.h"
 
 
@@ -24,7 +26,17 @@ typedef struct {
     int                   port;       /* 0: a path */
     int                   db;
     ngx_uint_t            tls;
+    char                 *hosts;      /* of a Redis Cluster, else NULL */
 } ctl_url_t;
+
+
+/* how URLs begin */
+
+typedef struct {
+    const char           *prefix;
+    ngx_uint_t            tls;
+    ngx_uint_t            cluster;
+} ctl_scheme_t;
 
 
 static void ctl_parse_url(const char *text, ctl_url_t *url);
@@ -32,20 +44,43 @@ static void ctl_parse_path(char *path, ctl_url_t *url);
 static void ctl_parse_host(char *host, ctl_url_t *url);
 static void ctl_parse_userinfo(char *userinfo, ctl_url_t *url);
 static void ctl_decode(char *text);
-static int ctl_number(const char *text, int min, int max, const char *what);
 static void ctl_secrets(ctl_url_t *url);
 static char *ctl_read_secret(const char *path);
+static void ctl_cluster_prefix(void);
 static void ctl_hello(ctl_url_t *url);
+static redisReply *ctl_say(const char *format, ...);
+static redisReply *ctl_ask_args(const char *format, va_list args);
+static int ctl_wait_here(int replicas);
 static void ctl_format_command(const char *format, va_list args);
 static void ctl_queue(char *command, int len);
+static redisReply *ctl_read(void);
 static void ctl_broken(const char *why);
 static redisReply *ctl_check_reply(redisReply *reply);
 static const char *ctl_hint(const char *error);
 
 
+static ctl_scheme_t  ctl_schemes[] = {
+    { "redis://", 0, 0 },
+    { "rediss://", 1, 0 },
+    { "redis-cluster://", 0, 1 },
+    { "redis-cluster+tls://", 1, 1 },
+    { NULL, 0, 0 }
+};
+
+
+static ctl_url_t     ctl_url;
 static redisReader  *ctl_reader;
 static char         *ctl_redis_name;
 static int           ctl_redis_database;
+static ngx_uint_t    ctl_sessions;
+static ngx_uint_t    ctl_connected;
+
+/* the script in use, and its digest */
+static ngx_str_t    *ctl_script_loaded;
+static char         *ctl_script_name;
+
+/* of the connections that were left, the least; less than 0: none */
+static int           ctl_replicas_left = -1;
 
 /* commands that are not written yet */
 static char         *ctl_out;
@@ -90,15 +125,75 @@ ctl_connect(void)
                 "for rediss://, which is TLS");
     }
 
-    ctl_wire_open(url.name, url.host, url.port, url.tls);
+    ctl_url = url;
 
-    ctl_reader = redisReaderCreate();
-
-    if (ctl_reader == NULL) {
-        ctl_die(CTL_BAD, "no memory");
+    if (url.hosts) {
+        ctl_cluster_prefix();
+        ctl_cluster_open(url.hosts);
+        return;
     }
 
+    ctl_wire_open(url.name, url.host, url.port, url.tls);
+
     ctl_hello(&url);
+}
+
+
+/* all keys of a store have to be in one slot */
+
+static void
+ctl_cluster_prefix(void)
+{
+    if (strcmp(ctl_options.prefix, "npmtoken:") == 0) {
+        ctl_options.prefix = "{npmtoken}:";
+    }
+
+    if (!ctl_hash_tag(ctl_options.prefix)) {
+        ctl_die(CTL_USAGE, "the prefix \"%s\" has no hash tag, which a Redis "
+                "Cluster needs, as in '{npmtoken}:'", ctl_options.prefix);
+    }
+}
+
+
+ngx_uint_t
+ctl_hash_tag(const char *prefix)
+{
+    const char  *open;
+
+    open = strchr(prefix, '{');
+
+    return open && open[1] != '}' && strchr(open, '}') != NULL;
+}
+
+
+const char *
+ctl_reopen(const char *host, int port)
+{
+    const char  *why;
+
+    ctl_connected = 0;
+
+    why = ctl_wire_try(host, port, ctl_url.tls);
+
+    if (why == NULL) {
+        ctl_hello(&ctl_url);
+    }
+
+    return why;
+}
+
+
+ngx_uint_t
+ctl_session(void)
+{
+    return ctl_sessions;
+}
+
+
+ngx_uint_t
+ctl_is_cluster(void)
+{
+    return ctl_url.hosts != NULL;
 }
 
 
@@ -121,7 +216,8 @@ ctl_redis_db(void)
 static void
 ctl_parse_url(const char *text, ctl_url_t *url)
 {
-    char  *copy, *at;
+    char          *copy, *at;
+    ctl_scheme_t  *scheme;
 
     copy = ctl_format("%s", text);
 
@@ -130,21 +226,39 @@ ctl_parse_url(const char *text, ctl_url_t *url)
         return;
     }
 
-    url->tls = (strncmp(copy, "rediss://", 9) == 0);
-
-    if (!url->tls && strncmp(copy, "redis://", 8) != 0) {
-        ctl_die(CTL_USAGE, "the URL of Redis must be "
-                "redis://[user[:password]@]host[:port][/db], the same with "
-                "rediss:// for TLS, or unix:/path[:db]");
+    for (scheme = ctl_schemes; scheme->prefix; scheme++) {
+        if (strncmp(copy, scheme->prefix, strlen(scheme->prefix)) == 0) {
+            break;
+        }
     }
 
-    copy += url->tls ? 9 : 8;
+    if (scheme->prefix == NULL) {
+        ctl_die(CTL_USAGE, "the URL of Redis must be "
+                "redis://[user[:password]@]host[:port][/db], the same with "
+                "rediss:// for TLS, redis-cluster://host[:port],host[:port], "
+                "or unix:/path[:db]");
+    }
+
+    url->tls = scheme->tls;
+    copy += strlen(scheme->prefix);
     at = strrchr(copy, '@');
 
     if (at) {
         *at = '\0';
         ctl_parse_userinfo(copy, url);
         copy = at + 1;
+    }
+
+    if (scheme->cluster) {
+        url->name = ctl_format("%s%s", scheme->prefix, copy);
+
+        if (copy[strcspn(copy, "/")] != '\0') {
+            ctl_die(CTL_USAGE, "%s: a Redis Cluster has no databases",
+                    url->name);
+        }
+
+        url->hosts = copy;
+        return;
     }
 
     ctl_parse_host(copy, url);
@@ -260,7 +374,7 @@ ctl_decode(char *text)
 }
 
 
-static int
+int
 ctl_number(const char *text, int min, int max, const char *what)
 {
     ngx_int_t  n;
@@ -327,15 +441,86 @@ ctl_read_secret(const char *path)
 static void
 ctl_hello(ctl_url_t *url)
 {
+    if (ctl_reader) {
+        redisReaderFree(ctl_reader);
+    }
+
+    ctl_reader = redisReaderCreate();
+
+    if (ctl_reader == NULL) {
+        ctl_die(CTL_BAD, "no memory");
+    }
+
+    ctl_sessions++;
+    ctl_connected = 1;
+
     if (url->user) {
-        freeReplyObject(ctl_do("AUTH %s %s", url->user, url->password));
+        freeReplyObject(ctl_say("AUTH %s %s", url->user, url->password));
 
     } else if (url->password) {
-        freeReplyObject(ctl_do("AUTH %s", url->password));
+        freeReplyObject(ctl_say("AUTH %s", url->password));
     }
 
     if (url->db) {
-        freeReplyObject(ctl_do("SELECT %d", url->db));
+        freeReplyObject(ctl_say("SELECT %d", url->db));
+    }
+}
+
+
+/* as ctl_do(), but before what is queued */
+
+static redisReply *
+ctl_say(const char *format, ...)
+{
+    va_list      args;
+    redisReply  *reply;
+
+    va_start(args, format);
+    reply = ctl_ask_args(format, args);
+    va_end(args);
+
+    return ctl_check_reply(reply);
+}
+
+
+redisReply *
+ctl_ask(const char *format, ...)
+{
+    va_list      args;
+    redisReply  *reply;
+
+    va_start(args, format);
+    reply = ctl_ask_args(format, args);
+    va_end(args);
+
+    return reply;
+}
+
+
+static redisReply *
+ctl_ask_args(const char *format, va_list args)
+{
+    int    len;
+    char  *command;
+
+    len = redisvFormatCommand(&command, format, args);
+
+    if (len < 0) {
+        ctl_die(CTL_BAD, "no memory");
+    }
+
+    ctl_raw(command, len);
+    redisFreeCommand(command);
+
+    return ctl_read();
+}
+
+
+void
+ctl_raw(const char *command, size_t len)
+{
+    if (ctl_wire_write(command, len) != NGX_OK) {
+        ctl_broken(ctl_wire_error());
     }
 }
 
@@ -451,6 +636,10 @@ ctl_queue(char *command, int len)
     ngx_memcpy(ctl_out + ctl_out_len, command, len);
     ctl_out_len += len;
 
+    if (ctl_is_cluster()) {
+        ctl_cluster_sent(command, len);
+    }
+
     redisFreeCommand(command);
 }
 
@@ -471,15 +660,26 @@ ctl_append(ctl_args_t *args)
 redisReply *
 ctl_reply(void)
 {
+    return ctl_is_cluster() ? ctl_cluster_reply() : ctl_receive();
+}
+
+
+redisReply *
+ctl_receive(void)
+{
+    ctl_raw(ctl_out, ctl_out_len);
+    ctl_out_len = 0;
+
+    return ctl_read();
+}
+
+
+static redisReply *
+ctl_read(void)
+{
     void     *reply;
     ssize_t   n;
     char      buf[CTL_READ_SIZE];
-
-    if (ctl_wire_write(ctl_out, ctl_out_len) != NGX_OK) {
-        ctl_broken(ctl_wire_error());
-    }
-
-    ctl_out_len = 0;
 
     for ( ;; ) {
         if (redisReaderGetReply(ctl_reader, &reply) != REDIS_OK) {
@@ -548,8 +748,12 @@ ctl_hint(const char *error)
                        "nginx" },
         { "CLUSTERDOWN", ", it is a Redis Cluster in which no node has the "
                          "slot of the prefix" },
-        { "MOVED", ", it is a node of a Redis Cluster: name the one that "
-                   "has the slot of the prefix" },
+        { "MOVED", ", it is a node of a Redis Cluster: use a "
+                   "redis-cluster:// URL" },
+        { "ASK", ", it is a node of a Redis Cluster: use a redis-cluster:// "
+                 "URL" },
+        { "TRYAGAIN", ", the slot of the prefix is being moved to another "
+                      "node: try again when that is done" },
         { "LOADING", ", it is not ready" },
         { "MASTERDOWN", ", it is a replica without a master" },
         { "WRONGTYPE", ", a key has another type: run npmtokenctl check" }
@@ -619,19 +823,24 @@ ctl_script_begin(ctl_args_t *args, ngx_str_t *script)
 {
     redisReply  *reply;
 
-    static ngx_str_t  *loaded;
-    static char       *name;
-
-    if (name == NULL || script != loaded) {
+    if (ctl_script_name == NULL || script != ctl_script_loaded) {
         reply = ctl_do("SCRIPT LOAD %b", script->data, script->len);
-        name = ctl_format("%s", reply->str);
+        ctl_script_name = ctl_format("%s", reply->str);
         freeReplyObject(reply);
-        loaded = script;
+        ctl_script_loaded = script;
     }
 
     args->n = 0;
     ctl_arg_text(args, "EVALSHA");
-    ctl_arg_text(args, name);
+    ctl_arg_text(args, ctl_script_name);
+}
+
+
+void
+ctl_script_load(void)
+{
+    freeReplyObject(ctl_say("SCRIPT LOAD %b", ctl_script_loaded->data,
+                            ctl_script_loaded->len));
 }
 
 
@@ -663,8 +872,7 @@ ctl_status(ctl_args_t *args)
 ngx_uint_t
 ctl_wait(void)
 {
-    int          replicas, timeout;
-    redisReply  *reply;
+    int  replicas, n;
 
     if (ctl_options.replicas == NULL) {
         return 0;
@@ -672,6 +880,23 @@ ctl_wait(void)
 
     replicas = ctl_number(ctl_options.replicas, 0, 1000,
                           "number of replicas");
+
+    n = ctl_wait_here(replicas);
+
+    if (ctl_replicas_left >= 0) {
+        n = ngx_min(n, ctl_replicas_left);
+    }
+
+    return n >= replicas ? 0 : n + 1;
+}
+
+
+static int
+ctl_wait_here(int replicas)
+{
+    int          timeout;
+    redisReply  *reply;
+
     timeout = CTL_WAIT_TIMEOUT;
 
     if (ctl_options.timeout) {
@@ -679,9 +904,27 @@ ctl_wait(void)
                              "time in milliseconds");
     }
 
-    reply = ctl_do("WAIT %d %d", replicas, timeout);
+    reply = ctl_say("WAIT %d %d", replicas, timeout);
 
-    return reply->integer >= replicas ? 0 : reply->integer + 1;
+    return (int) reply->integer;
+}
+
+
+void
+ctl_wait_before_leaving(void)
+{
+    int  n;
+
+    if (ctl_options.replicas == NULL || !ctl_connected) {
+        return;
+    }
+
+    n = ctl_wait_here(ctl_number(ctl_options.replicas, 0, 1000,
+                                 "number of replicas"));
+
+    if (ctl_replicas_left < 0 || n < ctl_replicas_left) {
+        ctl_replicas_left = n;
+    }
 }
 
 

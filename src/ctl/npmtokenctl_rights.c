@@ -6,6 +6,7 @@
 
 
 #include "npmtokenctl.h"
+#include "npmtokenctl_redis.h"
 #include "npmtokenctl_rights.h"
 
 
@@ -23,23 +24,24 @@ ctl_role_t  ctl_roles[CTL_ROLES] = {
     { "worker", "npmtoken", "a node that only enforces tokens",
       "token:*", "__redis__:invalidate",
       "hgetall pttl ping subscribe client|id client|tracking client|setname "
-      "role info" },
+      "role info", "exists asking" },
 
     { "api", "npmtoken-api", "a node that also answers npm login and npm token",
       "token:* user:* tokens-of:* tries:* web:*", "__redis__:invalidate",
       "hgetall pttl ping subscribe client|id client|tracking client|setname "
       "role info eval wait hget hmget hset hdel del exists persist scard "
       "smembers sadd srem scan time pexpire zadd zcard zcount zrangebyscore "
-      "zrem zremrangebyscore" },
+      "zrem zremrangebyscore", "asking" },
 
     { "ctl", "npmtokenctl", "npmtokenctl",
       "token:* user:* tokens-of:*", "",
       "evalsha script|load exists hget hmget hgetall hset hdel del persist "
-      "pttl sadd srem scard smembers scan rename dbsize multi exec wait" },
+      "pttl sadd srem scard smembers scan rename dbsize multi exec wait",
+      "asking" },
 
     { "issuer", "npmissuer", "a program of yours that makes and revokes tokens",
       "*", "",
-      "hset hdel hgetall del expire expireat persist pttl scan" }
+      "hset hdel hgetall del expire expireat persist pttl scan", "" }
 };
 
 
@@ -76,6 +78,10 @@ ctl_rights(ctl_args_t *args, ctl_role_t *role, const char *prefix, int channels,
     }
 
     ctl_rights_words(args, "+", "", role->commands);
+
+    if (ctl_hash_tag(prefix)) {
+        ctl_rights_words(args, "+", "", role->cluster);
+    }
 
     /* the database of a URL that names one has to be selected */
 

@@ -23,6 +23,7 @@ typedef struct {
     const char           *keys;       /* behind the prefix */
     const char           *channels;
     const char           *commands;
+    const char           *cluster;    /* besides, in a Redis Cluster */
 } ctl_role_t;
 
 
@@ -36,7 +37,7 @@ ctl_role_t *ctl_rights_role(const char *name);
  * Adds the rules of ACL SETUSER that give a user these rights and no others.
  * "prefix" is that of the keys, escaped as in a pattern.  "channels" is 0 for
  * a Redis before 6.2, which has no rights to channels.  "db" is the number of
- * the database.
+ * the database.  A prefix with a hash tag is for a Redis Cluster.
  */
 void ctl_rights(ctl_args_t *args, ctl_role_t *role, const char *prefix,
     int channels, int db);

@@ -5,6 +5,7 @@
 
 
 #include "npmtokenctl.h"
+#include "npmtokenctl_redis.h"
 #include "npmtokenctl_token.h"
 #include "npmtoken_cidr.h"
 #include "npmtoken_list.h"
@@ -49,6 +50,7 @@ static void ctl_by_id(const char *text, ctl_items_t *items);
 static void ctl_by_token(const char *text, ctl_items_t *items);
 static ngx_uint_t ctl_revoke_one(ctl_item_t *item, time_t now);
 static ngx_uint_t ctl_revoke_other(ctl_item_t *item, time_t now);
+static ngx_uint_t ctl_revoke_script(const char *key, time_t now);
 
 
 int
@@ -802,6 +804,10 @@ ctl_revoke_other(ctl_item_t *item, time_t now)
 
     key = ctl_key("token:", item->name.data, item->name.len);
 
+    if (ctl_is_cluster()) {
+        return ctl_revoke_script(key, now);
+    }
+
     freeReplyObject(ctl_do("MULTI"));
     freeReplyObject(ctl_do("DEL %s", key));
 
@@ -812,4 +818,35 @@ ctl_revoke_other(ctl_item_t *item, time_t now)
     reply = ctl_do("EXEC");
 
     return reply->type == REDIS_REPLY_ARRAY;
+}
+
+
+/*
+ * A transaction cannot be sent to another node.  The key that does not exist
+ * lets a node refuse the script while it moves the slot: there, what has been
+ * deleted is at the other node, and cannot be made again here.
+ */
+
+static ngx_uint_t
+ctl_revoke_script(const char *key, time_t now)
+{
+    ctl_args_t  args;
+
+    static ngx_str_t  script = ngx_string(
+        "redis.call('del', KEYS[1])\n"
+        "if ARGV[1] ~= '0' then\n"
+        "    redis.call('hset', KEYS[1], 'revoked_at', ARGV[1])\n"
+        "end\n"
+        "return redis.status_reply('OK')\n"
+    );
+
+    ngx_memzero(&args, sizeof(ctl_args_t));
+
+    ctl_script_begin(&args, &script);
+    ctl_arg_text(&args, "2");
+    ctl_arg_text(&args, key);
+    ctl_arg_text(&args, ctl_format("%stoken:none", ctl_options.prefix));
+    ctl_arg_text(&args, ctl_format("%ld", (long) now));
+
+    return strcmp(ctl_status(&args), "OK") == 0;
 }

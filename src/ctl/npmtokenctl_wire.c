@@ -30,6 +30,20 @@ static const char    *ctl_wire_failure = "";
 void
 ctl_wire_open(const char *name, const char *host, int port, ngx_uint_t tls)
 {
+    const char  *why;
+
+    why = ctl_wire_try(host, port, tls);
+
+    if (why) {
+        ctl_die(CTL_REDIS, "cannot connect to %s%s: %s", name,
+                tls ? " by TLS" : "", why);
+    }
+}
+
+
+const char *
+ctl_wire_try(const char *host, int port, ngx_uint_t tls)
+{
     const char     *why;
     struct timeval  timeout = { CTL_CONNECT_TIMEOUT, 0 };
     struct timeval  patience = { CTL_PATIENCE, 0 };
@@ -45,8 +59,7 @@ ctl_wire_open(const char *name, const char *host, int port, ngx_uint_t tls)
                     : redisConnectUnixWithTimeout(host, timeout);
 
     if (ctl_wire == NULL || ctl_wire->err) {
-        ctl_die(CTL_REDIS, "cannot connect to %s: %s", name,
-                ctl_wire ? ctl_wire->errstr : "no memory");
+        return ctl_wire ? ctl_wire->errstr : "no memory";
     }
 
     if (tls) {
@@ -56,11 +69,13 @@ ctl_wire_open(const char *name, const char *host, int port, ngx_uint_t tls)
         why = ctl_wire_handshake();
 
         if (why) {
-            ctl_die(CTL_REDIS, "cannot connect to %s by TLS: %s", name, why);
+            return why;
         }
     }
 
     (void) redisSetTimeout(ctl_wire, patience);
+
+    return NULL;
 }
 
 

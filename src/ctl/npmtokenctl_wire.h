@@ -22,6 +22,9 @@
 void ctl_wire_open(const char *name, const char *host, int port,
     ngx_uint_t tls);
 
+/* The same, but returns NULL, or why it cannot. */
+const char *ctl_wire_try(const char *host, int port, ngx_uint_t tls);
+
 /* Writes all of it.  Returns NGX_OK, or NGX_ERROR. */
 ngx_int_t ctl_wire_write(const void *data, size_t len);
 
