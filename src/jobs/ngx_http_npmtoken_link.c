@@ -183,7 +183,11 @@ ngx_http_npmtoken_link_follow(ngx_http_npmtoken_link_t *link)
 
     conn = &link->conn;
 
-    if (link->proof == NULL || !ngx_queue_empty(&link->jobs)) {
+    /* replies to be dropped belong to this connection, too */
+
+    if (link->proof == NULL || !ngx_queue_empty(&link->jobs)
+        || link->skip || link->leaving)
+    {
         return;
     }
 
