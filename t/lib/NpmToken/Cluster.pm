@@ -9,6 +9,7 @@ package NpmToken::Cluster;
 #         timeout  => 1000,           # cluster-node-timeout
 #         config   => "...\n",        # more lines of redis.conf
 #         auth     => [...],          # as NpmToken::Redis has it
+#         tls      => $tls,           # nothing but TLS, of NpmToken::Tls
 #     );
 #
 #     $cluster->url                   # redis-cluster://..., with all nodes
@@ -62,15 +63,18 @@ sub new {
 
     for (1 .. $n) {
         my $bus = free_port();
+        my $port = free_port();
 
         my $node = NpmToken::Redis->new(
             prefix => $self->{prefix},
+            port   => $port,
             bus    => $bus,
             auth   => $self->{auth},
             config => "cluster-enabled yes\ncluster-port $bus\n"
                 . "cluster-node-timeout $self->{timeout}\n"
                 . "cluster-require-full-coverage no\n"
                 . "repl-diskless-sync-delay 0\n"
+                . $self->_tls($port)
                 . $self->{config},
         );
 
@@ -82,6 +86,20 @@ sub new {
     $self->_meet;
 
     return $self;
+}
+
+
+# of each other, nodes want a client's certificate
+
+sub _tls {
+    my ($self, $port) = @_;
+
+    my $tls = $self->{tls} or return '';
+
+    return "port 0\ntls-cluster yes\ntls-replication yes\n"
+        . 'tls-client-cert-file ' . $tls->cert('client') . "\n"
+        . 'tls-client-key-file ' . $tls->key('client') . "\n"
+        . $tls->redis($port, clients => 'no');
 }
 
 
@@ -148,7 +166,8 @@ sub nodes { return grep { $_->{pid} && !$_->{paused} } @{ $_[0]{nodes} } }
 sub url {
     my ($self, $user) = @_;
 
-    return 'redis-cluster://' . ($user // '')
+    return 'redis-cluster' . ($self->{tls} ? '+tls' : '') . '://'
+        . ($user // '')
         . join ',', map { '127.0.0.1:' . $_->port } @{ $self->{nodes} };
 }
 
