@@ -92,6 +92,31 @@ subtest 'a token that another node makes is known within the bound' => sub {
 };
 
 
+subtest 'somebody makes the key that nobody may make' => sub {
+    my $node = node('300ms', '');
+
+    $cluster->put_token('npm_none', user => 'alice');
+    is($node->cache('npm_none'), '200 hit', 'a record is cached');
+
+    $cluster->command('SET', '{npmtoken}:token:none', 'x');
+    like($node->wait_log(qr/there is a key "\Q{npmtoken}:token:none\E"/),
+         qr/\[warn\]/, 'the log says so');
+
+    is($node->lives('npm_none', 0.3, 'it', none => 1), '200 miss',
+       'nothing is proven');
+
+    $cluster->command('DEL', '{npmtoken}:token:none');
+
+    wait_for {
+        sleep 0.4;
+        $node->ask('npm_none') eq '200 hit';
+    } 'a hit that is older than the bound';
+    pass('until it is gone');
+    is($node->live, 1, 'in one session');
+    ok($node->quit, 'nginx quits');
+};
+
+
 subtest 'nothing is proven by a node that lost the slot' => sub {
     my $node = node('500ms', 'negative_ttl 1h;');
     my ($to) = $cluster->others;

@@ -132,6 +132,8 @@ static ngx_int_t ngx_http_npmtoken_feed_prove(
     ngx_http_npmtoken_feed_t *feed);
 static void ngx_http_npmtoken_feed_slot_handler(void *data, ngx_int_t rc,
     redisReply *reply);
+static void ngx_http_npmtoken_feed_unproven(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply);
 static void ngx_http_npmtoken_feed_moved(ngx_http_npmtoken_feed_t *feed,
     redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_feed_ping(ngx_http_npmtoken_feed_t *feed);
@@ -857,12 +859,7 @@ ngx_http_npmtoken_feed_slot_handler(void *data, ngx_int_t rc,
 
         if (!feed->moving) {
             feed->moving = 1;
-
-            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                          "npmtoken_store \"%V\": the slot of the keys is "
-                          "being moved: until that is done, a record is used "
-                          "no longer than \"revocation_bound\"",
-                          &feed->conf->store);
+            ngx_http_npmtoken_feed_unproven(feed, reply);
         }
 
         return;
@@ -881,6 +878,28 @@ ngx_http_npmtoken_feed_slot_handler(void *data, ngx_int_t rc,
                                               "an unexpected reply");
         }
     }
+}
+
+
+/* for how long, nobody knows, so this is logged once */
+
+static void
+ngx_http_npmtoken_feed_unproven(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_INTEGER) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "npmtoken_store \"%V\": there is a key \"%V\", which "
+                      "nobody may make: until it is deleted, a record is used "
+                      "no longer than \"revocation_bound\"",
+                      &feed->conf->store, &feed->conf->endpoint->none);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "npmtoken_store \"%V\": the slot of the keys is being "
+                  "moved: until that is done, a record is used no longer than "
+                  "\"revocation_bound\"", &feed->conf->store);
 }
 
 
