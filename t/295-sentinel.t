@@ -243,10 +243,10 @@ subtest 'no sentinel is there when nginx starts, and then one is' => sub {
 
     is_deeply([keys %$results], ['503 miss'], 'unavailable');
 
-    my @told = lines($node, qr/\[error\].*redis connection failed/);
+    my @told = lines($node, qr/\[error\].*connect\(\) failed/);
 
-    ok(@told >= 2 && @told <= 8,
-       scalar(@told) . ' lines at "error" say which cannot be reached');
+    ok(@told >= 1 && @told <= 8,
+       scalar(@told) . ' lines at "error" say that one cannot be reached');
 
     $late->start;
     $node->wait_live(1);
