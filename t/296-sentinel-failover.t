@@ -127,6 +127,24 @@ subtest 'a planned failover' => sub {
 
     $node->cache($_) for qw( npm_good npm_revoked );
 
+    # without a feed, each worker hears of it by itself
+
+    my @no_feed = (
+        redis => $set->master,
+        url   => $set->url,
+        store => 'push off; revocation_bound 100ms;',
+    );
+    my $pulling = NpmToken::Node->new(@no_feed, feed => 0);
+    my $api = NpmToken::Api->new(@no_feed,
+        api => 'npmtoken_api_attempts 0 0;');
+
+    $pulling->ask_all('npm_revoked');
+    $api->user('alice', $password);
+
+    my $token = $api->login('alice', $password);
+
+    put('npm_good');
+
     my $stop = load($node, 'npm_good', 'npm_new');
     my $old = $set->master;
     my $new = $set->failover;
@@ -139,6 +157,19 @@ subtest 'a planned failover' => sub {
        'the old one says that it is the master');
     is_deeply([grep { /\A200/ } $node->ask_all('npm_revoked')], [],
               'and is not believed');
+
+    wait_for {
+        !grep { /\A200/ } $pulling->ask_all('npm_revoked');
+    } 'a node without a feed', 3;
+
+    wait_for { $api->list($token)->{status} == 200 } 'the API';
+    is($api->call('POST', '/-/npm/v1/user', $token,
+                  { fullname => 'Moved' })->{status}, 200,
+       'a change by the token API, without a feed');
+    is($new->command(HGET => 'npmtoken:user:alice', 'fullname'), 'Moved',
+       'is made at the new one');
+    is($old->command('ROLE')->[0], 'master', 'all that before it is demoted');
+    ok($_->quit, 'nginx quits') for $pulling, $api;
     only_503($stop->(), 'planned');
     ok($node->quit, 'nginx quits');
 };

@@ -14,6 +14,8 @@ static ngx_int_t ngx_http_npmtoken_link_queue(ngx_http_npmtoken_link_t *link,
 static ngx_uint_t ngx_http_npmtoken_link_busy(ngx_http_npmtoken_link_t *link,
     ngx_str_t *account);
 static void ngx_http_npmtoken_link_follow(ngx_http_npmtoken_link_t *link);
+static void ngx_http_npmtoken_link_switch_handler(void *data, ngx_str_t *host,
+    ngx_uint_t port);
 static ngx_uint_t ngx_http_npmtoken_link_jobs_of(ngx_queue_t *jobs,
     ngx_str_t *account);
 static ngx_uint_t ngx_http_npmtoken_link_same(ngx_str_t *one, ngx_str_t *two);
@@ -74,9 +76,14 @@ ngx_http_npmtoken_link_create(ngx_http_npmtoken_store_t *store, char *label,
 
     conn = &link->conn;
 
-    if (store->feed_conf.endpoint->kind == NGX_HTTP_NPMTOKEN_SENTINEL
-        && store->push && store->lookup.cache)
-    {
+    if (store->lookup.listen) {
+        link->listener.handler = ngx_http_npmtoken_link_switch_handler;
+        link->listener.data = link;
+
+        ngx_http_npmtoken_watch_join(&store->lookup.endpoint,
+                                     &link->listener);
+
+    } else if (store->lookup.endpoint.kind == NGX_HTTP_NPMTOKEN_SENTINEL) {
         link->proof = store->lookup.cache->sh->proof;
     }
 
@@ -185,34 +192,45 @@ ngx_http_npmtoken_link_follow(ngx_http_npmtoken_link_t *link)
 
     /* replies to be dropped belong to this connection, too */
 
-    if (link->proof == NULL || !ngx_queue_empty(&link->jobs)
-        || link->skip || link->leaving)
-    {
+    if (!ngx_queue_empty(&link->jobs) || link->skip || link->leaving) {
         return;
     }
 
-    epoch = ngx_http_npmtoken_proof_epoch(link->proof);
+    if (link->proof) {
+        epoch = ngx_http_npmtoken_proof_epoch(link->proof);
 
-    if (epoch == link->epoch
-        || ngx_http_npmtoken_proof_epoch_peer(link->proof, epoch, &peer)
-           != NGX_OK)
-    {
-        return;
+        if (epoch != link->epoch
+            && ngx_http_npmtoken_proof_epoch_peer(link->proof, epoch, &peer)
+               == NGX_OK)
+        {
+            link->epoch = epoch;
+
+            link->left = peer.socklen == 0
+                         || ngx_cmp_sockaddr(&peer.sockaddr.sockaddr,
+                                             peer.socklen,
+                                             &conn->dial.sockaddr.sockaddr,
+                                             conn->dial.socklen, 1)
+                            != NGX_OK;
+        }
     }
 
-    link->epoch = epoch;
+    if (link->left) {
+        link->left = 0;
 
-    if (peer.socklen
-        && ngx_cmp_sockaddr(&peer.sockaddr.sockaddr, peer.socklen,
-                            &conn->dial.sockaddr.sockaddr,
-                            conn->dial.socklen, 1)
-           == NGX_OK)
-    {
-        return;
+        ngx_http_npmtoken_connection_close(conn);
+        conn->retry_at = ngx_current_msec;
     }
+}
 
-    ngx_http_npmtoken_connection_close(conn);
-    conn->retry_at = ngx_current_msec;
+
+static void
+ngx_http_npmtoken_link_switch_handler(void *data, ngx_str_t *host,
+    ngx_uint_t port)
+{
+    ngx_http_npmtoken_link_t  *link = data;
+
+    link->left = !ngx_http_npmtoken_dial_leads_to(&link->conn.dial, host,
+                                                  port);
 }
 
 
@@ -706,6 +724,7 @@ ngx_http_npmtoken_link_lose(ngx_http_npmtoken_link_t *link, ngx_queue_t *lost)
 void
 ngx_http_npmtoken_link_destroy(ngx_http_npmtoken_link_t *link)
 {
+    ngx_http_npmtoken_watch_leave(link->conn.endpoint, &link->listener);
     ngx_http_npmtoken_connection_close(&link->conn);
 
     if (link->detour) {

@@ -37,8 +37,9 @@ typedef enum {
 } ngx_http_npmtoken_endpoint_kind_e;
 
 
-/* the questions that a worker has for the sentinels */
+/* what a worker asks the sentinels, and what it hears of them */
 typedef struct ngx_http_npmtoken_sentinel_s  ngx_http_npmtoken_sentinel_t;
+typedef struct ngx_http_npmtoken_watch_s     ngx_http_npmtoken_watch_t;
 
 
 /* a host of a URL */
@@ -68,6 +69,7 @@ typedef struct {
     ngx_str_t             sentinel_password;
     ngx_msec_t            sentinel_timeout;   /* of connecting, of an answer */
     ngx_http_npmtoken_sentinel_t  *sentinel;  /* NULL: none was asked yet */
+    ngx_http_npmtoken_watch_t     *watch;     /* NULL: nobody has listened */
 
     ngx_array_t           seeds;       /* of ngx_http_npmtoken_seed_t; at
                                           least one, and one if SINGLE */

@@ -139,6 +139,7 @@ ngx_http_npmtoken_sentinel_endpoint(ngx_http_npmtoken_endpoint_t *endpoint,
     sentinels->password = endpoint->sentinel_password;
     sentinels->db = 0;
     sentinels->sentinel = NULL;
+    sentinels->watch = NULL;
 
     /* proxies before the servers have nothing to do with the sentinels */
 

@@ -25,6 +25,27 @@
 #define NGX_HTTP_NPMTOKEN_WATCH_RETRY_MAX (5 * 60 * 1000)
 
 
+struct ngx_http_npmtoken_watch_s {
+    ngx_http_npmtoken_endpoint_t         sentinels;
+    ngx_http_npmtoken_endpoint_t        *endpoint;
+    ngx_http_npmtoken_connection_t       conn;
+    ngx_queue_t                          listeners;
+    ngx_queue_t                          end;       /* of those to tell now */
+    ngx_http_npmtoken_sentinel_waiter_t  question;
+    ngx_event_t                          tick;
+    ngx_msec_t                           pinged;    /* when, if "pinging" */
+    ngx_uint_t                           refused;   /* in a row */
+    unsigned                             confirmed:1;
+    unsigned                             pinging:1;
+    unsigned                             told:1;    /* that it is refused */
+};
+
+
+static ngx_http_npmtoken_watch_t *ngx_http_npmtoken_watch_create(
+    ngx_http_npmtoken_endpoint_t *endpoint);
+static void ngx_http_npmtoken_watch_close(ngx_http_npmtoken_watch_t *watch);
+static void ngx_http_npmtoken_watch_tell(ngx_http_npmtoken_watch_t *watch,
+    ngx_str_t *host, ngx_uint_t port);
 static void ngx_http_npmtoken_watch_ready_handler(void *data);
 static void ngx_http_npmtoken_watch_lost_handler(void *data);
 static ngx_int_t ngx_http_npmtoken_watch_reply_handler(void *data,
@@ -54,17 +75,90 @@ static ngx_http_npmtoken_owner_t  ngx_http_npmtoken_watch_owner = {
 
 
 void
-ngx_http_npmtoken_watch_start(ngx_http_npmtoken_watch_t *watch)
+ngx_http_npmtoken_watch_join(ngx_http_npmtoken_endpoint_t *endpoint,
+    ngx_http_npmtoken_listener_t *listener)
 {
-    ngx_http_npmtoken_connection_t  *conn;
+    ngx_http_npmtoken_watch_t  *watch;
 
-    if (watch->watching) {
+    if (listener->listening) {
         return;
     }
 
-    ngx_http_npmtoken_sentinel_endpoint(watch->endpoint, &watch->sentinels);
+    if (endpoint->watch == NULL) {
+        endpoint->watch = ngx_http_npmtoken_watch_create(endpoint);
 
-    watch->watching = 1;
+        if (endpoint->watch == NULL) {
+            return;
+        }
+    }
+
+    watch = endpoint->watch;
+
+    if (ngx_queue_empty(&watch->listeners)) {
+        ngx_http_npmtoken_connection_open(&watch->conn);
+        ngx_add_timer(&watch->tick, NGX_HTTP_NPMTOKEN_WATCH_TICK);
+    }
+
+    ngx_queue_insert_tail(&watch->listeners, &listener->queue);
+    listener->listening = 1;
+}
+
+
+void
+ngx_http_npmtoken_watch_leave(ngx_http_npmtoken_endpoint_t *endpoint,
+    ngx_http_npmtoken_listener_t *listener)
+{
+    if (!listener->listening) {
+        return;
+    }
+
+    ngx_queue_remove(&listener->queue);
+    listener->listening = 0;
+
+    if (ngx_queue_empty(&endpoint->watch->listeners)) {
+        ngx_http_npmtoken_watch_close(endpoint->watch);
+    }
+}
+
+
+void
+ngx_http_npmtoken_watch_stop(ngx_http_npmtoken_endpoint_t *endpoint)
+{
+    ngx_queue_t                   *q;
+    ngx_http_npmtoken_listener_t  *listener;
+
+    if (endpoint->watch == NULL) {
+        return;
+    }
+
+    while (!ngx_queue_empty(&endpoint->watch->listeners)) {
+        q = ngx_queue_head(&endpoint->watch->listeners);
+        listener = ngx_queue_data(q, ngx_http_npmtoken_listener_t, queue);
+
+        ngx_http_npmtoken_watch_leave(endpoint, listener);
+    }
+
+    ngx_free(endpoint->watch);
+    endpoint->watch = NULL;
+}
+
+
+static ngx_http_npmtoken_watch_t *
+ngx_http_npmtoken_watch_create(ngx_http_npmtoken_endpoint_t *endpoint)
+{
+    ngx_http_npmtoken_watch_t       *watch;
+    ngx_http_npmtoken_connection_t  *conn;
+
+    watch = ngx_calloc(sizeof(ngx_http_npmtoken_watch_t), ngx_cycle->log);
+    if (watch == NULL) {
+        return NULL;
+    }
+
+    watch->endpoint = endpoint;
+    ngx_http_npmtoken_sentinel_endpoint(endpoint, &watch->sentinels);
+
+    ngx_queue_init(&watch->listeners);
+
     watch->question.handler = ngx_http_npmtoken_watch_answer_handler;
     watch->question.data = watch;
 
@@ -78,35 +172,60 @@ ngx_http_npmtoken_watch_start(ngx_http_npmtoken_watch_t *watch)
     conn->endpoint = &watch->sentinels;
     conn->owner = &ngx_http_npmtoken_watch_owner;
     conn->data = watch;
-    conn->connect_timeout = watch->endpoint->sentinel_timeout;
+    conn->connect_timeout = endpoint->sentinel_timeout;
     conn->max_reply = NGX_HTTP_NPMTOKEN_WATCH_REPLY;
     conn->max_elements = NGX_HTTP_NPMTOKEN_WATCH_ELEMENTS;
     conn->sentinel = 1;
     ngx_str_set(&conn->label, "npmtoken-watch");
 
     ngx_http_npmtoken_connection_init(conn);
-    ngx_http_npmtoken_connection_open(conn);
 
-    ngx_add_timer(&watch->tick, NGX_HTTP_NPMTOKEN_WATCH_TICK);
+    return watch;
 }
 
 
-void
-ngx_http_npmtoken_watch_stop(ngx_http_npmtoken_watch_t *watch)
+static void
+ngx_http_npmtoken_watch_close(ngx_http_npmtoken_watch_t *watch)
 {
-    if (!watch->watching) {
-        return;
-    }
-
-    watch->watching = 0;
-    watch->confirmed = 0;
-    watch->pinging = 0;
-
     ngx_http_npmtoken_sentinel_forget(&watch->question);
     ngx_http_npmtoken_connection_close(&watch->conn);
 
     if (watch->tick.timer_set) {
         ngx_del_timer(&watch->tick);
+    }
+
+    watch->confirmed = 0;
+    watch->pinging = 0;
+}
+
+
+/* A listener may leave when it is called, and others may join. */
+
+static void
+ngx_http_npmtoken_watch_tell(ngx_http_npmtoken_watch_t *watch,
+    ngx_str_t *host, ngx_uint_t port)
+{
+    ngx_queue_t                   *q;
+    ngx_http_npmtoken_listener_t  *listener;
+
+    /* the subscription does not end before all have been told */
+
+    ngx_queue_insert_tail(&watch->listeners, &watch->end);
+
+    while (ngx_queue_head(&watch->listeners) != &watch->end) {
+        q = ngx_queue_head(&watch->listeners);
+        listener = ngx_queue_data(q, ngx_http_npmtoken_listener_t, queue);
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&watch->listeners, q);
+
+        listener->handler(listener->data, host, port);
+    }
+
+    ngx_queue_remove(&watch->end);
+
+    if (ngx_queue_empty(&watch->listeners)) {
+        ngx_http_npmtoken_watch_close(watch);
     }
 }
 
@@ -258,12 +377,11 @@ ngx_http_npmtoken_watch_answer_handler(void *data, ngx_int_t rc,
 {
     ngx_http_npmtoken_watch_t  *watch = data;
 
-    if (rc == NGX_OK) {
-        watch->handler(watch->data, host, port);
-        return;
-    }
+    /* what is wrong is logged where it was asked */
 
-    /* a name that no sentinel knows is logged by who asked for it first */
+    if (rc == NGX_OK && ngx_http_npmtoken_dial_check(host, port) == NGX_OK) {
+        ngx_http_npmtoken_watch_tell(watch, host, port);
+    }
 }
 
 
@@ -310,7 +428,7 @@ ngx_http_npmtoken_watch_message(ngx_http_npmtoken_watch_t *watch,
 
     ngx_http_npmtoken_sentinel_trust(watch->endpoint, watch->conn.dial.seed);
 
-    watch->handler(watch->data, &host, port);
+    ngx_http_npmtoken_watch_tell(watch, &host, port);
 
     return NGX_OK;
 }

@@ -75,7 +75,7 @@ struct ngx_http_npmtoken_feed_s {
     ngx_http_npmtoken_proof_t       *proof;
     ngx_http_npmtoken_connection_t   conn;
     ngx_http_npmtoken_feed_state_e   state;
-    ngx_http_npmtoken_watch_t        watch;     /* of the owner, if sentinels
+    ngx_http_npmtoken_listener_t     listener;  /* of the owner, if sentinels
                                                    know the server */
     ngx_event_t                      tick;
     ngx_msec_t                       interval;
@@ -201,9 +201,8 @@ ngx_http_npmtoken_feed_start(ngx_http_npmtoken_feed_conf_t *conf,
 
     ngx_http_npmtoken_connection_init(conn);
 
-    feed->watch.endpoint = conf->endpoint;
-    feed->watch.handler = ngx_http_npmtoken_feed_switch_handler;
-    feed->watch.data = feed;
+    feed->listener.handler = ngx_http_npmtoken_feed_switch_handler;
+    feed->listener.data = feed;
 
     feed->tick.handler = ngx_http_npmtoken_feed_tick_handler;
     feed->tick.data = feed;
@@ -329,7 +328,7 @@ ngx_http_npmtoken_feed_own(ngx_http_npmtoken_feed_t *feed)
     }
 
     if (feed->conf->endpoint->kind == NGX_HTTP_NPMTOKEN_SENTINEL) {
-        ngx_http_npmtoken_watch_start(&feed->watch);
+        ngx_http_npmtoken_watch_join(feed->conf->endpoint, &feed->listener);
     }
 
     ngx_http_npmtoken_feed_open(feed);
@@ -404,7 +403,7 @@ ngx_http_npmtoken_feed_disown(ngx_http_npmtoken_feed_t *feed)
                        "npmtoken feed \"%V\": given up", &feed->conf->store);
     }
 
-    ngx_http_npmtoken_watch_stop(&feed->watch);
+    ngx_http_npmtoken_watch_leave(feed->conf->endpoint, &feed->listener);
     ngx_http_npmtoken_connection_close(&feed->conn);
     ngx_http_npmtoken_feed_set_state(feed, NGX_HTTP_NPMTOKEN_FEED_CLOSED);
 }

@@ -17,6 +17,7 @@
 #include "ngx_http_npmtoken_cluster.h"
 #include "ngx_http_npmtoken_detour.h"
 #include "ngx_http_npmtoken_greeting.h"
+#include "ngx_http_npmtoken_watch.h"
 #include "ngx_http_npmtoken_reply.h"
 
 
@@ -83,6 +84,7 @@ struct ngx_http_npmtoken_lookup_s {
 struct ngx_http_npmtoken_lookups_s {
     ngx_http_npmtoken_lookup_conf_t  *conf;
     ngx_http_npmtoken_connection_t    conn;
+    ngx_http_npmtoken_listener_t      listener;
     uint64_t                          epoch;    /* in which conn was opened to
                                                    the feed's peer */
     u_char                            server[NGX_HTTP_NPMTOKEN_SERVER_LEN];
@@ -110,6 +112,10 @@ static ngx_http_npmtoken_lookup_t *ngx_http_npmtoken_lookup_create(
     ngx_http_npmtoken_lookups_t *lookups, u_char *tag, u_char *key,
     uint32_t hash, u_char *network);
 static void ngx_http_npmtoken_lookup_follow(
+    ngx_http_npmtoken_lookups_t *lookups);
+static void ngx_http_npmtoken_lookup_switch_handler(void *data,
+    ngx_str_t *host, ngx_uint_t port);
+static void ngx_http_npmtoken_lookup_move(
     ngx_http_npmtoken_lookups_t *lookups);
 static void ngx_http_npmtoken_lookup_stamp(
     ngx_http_npmtoken_lookup_t *lookup);
@@ -206,6 +212,13 @@ ngx_http_npmtoken_lookup_start(ngx_http_npmtoken_lookup_conf_t *conf)
 
     ngx_http_npmtoken_connection_init(conn);
 
+    if (conf->listen) {
+        lookups->listener.handler = ngx_http_npmtoken_lookup_switch_handler;
+        lookups->listener.data = lookups;
+
+        ngx_http_npmtoken_watch_join(&conf->endpoint, &lookups->listener);
+    }
+
     return lookups;
 }
 
@@ -216,6 +229,8 @@ ngx_http_npmtoken_lookup_stop(ngx_http_npmtoken_lookups_t *lookups)
     ngx_queue_t                 *q, *w;
     ngx_http_npmtoken_lookup_t  *lookup;
 
+    ngx_http_npmtoken_watch_leave(&lookups->conf->endpoint,
+                                  &lookups->listener);
     ngx_http_npmtoken_connection_close(&lookups->conn);
 
     if (lookups->detour) {
@@ -417,12 +432,10 @@ ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
 static void
 ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
 {
-    uint64_t                      epoch;
-    ngx_str_t                     host;
-    ngx_queue_t                  *q;
-    ngx_http_npmtoken_peer_t      peer;
-    ngx_http_npmtoken_proof_t    *proof;
-    ngx_http_npmtoken_lookup_t   *lookup;
+    uint64_t                    epoch;
+    ngx_str_t                   host;
+    ngx_http_npmtoken_peer_t    peer;
+    ngx_http_npmtoken_proof_t  *proof;
 
     proof = ngx_http_npmtoken_proof(lookups->conf);
 
@@ -442,15 +455,7 @@ ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
                    "npmtoken lookup epoch: %uL, was %uL", epoch,
                    lookups->epoch);
 
-    ngx_http_npmtoken_connection_close(&lookups->conn);
-
-    for (q = ngx_queue_head(&lookups->queue);
-         q != ngx_queue_sentinel(&lookups->queue);
-         q = ngx_queue_next(q))
-    {
-        lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
-        ngx_http_npmtoken_lookup_reset(lookup);
-    }
+    ngx_http_npmtoken_lookup_move(lookups);
 
     /* an epoch in which no server is vouched for has no peer */
 
@@ -464,9 +469,6 @@ ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
         ngx_http_npmtoken_dial_home(&lookups->conn.dial);
     }
 
-    /* what failed before was another server */
-    lookups->conn.retry_at = ngx_current_msec;
-
     ngx_memcpy(lookups->server, peer.server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
 
     /* the feed's server has answered this */
@@ -474,6 +476,47 @@ ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
     lookups->conn.endpoint->left_out &=
                                  ~ngx_http_npmtoken_greeting_server_step();
     lookups->epoch = epoch;
+}
+
+
+/* Closes the connection.  What was sent on it is sent again on the next one. */
+
+static void
+ngx_http_npmtoken_lookup_move(ngx_http_npmtoken_lookups_t *lookups)
+{
+    ngx_queue_t                 *q;
+    ngx_http_npmtoken_lookup_t  *lookup;
+
+    ngx_http_npmtoken_connection_close(&lookups->conn);
+
+    for (q = ngx_queue_head(&lookups->queue);
+         q != ngx_queue_sentinel(&lookups->queue);
+         q = ngx_queue_next(q))
+    {
+        lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
+        ngx_http_npmtoken_lookup_reset(lookup);
+    }
+
+    /* what failed before was another server */
+    lookups->conn.retry_at = ngx_current_msec;
+}
+
+
+static void
+ngx_http_npmtoken_lookup_switch_handler(void *data, ngx_str_t *host,
+    ngx_uint_t port)
+{
+    ngx_http_npmtoken_lookups_t  *lookups = data;
+
+    if (ngx_http_npmtoken_dial_leads_to(&lookups->conn.dial, host, port)) {
+        return;
+    }
+
+    ngx_http_npmtoken_lookup_move(lookups);
+
+    if (!ngx_queue_empty(&lookups->queue)) {
+        ngx_http_npmtoken_connection_open(&lookups->conn);
+    }
 }
 
 

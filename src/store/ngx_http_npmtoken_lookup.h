@@ -54,6 +54,8 @@ typedef struct {
     ngx_uint_t                    queue;     /* most look-ups at a time */
     ngx_uint_t                    share;     /* and most of one address */
     ngx_http_npmtoken_cache_t    *cache;     /* NULL: off */
+    ngx_uint_t                    listen;    /* 1: no feed tells of another
+                                                master, and a sentinel does */
     ngx_http_npmtoken_endpoint_t  endpoint;
 } ngx_http_npmtoken_lookup_conf_t;
 

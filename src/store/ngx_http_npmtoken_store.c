@@ -1,5 +1,6 @@
 
 #include "ngx_http_npmtoken_store.h"
+#include "ngx_http_npmtoken_watch.h"
 
 
 ngx_int_t
@@ -156,5 +157,6 @@ ngx_http_npmtoken_store_exit(ngx_http_npmtoken_store_t *store)
         store->lookups = NULL;
     }
 
+    ngx_http_npmtoken_watch_stop(&store->lookup.endpoint);
     ngx_http_npmtoken_sentinel_stop(&store->lookup.endpoint);
 }

@@ -795,6 +795,9 @@ ngx_http_npmtoken_store_conf_init(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    lookup->listen = lookup->endpoint.kind == NGX_HTTP_NPMTOKEN_SENTINEL
+                     && (!store->push || lookup->cache == NULL);
+
     store->feed_conf.store = store->name;
     store->feed_conf.bound = lookup->bound;
     store->feed_conf.connect_timeout = lookup->connect_timeout;
