@@ -51,16 +51,20 @@ static int  ctl_help_wanted;
 static int  ctl_version_wanted;
 
 
-#define CTL_EVERYWHERE  "rUPACEIXpntjhV"
+#define CTL_EVERYWHERE  "rUPTQACEIXpntjhV"
 
 
 static ctl_option_t  ctl_known_options[] = {
 
     { "redis", 'r', &ctl_options.redis, NULL,
       "URL  redis://[user@]host[:port][/db], rediss:// for TLS,\n"
-      "      unix:/path[:db]" },
+      "      unix:/path[:db], redis-cluster://host[:port],...\n"
+      "      redis-sentinel://host[:port],.../master[/db]" },
     { "redis-user", 'U', &ctl_options.redis_user, NULL, "NAME" },
     { "redis-password-file", 'P', &ctl_options.redis_password_file, NULL,
+      "FILE" },
+    { "sentinel-user", 'T', &ctl_options.sentinel_user, NULL, "NAME" },
+    { "sentinel-password-file", 'Q', &ctl_options.sentinel_password_file, NULL,
       "FILE" },
     { "cacert", 'A', &ctl_options.cacert, NULL,
       "FILE  CAs of the certificate of Redis; else the system's" },

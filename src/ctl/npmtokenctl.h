@@ -37,6 +37,8 @@ typedef struct {
     const char           *environment;   /* NPMTOKEN_REDIS */
     const char           *redis_user;
     const char           *redis_password_file;
+    const char           *sentinel_user;
+    const char           *sentinel_password_file;
     const char           *cacert;
     const char           *cert;
     const char           *key;

@@ -36,7 +36,6 @@ typedef struct {
 
 
 static ngx_uint_t ctl_cluster_seed(char *host, char **why);
-static char *ctl_cluster_port(char *host, int *port);
 static void ctl_cluster_again(void);
 static ngx_uint_t ctl_cluster_redirect(redisReply *reply,
     ctl_cluster_redirect_t *to);
@@ -111,7 +110,7 @@ ctl_cluster_seed(char *host, char **why)
     redisReply              *reply;
     ctl_cluster_redirect_t   to;
 
-    name = ctl_cluster_port(host, &port);
+    name = ctl_host_port(host, &port, CTL_CLUSTER_PORT);
 
     for (hops = 0; hops < CTL_CLUSTER_HOPS; hops++) {
         error = ctl_cluster_go(name, port);
@@ -159,39 +158,6 @@ ctl_cluster_seed(char *host, char **why)
     ctl_cluster_home_port = port;
 
     return 1;
-}
-
-
-/* Cuts the port off, and the brackets of an IPv6 address. */
-
-static char *
-ctl_cluster_port(char *host, int *port)
-{
-    char  *p;
-
-    host = ctl_format("%s", host);
-    p = host;
-
-    if (*host == '[') {
-        p = strchr(++host, ']');
-
-        if (p == NULL) {
-            ctl_die(CTL_USAGE, "a host of %s is not valid", ctl_redis_url());
-        }
-
-        *p++ = '\0';
-    }
-
-    *port = CTL_CLUSTER_PORT;
-
-    p = strchr(p, ':');
-
-    if (p) {
-        *p++ = '\0';
-        *port = ctl_number(p, 1, 65535, "port");
-    }
-
-    return host;
 }
 
 

@@ -8,6 +8,7 @@
 #include "npmtokenctl.h"
 #include "npmtokenctl_cluster.h"
 #include "npmtokenctl_redis.h"
+#include "npmtokenctl_sentinel.h"
 #include "npmtokenctl_wire.h"
 
 
@@ -26,7 +27,8 @@ typedef struct {
     int                   port;       /* 0: a path */
     int                   db;
     ngx_uint_t            tls;
-    char                 *hosts;      /* of a Redis Cluster, else NULL */
+    char                 *hosts;      /* if there may be several, else NULL */
+    char                 *master;     /* its name, if sentinels know it */
 } ctl_url_t;
 
 
@@ -36,16 +38,17 @@ typedef struct {
     const char           *prefix;
     ngx_uint_t            tls;
     ngx_uint_t            cluster;
+    ngx_uint_t            sentinel;
 } ctl_scheme_t;
 
 
 static void ctl_parse_url(const char *text, ctl_url_t *url);
+static void ctl_parse_sentinels(char *hosts, ctl_url_t *url);
 static void ctl_parse_path(char *path, ctl_url_t *url);
 static void ctl_parse_host(char *host, ctl_url_t *url);
 static void ctl_parse_userinfo(char *userinfo, ctl_url_t *url);
 static void ctl_decode(char *text);
 static void ctl_secrets(ctl_url_t *url);
-static char *ctl_read_secret(const char *path);
 static void ctl_cluster_prefix(void);
 static void ctl_hello(ctl_url_t *url);
 static redisReply *ctl_say(const char *format, ...);
@@ -60,11 +63,13 @@ static const char *ctl_hint(const char *error);
 
 
 static ctl_scheme_t  ctl_schemes[] = {
-    { "redis://", 0, 0 },
-    { "rediss://", 1, 0 },
-    { "redis-cluster://", 0, 1 },
-    { "redis-cluster+tls://", 1, 1 },
-    { NULL, 0, 0 }
+    { "redis://", 0, 0, 0 },
+    { "rediss://", 1, 0, 0 },
+    { "redis-sentinel://", 0, 0, 1 },
+    { "redis-sentinel+tls://", 1, 0, 1 },
+    { "redis-cluster://", 0, 1, 0 },
+    { "redis-cluster+tls://", 1, 1, 0 },
+    { NULL, 0, 0, 0 }
 };
 
 
@@ -126,6 +131,16 @@ ctl_connect(void)
     }
 
     ctl_url = url;
+
+    if (url.master) {
+        ctl_sentinel_open(url.hosts, url.master);
+        return;
+    }
+
+    if (ctl_options.sentinel_user || ctl_options.sentinel_password_file) {
+        ctl_die(CTL_USAGE, "--sentinel-user and --sentinel-password-file are "
+                "for redis-sentinel://");
+    }
 
     if (url.hosts) {
         ctl_cluster_prefix();
@@ -193,7 +208,14 @@ ctl_session(void)
 ngx_uint_t
 ctl_is_cluster(void)
 {
-    return ctl_url.hosts != NULL;
+    return ctl_url.hosts != NULL && ctl_url.master == NULL;
+}
+
+
+ngx_uint_t
+ctl_is_tls(void)
+{
+    return ctl_url.tls;
 }
 
 
@@ -235,8 +257,9 @@ ctl_parse_url(const char *text, ctl_url_t *url)
     if (scheme->prefix == NULL) {
         ctl_die(CTL_USAGE, "the URL of Redis must be "
                 "redis://[user[:password]@]host[:port][/db], the same with "
-                "rediss:// for TLS, redis-cluster://host[:port],host[:port], "
-                "or unix:/path[:db]");
+                "rediss:// for TLS, redis-sentinel://host[:port],host[:port]"
+                "/master[/db], redis-cluster://host[:port],host[:port], or "
+                "unix:/path[:db]");
     }
 
     url->tls = scheme->tls;
@@ -247,6 +270,12 @@ ctl_parse_url(const char *text, ctl_url_t *url)
         *at = '\0';
         ctl_parse_userinfo(copy, url);
         copy = at + 1;
+    }
+
+    if (scheme->sentinel) {
+        url->name = ctl_format("%s%s", scheme->prefix, copy);
+        ctl_parse_sentinels(copy, url);
+        return;
     }
 
     if (scheme->cluster) {
@@ -262,6 +291,66 @@ ctl_parse_url(const char *text, ctl_url_t *url)
     }
 
     ctl_parse_host(copy, url);
+}
+
+
+static void
+ctl_parse_sentinels(char *hosts, ctl_url_t *url)
+{
+    char  *p;
+
+    url->hosts = hosts;
+
+    p = strchr(hosts, '/');
+
+    if (p == NULL || p[1] == '\0' || p[1] == '/') {
+        ctl_die(CTL_USAGE, "%s has no name of a master after the hosts",
+                url->name);
+    }
+
+    *p++ = '\0';
+    url->master = p;
+
+    p = strchr(p, '/');
+
+    if (p) {
+        *p++ = '\0';
+
+        if (*p) {
+            url->db = ctl_number(p, 0, INT_MAX, "database");
+        }
+    }
+}
+
+
+char *
+ctl_host_port(char *host, int *port, int fallback)
+{
+    char  *p;
+
+    host = ctl_format("%s", host);
+    p = host;
+
+    if (*host == '[') {
+        p = strchr(++host, ']');
+
+        if (p == NULL) {
+            ctl_die(CTL_USAGE, "a host of %s is not valid", ctl_redis_url());
+        }
+
+        *p++ = '\0';
+    }
+
+    *port = fallback;
+
+    p = strchr(p, ':');
+
+    if (p) {
+        *p++ = '\0';
+        *port = ctl_number(p, 1, 65535, "port");
+    }
+
+    return host;
 }
 
 
@@ -407,7 +496,7 @@ ctl_secrets(ctl_url_t *url)
 }
 
 
-static char *
+char *
 ctl_read_secret(const char *path)
 {
     char   *line;

@@ -17,6 +17,18 @@
 int ctl_number(const char *text, int min, int max, const char *what);
 
 /*
+ * Cuts the port off a host, and the brackets of an IPv6 address.  "fallback" is
+ * the port of a host without one.  Ends the program if it is not valid.
+ */
+char *ctl_host_port(char *host, int *port, int fallback);
+
+/* The first line of a file.  Ends the program if there is none. */
+char *ctl_read_secret(const char *path);
+
+/* Whether the URL says TLS. */
+ngx_uint_t ctl_is_tls(void);
+
+/*
  * Connects to a host of the same kind as the URL's, as the same user, in place
  * of the connection there is.  Returns NULL, or why it failed.
  */

@@ -79,6 +79,15 @@ ctl_wire_try(const char *host, int port, ngx_uint_t tls)
 }
 
 
+void
+ctl_wire_patience(int seconds)
+{
+    struct timeval  patience = { seconds, 0 };
+
+    (void) redisSetTimeout(ctl_wire, patience);
+}
+
+
 static void
 ctl_wire_tls(const char *host)
 {

@@ -25,6 +25,9 @@ void ctl_wire_open(const char *name, const char *host, int port,
 /* The same, but returns NULL, or why it cannot. */
 const char *ctl_wire_try(const char *host, int port, ngx_uint_t tls);
 
+/* Waits this many seconds for a reply, until another host is connected to. */
+void ctl_wire_patience(int seconds);
+
 /* Writes all of it.  Returns NGX_OK, or NGX_ERROR. */
 ngx_int_t ctl_wire_write(const void *data, size_t len);
 
