@@ -15,9 +15,11 @@
 
 
 #include "ngx_http_npmtoken_feed.h"
+#include "ngx_http_npmtoken_cluster.h"
 #include "ngx_http_npmtoken_greeting.h"
 #include "ngx_http_npmtoken_slot.h"
 #include "ngx_http_npmtoken_watch.h"
+#include "ngx_http_npmtoken_witness.h"
 #include "npmtoken_digest.h"
 
 
@@ -43,6 +45,9 @@
  * many milliseconds, leads nowhere.  Redis itself answers BUSY after that time.
  */
 #define NGX_HTTP_NPMTOKEN_FEED_PATIENCE  5000
+
+/* the most milliseconds for which Redis waits for replicas */
+#define NGX_HTTP_NPMTOKEN_FEED_WAIT      2500
 
 /* milliseconds until a refused feed is tried again: at first, at most */
 #define NGX_HTTP_NPMTOKEN_FEED_RETRY     1000
@@ -89,6 +94,10 @@ struct ngx_http_npmtoken_feed_s {
                                                    is under way */
     ngx_http_npmtoken_slot_t        *slot;      /* NULL: has not been asked */
 
+    ngx_http_npmtoken_witness_t     *witness;   /* NULL: PONG proves */
+    ngx_str_t                        series;    /* prefix of its keys */
+    u_char                           prefix[NGX_HTTP_NPMTOKEN_WITNESS_PREFIX];
+
     ngx_uint_t                       refused;   /* times in a row */
     ngx_msec_t                       retry_at;
     ngx_msec_t                       live_at;   /* when it last became live */
@@ -96,11 +105,16 @@ struct ngx_http_npmtoken_feed_s {
     unsigned                         asking:1;  /* for the slot; the PING
                                                    comes after that */
     unsigned                         moving:1;  /* the slot, which is logged */
+    unsigned                         pushed:1;     /* the witness' key */
+    unsigned                         confirmed:1;  /* by replicas */
+    unsigned                         doubted:1;    /* which is logged */
     unsigned                         proven:1;
     unsigned                         told:1;    /* that it was refused */
 };
 
 
+static ngx_msec_t ngx_http_npmtoken_feed_patience(
+    ngx_http_npmtoken_feed_conf_t *conf);
 static void ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev);
 static void ngx_http_npmtoken_feed_switch_handler(void *data,
     ngx_str_t *host, ngx_uint_t port);
@@ -136,15 +150,24 @@ static void ngx_http_npmtoken_feed_unproven(ngx_http_npmtoken_feed_t *feed,
     redisReply *reply);
 static void ngx_http_npmtoken_feed_moved(ngx_http_npmtoken_feed_t *feed,
     redisReply *reply);
+static ngx_int_t ngx_http_npmtoken_feed_write(ngx_http_npmtoken_feed_t *feed);
+static void ngx_http_npmtoken_feed_witness_handler(void *data, ngx_int_t rc,
+    redisReply *reply);
+static void ngx_http_npmtoken_feed_doubt(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_feed_ping(ngx_http_npmtoken_feed_t *feed);
 static ngx_int_t ngx_http_npmtoken_feed_message(
     ngx_http_npmtoken_feed_t *feed, redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_feed_invalidation(
     ngx_http_npmtoken_feed_t *feed, redisReply *names);
-static void ngx_http_npmtoken_feed_changed(ngx_http_npmtoken_feed_t *feed,
-    ngx_str_t *name);
+static ngx_int_t ngx_http_npmtoken_feed_changed(
+    ngx_http_npmtoken_feed_t *feed, ngx_str_t *name);
+static ngx_int_t ngx_http_npmtoken_feed_came_back(
+    ngx_http_npmtoken_feed_t *feed, ngx_str_t *name);
 static ngx_int_t ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed,
     redisReply *nonce);
+static ngx_int_t ngx_http_npmtoken_feed_proven(
+    ngx_http_npmtoken_feed_t *feed);
 static ngx_int_t ngx_http_npmtoken_feed_send(ngx_http_npmtoken_feed_t *feed,
     ngx_uint_t argc, ngx_str_t *argv);
 static ngx_uint_t ngx_http_npmtoken_feed_is(redisReply *reply, char *text);
@@ -204,6 +227,17 @@ ngx_http_npmtoken_feed_start(ngx_http_npmtoken_feed_conf_t *conf,
     feed->listener.handler = ngx_http_npmtoken_feed_switch_handler;
     feed->listener.data = feed;
 
+    if (conf->replicas) {
+        feed->witness = ngx_http_npmtoken_witness_create(conn, conf->replicas,
+                                      ngx_http_npmtoken_feed_patience(conf),
+                                      ngx_http_npmtoken_feed_witness_handler,
+                                      feed);
+        if (feed->witness == NULL) {
+            ngx_free(feed);
+            return NULL;
+        }
+    }
+
     feed->tick.handler = ngx_http_npmtoken_feed_tick_handler;
     feed->tick.data = feed;
     feed->tick.log = ngx_cycle->log;
@@ -212,6 +246,18 @@ ngx_http_npmtoken_feed_start(ngx_http_npmtoken_feed_conf_t *conf,
     ngx_add_timer(&feed->tick, 1);
 
     return feed;
+}
+
+
+/*
+ * How long Redis waits for replicas: a missing one has to be told from a silent
+ * server, which ends the session.
+ */
+
+static ngx_msec_t
+ngx_http_npmtoken_feed_patience(ngx_http_npmtoken_feed_conf_t *conf)
+{
+    return ngx_min(conf->bound / 2, NGX_HTTP_NPMTOKEN_FEED_WAIT);
 }
 
 
@@ -226,6 +272,10 @@ ngx_http_npmtoken_feed_stop(ngx_http_npmtoken_feed_t *feed)
 
     if (feed->slot) {
         ngx_http_npmtoken_slot_destroy(feed->slot);
+    }
+
+    if (feed->witness) {
+        ngx_http_npmtoken_witness_destroy(feed->witness);
     }
 
     ngx_free(feed);
@@ -286,7 +336,9 @@ ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev)
     }
 
     if (ngx_http_npmtoken_feed_silent(feed)) {
-        ngx_http_npmtoken_connection_fail(&feed->conn, feed->asking
+        ngx_http_npmtoken_connection_fail(&feed->conn, feed->witness
+                                          ? "the write of a proof timed out"
+                                          : feed->asking
                                           ? "an EXISTS timed out"
                                           : "a PING timed out");
     }
@@ -422,6 +474,10 @@ ngx_http_npmtoken_feed_set_state(ngx_http_npmtoken_feed_t *feed,
 
     if (state == NGX_HTTP_NPMTOKEN_FEED_CLOSED && feed->slot) {
         ngx_http_npmtoken_slot_close(feed->slot);
+    }
+
+    if (state == NGX_HTTP_NPMTOKEN_FEED_CLOSED && feed->witness) {
+        ngx_http_npmtoken_witness_close(feed->witness);
     }
 }
 
@@ -661,10 +717,14 @@ ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed, ngx_str_t *why,
     }
 
     ngx_log_error(level, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": %V: the store works as with \"push "
-                  "off\" and uses a record no longer than "
-                  "\"revocation_bound\"; the next attempt is in %M s%s",
-                  &feed->conf->store, why, delay / 1000, advice);
+                  "npmtoken_store \"%V\": %V: %s; the next attempt is in %M s%s",
+                  &feed->conf->store, why,
+                  feed->witness
+                  ? "without proofs no token can be checked, since "
+                    "\"proof_replicas\" is set"
+                  : "the store works as with \"push off\" and uses a record no "
+                    "longer than \"revocation_bound\"",
+                  delay / 1000, advice);
 
     feed->refused++;
     feed->retry_at = ngx_current_msec + delay;
@@ -681,8 +741,9 @@ static ngx_int_t
 ngx_http_npmtoken_feed_track(ngx_http_npmtoken_feed_t *feed,
     redisReply *reply)
 {
-    ngx_str_t  argv[8];
-    u_char     id[NGX_INT64_LEN];
+    ngx_str_t   argv[10];
+    u_char      id[NGX_INT64_LEN];
+    ngx_uint_t  argc;
 
     if (reply->type != REDIS_REPLY_INTEGER) {
         return NGX_ERROR;
@@ -697,10 +758,26 @@ ngx_http_npmtoken_feed_track(ngx_http_npmtoken_feed_t *feed,
     ngx_str_set(&argv[5], "BCAST");
     ngx_str_set(&argv[6], "PREFIX");
     argv[7] = feed->conf->endpoint->records;
+    argc = 8;
+
+    if (feed->witness) {
+        feed->series.data = feed->prefix;
+
+        if (ngx_http_npmtoken_witness_prefix(feed->conf->endpoint,
+                                             &feed->series)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        ngx_str_set(&argv[8], "PREFIX");
+        argv[9] = feed->series;
+        argc = 10;
+    }
 
     ngx_http_npmtoken_feed_set_state(feed, NGX_HTTP_NPMTOKEN_FEED_TRACKING);
 
-    return ngx_http_npmtoken_feed_send(feed, 8, argv);
+    return ngx_http_npmtoken_feed_send(feed, argc, argv);
 }
 
 
@@ -797,8 +874,8 @@ ngx_http_npmtoken_feed_epoch(ngx_http_npmtoken_feed_t *feed)
 
 
 /*
- * rule: proof-is-time-of-sending.  A proof proves a time at which nothing of it
- * was sent.
+ * rule: proof-is-time-of-sending, clock-before-write.  A proof proves a time at
+ * which nothing of it was sent.
  *
  * A node of a cluster goes on answering PING when its slot is elsewhere.  So it
  * has to show first that it has the slot.  The PING comes after that answer: a
@@ -810,6 +887,10 @@ static ngx_int_t
 ngx_http_npmtoken_feed_prove(ngx_http_npmtoken_feed_t *feed)
 {
     feed->sent = ngx_http_npmtoken_proof_clock();
+
+    if (feed->witness) {
+        return ngx_http_npmtoken_feed_write(feed);
+    }
 
     if (!feed->conn.cluster
         && feed->conf->endpoint->kind != NGX_HTTP_NPMTOKEN_CLUSTER)
@@ -920,6 +1001,102 @@ ngx_http_npmtoken_feed_moved(ngx_http_npmtoken_feed_t *feed,
 }
 
 
+/*
+ * rule: proof-is-a-write, proof-replicated, push-comes-back.  A master that was
+ * succeeded still answers and pushes, and no longer has the replicas.  What
+ * replicas have confirmed says nothing of pushes that were not read yet.
+ *
+ * In a cluster this says what EXISTS says: a node takes the key of a slot only
+ * if it has that, and is not giving it away.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_feed_write(ngx_http_npmtoken_feed_t *feed)
+{
+    feed->nonce++;
+    feed->pushed = 0;
+    feed->confirmed = 0;
+
+    return ngx_http_npmtoken_witness_write(feed->witness, &feed->series,
+                                           feed->nonce);
+}
+
+
+static void
+ngx_http_npmtoken_feed_witness_handler(void *data, ngx_int_t rc,
+    redisReply *reply)
+{
+    ngx_http_npmtoken_feed_t  *feed = data;
+
+    ngx_http_npmtoken_redirect_t  to;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
+                   "npmtoken feed, write %uL: %i", feed->nonce, rc);
+
+    switch (rc) {
+
+    case NGX_OK:
+        feed->confirmed = 1;
+
+        if (feed->pushed && ngx_http_npmtoken_feed_proven(feed) != NGX_OK) {
+            ngx_http_npmtoken_connection_fail(&feed->conn, "its epoch is over");
+        }
+
+        return;
+
+    case NGX_DECLINED:
+        if (ngx_http_npmtoken_cluster_redirect(reply, &to) == NGX_OK) {
+            ngx_http_npmtoken_feed_moved(feed, reply);
+            return;
+        }
+
+        ngx_http_npmtoken_connection_fail(&feed->conn, "this is not the master "
+                                          "of the records any more");
+        return;
+
+    default: /* NGX_AGAIN, NGX_ERROR */
+        feed->sent = 0;
+
+        if (reply) {
+            ngx_http_npmtoken_feed_doubt(feed, reply);
+        }
+    }
+}
+
+
+/* a series of failures is logged once */
+
+static void
+ngx_http_npmtoken_feed_doubt(ngx_http_npmtoken_feed_t *feed,
+    redisReply *reply)
+{
+    ngx_str_t   code, words;
+    ngx_uint_t  level;
+
+    level = feed->doubted ? NGX_LOG_INFO : NGX_LOG_ERR;
+    feed->doubted = 1;
+
+    if (reply->type == REDIS_REPLY_INTEGER) {
+        ngx_log_error(level, ngx_cycle->log, 0,
+                      "npmtoken_store \"%V\": %L replicas have confirmed a "
+                      "proof, and \"proof_replicas\" is %ui: tokens cannot be "
+                      "checked until there are as many",
+                      &feed->conf->store, (int64_t) reply->integer,
+                      feed->conf->replicas);
+        return;
+    }
+
+    ngx_http_npmtoken_codec_error(reply, &code);
+    ngx_http_npmtoken_codec_words(reply, &words);
+
+    ngx_log_error(level, ngx_cycle->log, 0,
+                  "npmtoken_store \"%V\": redis answered \"%V\" to the write of "
+                  "a proof (%V)%s; tokens cannot be checked until it is written",
+                  &feed->conf->store, &code, &words,
+                  ngx_http_npmtoken_codec_advice(&code));
+}
+
+
 /* rule: one-ping; only one PING is on its way at a time */
 
 static ngx_int_t
@@ -1005,7 +1182,9 @@ ngx_http_npmtoken_feed_invalidation(ngx_http_npmtoken_feed_t *feed,
         name.data = (u_char *) element->str;
         name.len = element->len;
 
-        ngx_http_npmtoken_feed_changed(feed, &name);
+        if (ngx_http_npmtoken_feed_changed(feed, &name) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;
@@ -1014,19 +1193,49 @@ ngx_http_npmtoken_feed_invalidation(ngx_http_npmtoken_feed_t *feed,
 
 /* rule: key-invalidates; a name that is not a record's has no cached record */
 
-static void
+static ngx_int_t
 ngx_http_npmtoken_feed_changed(ngx_http_npmtoken_feed_t *feed,
     ngx_str_t *name)
 {
     size_t  len;
 
-    len = feed->conf->endpoint->records.len;
-
-    if (name->len != len + NPMTOKEN_KEY_LEN) {
-        return;
+    if (feed->witness && name->len > feed->series.len
+        && ngx_memcmp(name->data, feed->series.data, feed->series.len) == 0)
+    {
+        return ngx_http_npmtoken_feed_came_back(feed, name);
     }
 
-    ngx_http_npmtoken_proof_invalidate(feed->proof, name->data + len);
+    len = feed->conf->endpoint->records.len;
+
+    if (name->len == len + NPMTOKEN_KEY_LEN) {
+        ngx_http_npmtoken_proof_invalidate(feed->proof, name->data + len);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * A key of the series is pushed when it is written, and once more when it
+ * expires.  Only the last one counts.
+ */
+
+static ngx_int_t
+ngx_http_npmtoken_feed_came_back(ngx_http_npmtoken_feed_t *feed,
+    ngx_str_t *name)
+{
+    ngx_int_t  n;
+
+    n = ngx_atoi(name->data + feed->series.len,
+                 name->len - feed->series.len);
+
+    if (feed->sent == 0 || n == NGX_ERROR || (uint64_t) n != feed->nonce) {
+        return NGX_OK;
+    }
+
+    feed->pushed = 1;
+
+    return feed->confirmed ? ngx_http_npmtoken_feed_proven(feed) : NGX_OK;
 }
 
 
@@ -1045,8 +1254,7 @@ ngx_http_npmtoken_feed_changed(ngx_http_npmtoken_feed_t *feed,
 static ngx_int_t
 ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
 {
-    ngx_int_t   n;
-    ngx_uint_t  level;
+    ngx_int_t  n;
 
     if (nonce->type != REDIS_REPLY_STRING) {
         return NGX_ERROR;
@@ -1054,11 +1262,20 @@ ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
 
     n = ngx_atoi((u_char *) nonce->str, nonce->len);
 
-    if (feed->sent == 0 || feed->asking || n == NGX_ERROR
-        || (uint64_t) n != feed->nonce)
+    if (feed->sent == 0 || feed->asking || feed->witness 
+        || n == NGX_ERROR        || (uint64_t) n != feed->nonce)
     {
         return NGX_ERROR;
     }
+
+    return ngx_http_npmtoken_feed_proven(feed);
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_feed_proven(ngx_http_npmtoken_feed_t *feed)
+{
+    ngx_uint_t  level;
 
     if (ngx_http_npmtoken_proof_prove(feed->proof, feed->epoch, feed->sent)
         != NGX_OK)
@@ -1090,6 +1307,14 @@ ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
         feed->refused = 0;
         feed->told = 0;
         feed->live_at = ngx_current_msec;
+    }
+
+    if (feed->doubted) {
+        feed->doubted = 0;
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "npmtoken_store \"%V\": proofs are confirmed again",
+                      &feed->conf->store);
     }
 
     ngx_http_npmtoken_connection_works(&feed->conn);

@@ -26,6 +26,8 @@ typedef struct {
     ngx_str_t                      store;     /* name, for logs */
     ngx_msec_t                     bound;
     ngx_msec_t                     connect_timeout;
+    ngx_uint_t                     replicas;  /* that confirm a proof; 0: a
+                                                 PONG is one */
     ngx_http_npmtoken_endpoint_t  *endpoint;
 } ngx_http_npmtoken_feed_conf_t;
 

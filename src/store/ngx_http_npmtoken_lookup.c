@@ -40,6 +40,9 @@
  */
 #define NGX_HTTP_NPMTOKEN_SKIP_MAX   (4 * 1024 * 1024)
 
+/* milliseconds between two looks whether there is a proof */
+#define NGX_HTTP_NPMTOKEN_GATE_TICK  5
+
 
 /* what a look-up has that goes to another node of a cluster, for this once */
 
@@ -99,6 +102,7 @@ struct ngx_http_npmtoken_lookups_s {
     ngx_http_npmtoken_askers_t        askers;
     ngx_http_npmtoken_reply_log_t     logged;
     ngx_event_t                       timer;    /* of the head */
+    ngx_event_t                       gate;     /* look-ups wait for a proof */
     unsigned                          told:1;   /* several servers are logged */
     unsigned                          moved:1;  /* conn is lost by MOVED */
 };
@@ -117,6 +121,17 @@ static void ngx_http_npmtoken_lookup_switch_handler(void *data,
     ngx_str_t *host, ngx_uint_t port);
 static void ngx_http_npmtoken_lookup_move(
     ngx_http_npmtoken_lookups_t *lookups);
+static ngx_uint_t ngx_http_npmtoken_lookup_vouched(
+    ngx_http_npmtoken_lookups_t *lookups);
+static void ngx_http_npmtoken_lookup_gate(
+    ngx_http_npmtoken_lookups_t *lookups);
+static void ngx_http_npmtoken_lookup_gate_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_http_npmtoken_lookup_unproven(
+    ngx_http_npmtoken_lookup_t *lookup);
+static void ngx_http_npmtoken_lookup_again(
+    ngx_http_npmtoken_lookups_t *lookups);
+static void ngx_http_npmtoken_lookup_restart(
+    ngx_http_npmtoken_lookups_t *lookups);
 static void ngx_http_npmtoken_lookup_stamp(
     ngx_http_npmtoken_lookup_t *lookup);
 static void ngx_http_npmtoken_lookup_apart(
@@ -131,6 +146,8 @@ static ngx_msec_t ngx_http_npmtoken_lookup_patience(
 static ngx_msec_int_t ngx_http_npmtoken_lookup_left(
     ngx_http_npmtoken_lookup_t *lookup);
 static void ngx_http_npmtoken_lookup_ready_handler(void *data);
+static void ngx_http_npmtoken_lookup_pass(
+    ngx_http_npmtoken_lookups_t *lookups);
 static ngx_int_t ngx_http_npmtoken_lookup_reply_handler(void *data,
     redisReply *reply);
 static ngx_uint_t ngx_http_npmtoken_lookup_redirected(
@@ -198,6 +215,13 @@ ngx_http_npmtoken_lookup_start(ngx_http_npmtoken_lookup_conf_t *conf)
     lookups->timer.data = lookups;
     lookups->timer.log = ngx_cycle->log;
 
+    /* who waits at the gate has the other timer, too */
+
+    lookups->gate.handler = ngx_http_npmtoken_lookup_gate_handler;
+    lookups->gate.data = lookups;
+    lookups->gate.log = ngx_cycle->log;
+    lookups->gate.cancelable = 1;
+
     conn = &lookups->conn;
 
     conn->endpoint = &conf->endpoint;
@@ -256,6 +280,10 @@ ngx_http_npmtoken_lookup_stop(ngx_http_npmtoken_lookups_t *lookups)
     }
 
     ngx_http_npmtoken_lookup_set_timer(lookups);
+
+    if (lookups->gate.timer_set) {
+        ngx_del_timer(&lookups->gate);
+    }
 
     ngx_free(lookups);
 }
@@ -405,6 +433,9 @@ ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
     if (lookups->conn.state != NGX_HTTP_NPMTOKEN_READY) {
         ngx_http_npmtoken_connection_open(&lookups->conn);
 
+    } else if (!ngx_http_npmtoken_lookup_vouched(lookups)) {
+        ngx_http_npmtoken_lookup_gate(lookups);
+
     } else if (ngx_http_npmtoken_lookup_send(lookup) != NGX_OK) {
         ngx_http_npmtoken_lookup_free(lookup);
         return NULL;
@@ -479,23 +510,10 @@ ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
 }
 
 
-/* Closes the connection.  What was sent on it is sent again on the next one. */
-
 static void
 ngx_http_npmtoken_lookup_move(ngx_http_npmtoken_lookups_t *lookups)
 {
-    ngx_queue_t                 *q;
-    ngx_http_npmtoken_lookup_t  *lookup;
-
-    ngx_http_npmtoken_connection_close(&lookups->conn);
-
-    for (q = ngx_queue_head(&lookups->queue);
-         q != ngx_queue_sentinel(&lookups->queue);
-         q = ngx_queue_next(q))
-    {
-        lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
-        ngx_http_npmtoken_lookup_reset(lookup);
-    }
+    ngx_http_npmtoken_lookup_restart(lookups);
 
     /* what failed before was another server */
     lookups->conn.retry_at = ngx_current_msec;
@@ -516,6 +534,109 @@ ngx_http_npmtoken_lookup_switch_handler(void *data, ngx_str_t *host,
 
     if (!ngx_queue_empty(&lookups->queue)) {
         ngx_http_npmtoken_connection_open(&lookups->conn);
+    }
+}
+
+
+/*
+ * rule: lookup-is-no-proof ("proof_replicas").  What a master says that was
+ * succeeded is old, whenever it is asked.  So a look-up waits here while no
+ * proof vouches for the server that it goes to.  Nothing overtakes those that
+ * wait, since replies belong to look-ups by their order.
+ */
+
+static ngx_uint_t
+ngx_http_npmtoken_lookup_vouched(ngx_http_npmtoken_lookups_t *lookups)
+{
+    ngx_http_npmtoken_lookup_conf_t  *conf;
+
+    conf = lookups->conf;
+
+    if (conf->replicas == 0) {
+        return 1;
+    }
+
+    return !lookups->gate.timer_set
+           && ngx_http_npmtoken_greeting_leads_to(&lookups->conn,
+                                                  lookups->server)
+           && ngx_http_npmtoken_proof_vouched(ngx_http_npmtoken_proof(conf),
+                                         lookups->epoch,
+                                         ngx_http_npmtoken_proof_clock() + 1,
+                                         conf->bound);
+}
+
+
+static void
+ngx_http_npmtoken_lookup_gate(ngx_http_npmtoken_lookups_t *lookups)
+{
+    if (!lookups->gate.timer_set) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, &lookups->conn.log, 0,
+                       "npmtoken look-ups wait for a proof, epoch %uL",
+                       lookups->epoch);
+
+        ngx_add_timer(&lookups->gate, NGX_HTTP_NPMTOKEN_GATE_TICK);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_lookup_gate_handler(ngx_event_t *ev)
+{
+    ngx_http_npmtoken_lookups_t  *lookups = ev->data;
+
+    if (!ngx_queue_empty(&lookups->queue)) {
+        ngx_http_npmtoken_lookup_pass(lookups);
+    }
+}
+
+
+/*
+ * rule: lookup-is-no-proof.  Those who wait are answered by a proof as well: it
+ * may have ended while the reply was on its way.
+ */
+
+static ngx_uint_t
+ngx_http_npmtoken_lookup_unproven(ngx_http_npmtoken_lookup_t *lookup)
+{
+    ngx_http_npmtoken_lookup_conf_t  *conf;
+
+    conf = lookup->lookups->conf;
+
+    return conf->replicas
+           && !ngx_http_npmtoken_proof_vouched(ngx_http_npmtoken_proof(conf),
+                             ngx_http_npmtoken_word_number(lookup->stamp.word),
+                             ngx_http_npmtoken_proof_clock() + 1,
+                             conf->bound);
+}
+
+
+/* asks for all of them again, on a new connection */
+
+static void
+ngx_http_npmtoken_lookup_again(ngx_http_npmtoken_lookups_t *lookups)
+{
+    ngx_http_npmtoken_lookup_restart(lookups);
+    ngx_http_npmtoken_connection_open(&lookups->conn);
+    ngx_http_npmtoken_lookup_set_timer(lookups);
+}
+
+
+/* Closes the connection.  What was sent on it is sent again on the next one. */
+
+static void
+ngx_http_npmtoken_lookup_restart(ngx_http_npmtoken_lookups_t *lookups)
+{
+    ngx_queue_t                 *q;
+    ngx_http_npmtoken_lookup_t  *lookup;
+
+    ngx_http_npmtoken_connection_close(&lookups->conn);
+
+    for (q = ngx_queue_head(&lookups->queue);
+         q != ngx_queue_sentinel(&lookups->queue);
+         q = ngx_queue_next(q))
+    {
+        lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
+        ngx_http_npmtoken_lookup_reset(lookup);
     }
 }
 
@@ -554,9 +675,19 @@ ngx_http_npmtoken_lookup_stamp(ngx_http_npmtoken_lookup_t *lookup)
         ngx_http_npmtoken_lookup_debug(lookup->key, "another server, epoch",
                                        lookups->epoch);
 
+        if (lookups->conf->replicas) {
+            ngx_http_npmtoken_stamp_void(&lookup->stamp);
+            return;
+        }
+
         ngx_http_npmtoken_stamp_alone(&lookup->stamp);
         ngx_http_npmtoken_lookup_apart(lookups,
                                        ngx_http_npmtoken_proof_proven(proof));
+        return;
+    }
+
+    if (lookups->conf->replicas) {
+        ngx_http_npmtoken_stamp_strict(&lookup->stamp);
     }
 }
 
@@ -707,8 +838,19 @@ ngx_http_npmtoken_lookup_ready_handler(void *data)
 {
     ngx_http_npmtoken_lookups_t  *lookups = data;
 
-    ngx_queue_t                  *q;
-    ngx_http_npmtoken_lookup_t   *lookup;
+    lookups->ready = ngx_http_npmtoken_proof_clock();
+
+    ngx_http_npmtoken_lookup_pass(lookups);
+}
+
+
+/* sends all look-ups that were not sent, if they may be */
+
+static void
+ngx_http_npmtoken_lookup_pass(ngx_http_npmtoken_lookups_t *lookups)
+{
+    ngx_queue_t                 *q;
+    ngx_http_npmtoken_lookup_t  *lookup;
 
     /* a new epoch may have begun while it was connecting */
 
@@ -723,13 +865,33 @@ ngx_http_npmtoken_lookup_ready_handler(void *data)
         return;
     }
 
-    lookups->ready = ngx_http_npmtoken_proof_clock();
+    if (!ngx_http_npmtoken_lookup_vouched(lookups)) {
+
+        if (lookups->conf->replicas && lookups->epoch
+            && !ngx_http_npmtoken_greeting_leads_to(&lookups->conn,
+                                                    lookups->server))
+        {
+            ngx_http_npmtoken_lookup_apart(lookups,
+                              ngx_http_npmtoken_proof_proven(
+                                   ngx_http_npmtoken_proof(lookups->conf)));
+        }
+
+        if (!ngx_queue_empty(&lookups->queue)) {
+            ngx_http_npmtoken_lookup_gate(lookups);
+        }
+
+        return;
+    }
 
     for (q = ngx_queue_head(&lookups->queue);
          q != ngx_queue_sentinel(&lookups->queue);
          q = ngx_queue_next(q))
     {
         lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
+
+        if (lookup->sent) {
+            continue;
+        }
 
         if (ngx_http_npmtoken_lookup_send(lookup) != NGX_OK) {
 
@@ -862,6 +1024,13 @@ ngx_http_npmtoken_lookup_reply_handler(void *data, redisReply *reply)
 
         if (rc == NGX_ABORT) {
             return NGX_ERROR;
+        }
+
+        if (rc != NGX_ERROR && ngx_http_npmtoken_lookup_unproven(lookup)) {
+            ngx_http_npmtoken_lookup_debug(lookup->key, "not proven, asked",
+                                           1);
+            ngx_http_npmtoken_lookup_again(lookups);
+            return NGX_OK;
         }
 
         rc = ngx_http_npmtoken_lookup_cache(lookup, rc);
@@ -1148,6 +1317,10 @@ ngx_http_npmtoken_lookup_cache(ngx_http_npmtoken_lookup_t *lookup,
         return NGX_ERROR;
     }
 
+    if (ngx_http_npmtoken_lookup_unproven(lookup)) {
+        return NGX_ERROR;
+    }
+
     cache = lookup->lookups->conf->cache;
 
     ngx_http_npmtoken_lookup_debug(lookup->key, "may be cached",
@@ -1188,7 +1361,9 @@ ngx_http_npmtoken_lookup_timer_handler(ngx_event_t *ev)
             break;
         }
 
-        sent |= lookup->sent || lookup->resent;
+        /* who waits at the gate does not wait for the connection */
+
+        sent |= lookup->sent || (lookup->resent && !lookups->gate.timer_set);
 
         ngx_http_npmtoken_lookup_debug(lookup->key, "timed out, sent",
                                        lookup->sent);

@@ -51,6 +51,7 @@ typedef struct {
     ngx_msec_t                    timeout;
     ngx_msec_t                    connect_timeout;
     ngx_msec_t                    bound;
+    ngx_uint_t                    replicas;  /* 0: a look-up proves itself */
     ngx_uint_t                    queue;     /* most look-ups at a time */
     ngx_uint_t                    share;     /* and most of one address */
     ngx_http_npmtoken_cache_t    *cache;     /* NULL: off */

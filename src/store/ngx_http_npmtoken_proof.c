@@ -153,28 +153,65 @@ ngx_http_npmtoken_proof_current(ngx_http_npmtoken_proof_t *proof,
 
 
 /*
- * rule: same-server.  The bound of such a stamp counts from its own time, and
- * no proof renews it.
+ * rule: same-server.  The bound of a stamp that is alone counts from its own
+ * time, and no proof renews it.
+ *
+ * rule: lookup-is-no-proof.  That of a strict one counts from the proof alone.
+ *
+ * rule: word-before-count, as above.
  */
 
 static ngx_uint_t
 ngx_http_npmtoken_proof_alone(ngx_http_npmtoken_proof_t *proof,
     ngx_http_npmtoken_stamp_t *stamp, uint64_t now, ngx_msec_t bound)
 {
-    return ngx_http_npmtoken_proof_epoch(proof)
+    uint32_t  mark;
+    uint64_t  word, time;
+
+    word = ngx_http_npmtoken_load(&proof->word);
+    mark = ngx_http_npmtoken_proof_count(proof, stamp->counter) ^ stamp->count;
+
+    if (mark == NGX_HTTP_NPMTOKEN_ALONE) {
+        time = ngx_http_npmtoken_word_time(stamp->word);
+
+    } else if (mark == NGX_HTTP_NPMTOKEN_STRICT) {
+        time = ngx_http_npmtoken_word_time(word);
+
+    } else {
+        return 0;
+    }
+
+    return ngx_http_npmtoken_word_number(word)
            == ngx_http_npmtoken_word_number(stamp->word)
-           && (ngx_http_npmtoken_proof_count(proof, stamp->counter)
-               ^ NGX_HTTP_NPMTOKEN_ALONE) == stamp->count
-           && (int64_t) (now - ngx_http_npmtoken_word_time(stamp->word))
+           && (int64_t) (now - time) <= (int64_t) bound;
+}
+
+
+ngx_uint_t
+ngx_http_npmtoken_proof_vouched(ngx_http_npmtoken_proof_t *proof,
+    uint64_t epoch, uint64_t now, ngx_msec_t bound)
+{
+    uint64_t  word;
+
+    word = ngx_http_npmtoken_load(&proof->word);
+
+    return epoch && ngx_http_npmtoken_word_number(word) == epoch
+           && (int64_t) (now - ngx_http_npmtoken_word_time(word))
               <= (int64_t) bound;
 }
 
+
+/* of a strict stamp too: "stale_reads" does without a proof */
 
 ngx_uint_t
 ngx_http_npmtoken_proof_unchanged(ngx_http_npmtoken_proof_t *proof,
     ngx_http_npmtoken_stamp_t *stamp)
 {
-    return ngx_http_npmtoken_proof_count(proof, stamp->counter) == stamp->count;
+    uint32_t  mark;
+
+    mark = ngx_http_npmtoken_proof_count(proof, stamp->counter) ^ stamp->count;
+
+    return mark == 0 || mark == NGX_HTTP_NPMTOKEN_STRICT;
 }
 
 

@@ -124,6 +124,17 @@ void ngx_http_npmtoken_proof_stamp(ngx_http_npmtoken_proof_t *proof,
     (stamp)->count ^= NGX_HTTP_NPMTOKEN_ALONE
 
 /*
+ * Marks a stamp whose own time proves nothing ("proof_replicas"): what was read
+ * under it is current only while a proof of its epoch is.  Call this once for a
+ * stamp, and not for one that is marked as alone.
+ */
+
+#define NGX_HTTP_NPMTOKEN_STRICT  0x40000000
+
+#define ngx_http_npmtoken_stamp_strict(stamp)                                 \
+    (stamp)->count ^= NGX_HTTP_NPMTOKEN_STRICT
+
+/*
  * Whether what was read under the stamp may be used now.  "now" is by
  * ngx_http_npmtoken_proof_clock(), rounded up.  "bound" is in milliseconds.
  * "proof" may be NULL, as above.
@@ -136,6 +147,12 @@ ngx_uint_t ngx_http_npmtoken_proof_current(ngx_http_npmtoken_proof_t *proof,
  */
 ngx_uint_t ngx_http_npmtoken_proof_unchanged(ngx_http_npmtoken_proof_t *proof,
     ngx_http_npmtoken_stamp_t *stamp);
+
+/*
+ * Whether "epoch" is the present one, and is proven to a time that is not older than the bound.  "now" and "bound" as above.
+ */
+ngx_uint_t ngx_http_npmtoken_proof_vouched(ngx_http_npmtoken_proof_t *proof,
+    uint64_t epoch, uint64_t now, ngx_msec_t bound);
 
 /* The number of the present epoch. */
 uint64_t ngx_http_npmtoken_proof_epoch(ngx_http_npmtoken_proof_t *proof);

@@ -60,6 +60,10 @@ static ngx_int_t ngx_http_npmtoken_store_conf_set_flag(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_conf_set_number(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_conf_set_number_or_zero(
+    ngx_conf_t *cf, ngx_str_t *value, void *field);
+static ngx_int_t ngx_http_npmtoken_store_conf_number(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_uint_t *number, ngx_int_t min, char *expected);
 static ngx_int_t ngx_http_npmtoken_store_conf_set_prefix(ngx_conf_t *cf,
     ngx_str_t *value, void *field);
 static ngx_int_t ngx_http_npmtoken_store_conf_credentials(ngx_conf_t *cf,
@@ -69,6 +73,8 @@ static ngx_int_t ngx_http_npmtoken_store_conf_ssl(ngx_conf_t *cf,
 static ngx_int_t ngx_http_npmtoken_store_conf_ssl_missing(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store, char *missing, char *present);
 static ngx_int_t ngx_http_npmtoken_store_conf_sentinels(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store);
+static ngx_int_t ngx_http_npmtoken_store_conf_replicas(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store);
 static ngx_int_t ngx_http_npmtoken_store_conf_records(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store);
@@ -183,6 +189,10 @@ static ngx_http_npmtoken_store_command_t  ngx_http_npmtoken_store_commands[] = {
       ngx_http_npmtoken_store_conf_set_flag,
       offsetof(ngx_http_npmtoken_store_t, push) },
 
+    { ngx_string("proof_replicas"),
+      ngx_http_npmtoken_store_conf_set_number_or_zero,
+      offsetof(ngx_http_npmtoken_store_t, lookup.replicas) },
+
     { ngx_string("stale_reads"),
       ngx_http_npmtoken_store_conf_set_msec_or_zero,
       offsetof(ngx_http_npmtoken_store_t, stale_reads) },
@@ -223,6 +233,7 @@ ngx_http_npmtoken_store_conf_get(ngx_conf_t *cf, ngx_array_t *stores,
     store->lookup.queue = NGX_CONF_UNSET_UINT;
     store->lookup.share = NGX_CONF_UNSET_UINT;
     store->lookup.bound = NGX_CONF_UNSET_MSEC;
+    store->lookup.replicas = NGX_CONF_UNSET_UINT;
     store->lookup.endpoint.keepalive = NGX_CONF_UNSET_MSEC;
     store->lookup.endpoint.user_timeout = NGX_CONF_UNSET_MSEC;
     store->lookup.endpoint.replica = NGX_CONF_UNSET_UINT;
@@ -689,9 +700,25 @@ static ngx_int_t
 ngx_http_npmtoken_store_conf_set_number(ngx_conf_t *cf, ngx_str_t *value,
     void *field)
 {
-    ngx_uint_t  *number = field;
+    return ngx_http_npmtoken_store_conf_number(cf, value, field, 1,
+                                               "a number over 0");
+}
 
-    ngx_int_t    n;
+
+static ngx_int_t
+ngx_http_npmtoken_store_conf_set_number_or_zero(ngx_conf_t *cf,
+    ngx_str_t *value, void *field)
+{
+    return ngx_http_npmtoken_store_conf_number(cf, value, field, 0,
+                                               "a number");
+}
+
+
+static ngx_int_t
+ngx_http_npmtoken_store_conf_number(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t *number, ngx_int_t min, char *expected)
+{
+    ngx_int_t  n;
 
     if (*number != NGX_CONF_UNSET_UINT) {
         return ngx_http_npmtoken_store_conf_duplicate(cf);
@@ -699,8 +726,8 @@ ngx_http_npmtoken_store_conf_set_number(ngx_conf_t *cf, ngx_str_t *value,
 
     n = ngx_atoi(value->data, value->len);
 
-    if (n == NGX_ERROR || n == 0) {
-        return ngx_http_npmtoken_store_conf_invalid(cf, "a number over 0");
+    if (n == NGX_ERROR || n < min) {
+        return ngx_http_npmtoken_store_conf_invalid(cf, expected);
     }
 
     *number = n;
@@ -766,6 +793,7 @@ ngx_http_npmtoken_store_conf_init(ngx_conf_t *cf,
     ngx_conf_init_msec_value(lookup->timeout, 500);
     ngx_conf_init_msec_value(lookup->connect_timeout, 1000);
     ngx_conf_init_msec_value(lookup->bound, 1000);
+    ngx_conf_init_uint_value(lookup->replicas, 0);
     ngx_conf_init_uint_value(lookup->queue, 1024);
     ngx_conf_init_uint_value(lookup->share, ngx_max(lookup->queue / 4, 1));
     ngx_conf_init_msec_value(lookup->endpoint.keepalive, 15 * 1000);
@@ -789,6 +817,7 @@ ngx_http_npmtoken_store_conf_init(ngx_conf_t *cf,
 
     if (ngx_http_npmtoken_store_conf_credentials(cf, store) != NGX_OK
         || ngx_http_npmtoken_store_conf_ssl(cf, store) != NGX_OK
+        || ngx_http_npmtoken_store_conf_replicas(cf, store) != NGX_OK
         || ngx_http_npmtoken_store_conf_records(cf, store) != NGX_OK
         || ngx_http_npmtoken_store_conf_cache(cf, store, tag) != NGX_OK)
     {
@@ -800,6 +829,7 @@ ngx_http_npmtoken_store_conf_init(ngx_conf_t *cf,
 
     store->feed_conf.store = store->name;
     store->feed_conf.bound = lookup->bound;
+    store->feed_conf.replicas = lookup->replicas;
     store->feed_conf.connect_timeout = lookup->connect_timeout;
     store->feed_conf.endpoint = &lookup->endpoint;
 
@@ -961,6 +991,37 @@ ngx_http_npmtoken_store_conf_ssl_missing(ngx_conf_t *cf,
 }
 
 
+/* without a feed there is no proof, and a replica takes no write */
+
+static ngx_int_t
+ngx_http_npmtoken_store_conf_replicas(ngx_conf_t *cf,
+    ngx_http_npmtoken_store_t *store)
+{
+    char  *other;
+
+    if (store->lookup.replicas == 0) {
+        return NGX_OK;
+    }
+
+    other = !store->push ? "\"push off\""
+            : store->cache_size == 0 ? "\"cache off\""
+            : store->lookup.endpoint.replica ? "\"redis_replica on\""
+            : NULL;
+
+    if (other == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"proof_replicas\" %ui does not go with %s in "
+                  "\"npmtoken_store\" \"%V\" in %s:%ui",
+                  store->lookup.replicas, other, &store->name, store->file,
+                  store->line);
+
+    return NGX_ERROR;
+}
+
+
 static ngx_int_t
 ngx_http_npmtoken_store_conf_records(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store)
@@ -1022,14 +1083,15 @@ ngx_http_npmtoken_store_conf_records(ngx_conf_t *cf,
 
 /*
  * After a reload, old workers still use their zone.  The name of a zone
- * identifies what its entries depend on, so another Redis, database or prefix
- * gets another zone.
+ * identifies what its entries and its proofs depend on, so another Redis,
+ * database, prefix or "proof_replicas" gets another zone.
  */
 
 static ngx_int_t
 ngx_http_npmtoken_store_conf_cache(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store, void *tag)
 {
+    u_char                        *p;
     ngx_str_t                      name;
     ngx_http_npmtoken_endpoint_t  *endpoint;
 
@@ -1039,16 +1101,22 @@ ngx_http_npmtoken_store_conf_cache(ngx_conf_t *cf,
 
     endpoint = &store->lookup.endpoint;
 
-    name.len = sizeof("npmtoken   ") - 1 + store->name.len
-               + endpoint->name.len + store->prefix.len;
+    name.len = sizeof("npmtoken    ") - 1 + store->name.len
+               + endpoint->name.len + store->prefix.len + NGX_INT_T_LEN;
     name.data = ngx_pnalloc(cf->pool, name.len);
 
     if (name.data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_sprintf(name.data, "npmtoken %V %V %V", &store->name, &endpoint->name,
-                &store->prefix);
+    p = ngx_sprintf(name.data, "npmtoken %V %V %V", &store->name,
+                    &endpoint->name, &store->prefix);
+
+    if (store->lookup.replicas) {
+        p = ngx_sprintf(p, " %ui", store->lookup.replicas);
+    }
+
+    name.len = p - name.data;
 
     store->lookup.cache = ngx_http_npmtoken_cache_add(cf, &name,
                                                       store->cache_size, tag);
