@@ -146,7 +146,7 @@ subtest 'without enough replicas nothing is believed, and that is logged' => sub
     $one->resume;
 
     wait_for { $node->ask('npm_few') =~ /\A200/ } 'a good token';
-    $node->wait_log(qr/\[notice\].*proofs are confirmed again/);
+    $node->wait_log(qr/\[error\].*proofs are confirmed again/);
 
     is(scalar(() = $node->error_log =~ /\[error\].*have confirmed a proof/g), 1,
        'it is logged once');

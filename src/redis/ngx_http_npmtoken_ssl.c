@@ -38,7 +38,7 @@ static ngx_int_t ngx_http_npmtoken_ssl_resume(ngx_http_npmtoken_ssl_t *ssl,
     ngx_connection_t *c);
 static void ngx_http_npmtoken_ssl_save_session(ngx_connection_t *c);
 static void ngx_http_npmtoken_ssl_drop_session(
-    ngx_http_npmtoken_ssl_conf_t *conf);
+    ngx_http_npmtoken_ssl_saved_t *saved);
 static void ngx_http_npmtoken_ssl_handler(ngx_connection_t *c);
 static ngx_int_t ngx_http_npmtoken_ssl_verify(ngx_http_npmtoken_ssl_t *ssl,
     ngx_connection_t *c);
@@ -111,7 +111,9 @@ ngx_http_npmtoken_ssl_create(ngx_conf_t *cf,
     ngx_pool_cleanup_t  *cln;
 
     ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
-    if (ssl == NULL) {
+    conf->saved = ngx_pcalloc(cf->pool, sizeof(ngx_http_npmtoken_ssl_saved_t));
+
+    if (ssl == NULL || conf->saved == NULL) {
         return "no memory";
     }
 
@@ -295,17 +297,17 @@ ngx_http_npmtoken_ssl_is_address(u_char *name)
 static ngx_int_t
 ngx_http_npmtoken_ssl_resume(ngx_http_npmtoken_ssl_t *ssl, ngx_connection_t *c)
 {
-    ngx_http_npmtoken_ssl_conf_t  *conf;
+    ngx_http_npmtoken_ssl_saved_t  *saved;
 
-    conf = ssl->conf;
+    saved = ssl->conf->saved;
 
-    if (conf->session == NULL || conf->session_len != ssl->name_len
-        || ngx_memcmp(conf->session_name, ssl->name, ssl->name_len) != 0)
+    if (saved->session == NULL || saved->name_len != ssl->name_len
+        || ngx_memcmp(saved->name, ssl->name, ssl->name_len) != 0)
     {
         return NGX_OK;
     }
 
-    return ngx_ssl_set_session(c, conf->session);
+    return ngx_ssl_set_session(c, saved->session);
 }
 
 
@@ -314,26 +316,26 @@ ngx_http_npmtoken_ssl_resume(ngx_http_npmtoken_ssl_t *ssl, ngx_connection_t *c)
 static void
 ngx_http_npmtoken_ssl_save_session(ngx_connection_t *c)
 {
-    ngx_http_npmtoken_ssl_t       *ssl;
-    ngx_http_npmtoken_ssl_conf_t  *conf;
+    ngx_http_npmtoken_ssl_t        *ssl;
+    ngx_http_npmtoken_ssl_saved_t  *saved;
 
     ssl = (ngx_http_npmtoken_ssl_t *) c->log;
-    conf = ssl->conf;
+    saved = ssl->conf->saved;
 
-    ngx_http_npmtoken_ssl_drop_session(conf);
+    ngx_http_npmtoken_ssl_drop_session(saved);
 
-    conf->session = ngx_ssl_get_session(c);
-    conf->session_len = ssl->name_len;
-    ngx_memcpy(conf->session_name, ssl->name, ssl->name_len);
+    saved->session = ngx_ssl_get_session(c);
+    saved->name_len = ssl->name_len;
+    ngx_memcpy(saved->name, ssl->name, ssl->name_len);
 }
 
 
 static void
-ngx_http_npmtoken_ssl_drop_session(ngx_http_npmtoken_ssl_conf_t *conf)
+ngx_http_npmtoken_ssl_drop_session(ngx_http_npmtoken_ssl_saved_t *saved)
 {
-    if (conf->session) {
-        ngx_ssl_free_session(conf->session);
-        conf->session = NULL;
+    if (saved->session) {
+        ngx_ssl_free_session(saved->session);
+        saved->session = NULL;
     }
 }
 
@@ -357,7 +359,7 @@ ngx_http_npmtoken_ssl_handler(ngx_connection_t *c)
                                       "what listens there speaks no TLS");
         }
 
-        ngx_http_npmtoken_ssl_drop_session(ssl->conf);
+        ngx_http_npmtoken_ssl_drop_session(ssl->conf->saved);
     }
 
     ssl->handler(c, rc);
@@ -392,7 +394,7 @@ ngx_http_npmtoken_ssl_verify(ngx_http_npmtoken_ssl_t *ssl, ngx_connection_t *c)
         return NGX_OK;
     }
 
-    ngx_http_npmtoken_ssl_drop_session(ssl->conf);
+    ngx_http_npmtoken_ssl_drop_session(ssl->conf->saved);
 
     return NGX_ERROR;
 }

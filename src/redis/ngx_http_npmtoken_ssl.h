@@ -26,7 +26,16 @@
 #define NGX_HTTP_NPMTOKEN_SSL_TLSv1_3  2
 
 
-/* what TLS to an endpoint is like */
+/* the last session of a worker, and the name that it was verified for */
+
+typedef struct {
+    void                 *session;
+    ngx_uint_t            name_len;
+    u_char                name[NGX_HTTP_NPMTOKEN_SSL_NAME];
+} ngx_http_npmtoken_ssl_saved_t;
+
+
+/* what TLS to an endpoint is like; it may be copied */
 
 typedef struct {
     ngx_str_t             name;        /* empty: the host */
@@ -39,11 +48,7 @@ typedef struct {
     ngx_str_t             key;
 
     ngx_ssl_t            *context;     /* NULL: no TLS */
-
-    /* of this worker: the last session, and the name it was verified for */
-    void                 *session;
-    ngx_uint_t            session_len;
-    u_char                session_name[NGX_HTTP_NPMTOKEN_SSL_NAME];
+    ngx_http_npmtoken_ssl_saved_t  *saved;
 } ngx_http_npmtoken_ssl_conf_t;
 
 

@@ -22,6 +22,7 @@ package NpmToken::Redis;
 # new() takes more lines of redis.conf:  config => "requirepass secret\n"
 # and what the client is to say first:   auth => ['secret']
 # and whether it is a node of a cluster: cluster => 1
+# and that its port is for TLS, by an NpmToken::Tls:  tls => $tls
 # and words that start it elsewhere:     before => ['nsenter', ...]
 
 use strict;
@@ -92,14 +93,28 @@ sub start {
 }
 
 
+# the lines about its port, and how it reaches others
+
+sub listening {
+    my $self = shift;
+
+    return "port $self->{port}" if !$self->{tls};
+
+    return "port 0\n" . $self->{tls}->redis($self->{port})
+        . "tls-replication yes\n";
+}
+
+
 # what a server of its own kind has in redis.conf
 
 sub configure {
     my $self = shift;
 
+    my $port = $self->listening;
+
     write_file("$self->{dir}/conf", <<_EOC_);
 bind 127.0.0.1 -::1
-port $self->{port}
+$port
 unixsocket $self->{socket}
 unixsocketperm 777
 dir $self->{dir}

@@ -27,6 +27,7 @@ package NpmToken::Sentinel;
 #     sentinel => '',      # more lines of sentinel.conf
 #     sentinel_auth => [...]
 #     after    => 1000,    # down-after-milliseconds
+#     tls      => $tls,    # all of them by TLS, with an NpmToken::Tls
 #
 # A server that is started again is what it was at first.
 
@@ -53,7 +54,8 @@ sub new {
         %options,
     }, $class;
 
-    my @auth = (fresh => 1, $self->{auth} ? (auth => $self->{auth}) : ());
+    my @auth = (fresh => 1, tls => $self->{tls},
+                $self->{auth} ? (auth => $self->{auth}) : ());
 
     # a copy is begun at once, not when others may have asked for one, too
     my $config = "repl-diskless-sync-delay 0\n$self->{config}";
@@ -76,6 +78,7 @@ sub new {
         NpmToken::Sentinel::Server->new(
             set => $self,
             id  => sha1_hex("sentinel $_"),
+            tls => $self->{tls},
             arguments => ['--sentinel'],
             $self->{sentinel_auth} ? (auth => $self->{sentinel_auth}) : (),
             waiting => 1,
@@ -100,7 +103,7 @@ sub url {
 
     @sentinels = $self->sentinels if !@sentinels;
 
-    return 'redis-sentinel://'
+    return ($self->{tls} ? 'redis-sentinel+tls://' : 'redis-sentinel://')
         . join(',', map { '127.0.0.1:' . $_->port } @sentinels)
         . '/main' . ($rest // '');
 }
@@ -248,9 +251,10 @@ sub configure {
     my @all = $set->sentinels;
     my $quorum = int(@all / 2) + 1;
 
+    my $port = $self->listening;
     my $text = <<_EOC_;
 bind 127.0.0.1
-port $self->{port}
+$port
 unixsocket $self->{socket}
 unixsocketperm 777
 dir $self->{dir}

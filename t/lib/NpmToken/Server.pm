@@ -28,6 +28,7 @@ use Carp qw( croak );
 use IO::Select;
 use IO::Socket::INET;
 use POSIX ();
+use Socket qw( IPPROTO_TCP TCP_NODELAY );
 use Time::HiRes qw( sleep );
 
 use NpmToken::Util qw( at_exit free_port read_file temp_dir wait_for
@@ -103,6 +104,9 @@ sub redis {
             for my $socket ($select->can_read(1)) {
                 if ($socket == $listen) {
                     my $new = $listen->accept or next;
+
+                    # two replies to two commands would be 40 ms apart
+                    setsockopt $new, IPPROTO_TCP, TCP_NODELAY, 1;
 
                     $select->add($new);
                     $clients{$new} = { n => ++$n, socket => $new,

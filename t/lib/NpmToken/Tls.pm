@@ -42,7 +42,7 @@ my $count = 0;
 my $names = 'DNS:redis.test, DNS:localhost, IP:127.0.0.1, IP:::1';
 
 my %made_of = (
-    server   => { names => $names },
+    server   => { names => $names, usage => 'serverAuth, clientAuth' },
     stranger => { names => 'DNS:stranger.test' },
     expired  => { names => $names, end => '20200102000000Z' },
     revoked  => { names => $names },
