@@ -130,7 +130,11 @@ sub _run {
         while (@late && $late[0][0] <= time) {
             my (undef, $socket, $data) = @{ shift @late };
 
-            syswrite $socket, $data if defined fileno $socket;
+            if (!defined fileno $socket) {
+                next;
+            }
+
+            defined $data ? syswrite $socket, $data : $end->($socket);
         }
 
         for my $socket ($select->can_read(@late ? 0.01 : 0.2)) {
@@ -162,7 +166,13 @@ sub _run {
                 next;
             }
 
-            if (!$got) {
+            # with a delay, what was said before the end comes before it
+
+            if (!$got && $delay) {
+                $select->remove($socket);
+                push @late, [ time + $delay, $peer{$socket} ];
+
+            } elsif (!$got) {
                 $end->($socket);
 
             } elsif ($delay) {
