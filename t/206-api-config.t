@@ -111,6 +111,7 @@ my @values = (
       'yes', 'On', '0', '""' ],
     [ 'npmtoken_api_page', 'must be "off" or "on"',
       'yes', 'On', '0', '""', '$host' ],
+    [ 'npmtoken_api_web_otp', 'must be "off" or "on"', 'yes', '""', '1' ],
     [ 'npmtoken_api_url', 'must be a URL such as https://npm.example.com/',
       'npm.example.com', '/npm/', 'https://', 'https:///x', 'ftp://a/',
       '""', 'https://a/?b', 'https://a/#b', '"https://a b/"', 'https://a/%20',
@@ -204,6 +205,7 @@ my %good = (
     npmtoken_api_max_body     => '4k',
     npmtoken_api_issuer       => 'Acme',
     npmtoken_api_page         => 'on',
+    npmtoken_api_web_otp      => 'on',
     npmtoken_api_url          => 'https://npm.example.com',
     npmtoken_api_thread_pool  => 'default',
 );

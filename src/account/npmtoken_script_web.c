@@ -178,3 +178,43 @@ ngx_str_t  npmtoken_script_answer = ngx_string(
     "redis.call('hset', request, unpack(ARGV, 3))\n"
     "return redis.status_reply('OK')\n"
 );
+
+
+ngx_str_t  npmtoken_script_ticket = ngx_string(
+    NPMTOKEN_SCRIPT_NEED
+    NPMTOKEN_SCRIPT_CHANGED
+
+    "local request, seen, digest, ttl = KEYS[1], unpack(ARGV)\n"
+    "\n"
+    "if changed(request, seen) then\n"
+    "    return redis.status_reply('NONE')\n"
+    "end\n"
+    "\n"
+    "need('hset', request, 'state', '')\n"
+    "need('pexpire', request, 1)\n"
+    "redis.call('hset', request, 'state', 'ticket', 'ticket', digest)\n"
+    "redis.call('pexpire', request, ttl)\n"
+    "return redis.status_reply('OK')\n"
+);
+
+
+ngx_str_t  npmtoken_script_redeem = ngx_string(
+    NPMTOKEN_SCRIPT_NEED
+    NPMTOKEN_SCRIPT_CHANGED
+
+    "local request, account = unpack(KEYS)\n"
+    "local digest, name, key, what, mark, seen = unpack(ARGV)\n"
+    "local state, ticket, user, by, is, marked = unpack(redis.call('hmget',\n"
+    "    request, 'state', 'ticket', 'user', 'by', 'request', 'mark'))\n"
+    "\n"
+    "if state ~= 'ticket' or ticket ~= digest or (user or ''):lower() ~= name\n"
+    "   or by ~= key or is ~= what or marked ~= mark\n"
+    "   or changed(account, seen)\n"
+    "then\n"
+    "    return redis.status_reply('NONE')\n"
+    "end\n"
+    "\n"
+    "need('del', request)\n"
+    "redis.call('del', request)\n"
+    "return redis.status_reply('OK')\n"
+);

@@ -56,7 +56,8 @@ extern ngx_str_t  npmtoken_script_drop;
 
 /*
  * Puts down a request for somebody in a browser.
- *   KEYS  web:ID, web:pending: the set of all that wait
+ *   KEYS  web:ID, the set of those that wait: web:pending, or web:codes: and a
+ *         token's
  *   ARGV  how many may wait, for how many milliseconds, then field, value, ...
  * Returns "OK"; "FULL" if too many wait; "EXISTS" if the key is there already.
  */
@@ -82,6 +83,25 @@ extern ngx_str_t  npmtoken_script_poll;
  * npmtoken_script_create does.
  */
 extern ngx_str_t  npmtoken_script_answer;
+
+/*
+ * Turns a request that is approved into a ticket.
+ *   KEYS  web:ID
+ *   ARGV  what was seen of it, the digest of the ticket's secret, its
+ *         milliseconds
+ * Returns "OK"; "NONE" if the request is gone, or not as it was seen.
+ */
+extern ngx_str_t  npmtoken_script_ticket;
+
+/*
+ * Uses up a ticket.
+ *   KEYS  web:ID, user:NAME
+ *   ARGV  the digest of its secret, NAME, the KEY of the token that uses it,
+ *         the digest of method and path, the mark of the account, what was seen
+ *         of the account
+ * Returns "OK"; "NONE" if there is no such ticket for this.
+ */
+extern ngx_str_t  npmtoken_script_redeem;
 
 
 #endif /* _NPMTOKEN_SCRIPT_WEB_H_INCLUDED_ */

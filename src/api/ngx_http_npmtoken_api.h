@@ -74,6 +74,8 @@ typedef struct {
 
     /* the web page */
     ngx_uint_t                         page;       /* 1: it is on */
+    ngx_uint_t                         web_otp;    /* 1: a one-time password may
+                                                      be given there */
     ngx_str_t                          url;        /* of the registry, with
                                                       npmtoken_base; empty: as
                                                       the client says it */
@@ -214,6 +216,9 @@ struct ngx_http_npmtoken_api_ctx_s {
     ngx_str_t                          pending_url;   /* for the browser */
     ngx_str_t                          done_url;   /* for the client */
     ngx_str_t                          compare;    /* a code that both show */
+    ngx_http_npmtoken_api_result_pt    ticketed;   /* the step after a ticket */
+    const char                        *asked;      /* the sentence beside the
+                                                      URLs */
     unsigned                           spend:1;    /* the token to be made takes
                                                       the place of it */
 

@@ -4,6 +4,7 @@
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_attempts.h"
 #include "ngx_http_npmtoken_api_body.h"
+#include "ngx_http_npmtoken_api_browser.h"
 #include "ngx_http_npmtoken_api_registry.h"
 #include "ngx_http_npmtoken_api_session.h"
 #include "ngx_http_npmtoken_api_text.h"
@@ -40,6 +41,8 @@ static void ngx_http_npmtoken_api_auth_rehashed(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_auth_factor(
     ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_auth_ticket(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_int_t rc);
 static ngx_str_t *ngx_http_npmtoken_api_auth_otp_header(ngx_http_request_t *r);
 static void ngx_http_npmtoken_api_auth_totp(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *code);
@@ -427,18 +430,46 @@ ngx_http_npmtoken_api_auth_factor(ngx_http_npmtoken_api_ctx_t *ctx)
         /* only this answer tells npm to ask for a code */
 
         ngx_http_npmtoken_api_attempts_give_back(ctx);
-        ngx_http_npmtoken_api_answer_challenge(ctx,
+        ngx_http_npmtoken_api_browser_ask_code(ctx,
                          "You must provide a one-time password: six digits "
                          "from your authenticator, or a recovery code. "
                          "Use npm --otp=<code>.");
         return;
     }
 
-    if (npmtoken_otp_is_recovery(code)) {
+    if (ngx_http_npmtoken_api_browser_is_ticket(ctx, code)) {
+        ngx_http_npmtoken_api_browser_use_ticket(ctx, code,
+                                             ngx_http_npmtoken_api_auth_ticket);
+
+    } else if (npmtoken_otp_is_recovery(code)) {
         ngx_http_npmtoken_api_auth_recovery(ctx, code);
 
     } else {
         ngx_http_npmtoken_api_auth_totp(ctx, code);
+    }
+}
+
+
+static void
+ngx_http_npmtoken_api_auth_ticket(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    ngx_str_t  none;
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_http_npmtoken_api_auth_admit(ctx);
+        return;
+
+    case NGX_DECLINED:
+        ngx_str_set(&none, "");
+        ngx_http_npmtoken_api_auth_use(ctx, "wrong", &none);
+        return;
+
+    default: /* NGX_ERROR */
+        ngx_http_npmtoken_api_attempts_give_back(ctx);
+        ngx_http_npmtoken_api_answer_unavailable(ctx);
     }
 }
 

@@ -12,21 +12,17 @@
 
 
 /*
- * Returns 1 if the person at this client can give a one-time password in a
- * browser: the client says so, and the write is one that it makes once.
- */
-ngx_uint_t ngx_http_npmtoken_api_browser_takes_code(
-    ngx_http_npmtoken_api_ctx_t *ctx);
-
-/*
- * Answers 401 as ngx_http_npmtoken_api_answer_challenge() does, with the two
- * URLs.
+ * Answers 401 so that the client asks for a one-time password.  If it says that
+ * its person can give one in a browser, and this is a write that it makes once,
+ * the answer has two URLs.  Otherwise, and if there can be none, it is that of
+ * ngx_http_npmtoken_api_answer_challenge().
  */
 void ngx_http_npmtoken_api_browser_ask_code(ngx_http_npmtoken_api_ctx_t *ctx,
     const char *sentence);
 
 /* Returns 1 if a one-time password is a ticket by its form. */
-ngx_uint_t ngx_http_npmtoken_api_browser_is_ticket(ngx_str_t *code);
+ngx_uint_t ngx_http_npmtoken_api_browser_is_ticket(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *code);
 
 /*
  * Uses up a ticket.  "next" gets NGX_OK, NGX_DECLINED if it is not good for

@@ -224,6 +224,13 @@ static ngx_command_t  ngx_http_npmtoken_api_commands[] = {
       offsetof(ngx_http_npmtoken_api_conf_t, page),
       &ngx_http_npmtoken_api_flags },
 
+    { ngx_string("npmtoken_api_web_otp"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_conf_enum,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_npmtoken_api_conf_t, web_otp),
+      &ngx_http_npmtoken_api_flags },
+
     { ngx_string("npmtoken_api_url"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_npmtoken_api_conf_url,
@@ -342,6 +349,7 @@ ngx_http_npmtoken_api_create_loc_conf(ngx_conf_t *cf)
     conf->api.max_body = NGX_CONF_UNSET_SIZE;
     conf->api.pool = NGX_CONF_UNSET_PTR;
     conf->api.page = NGX_CONF_UNSET_UINT;
+    conf->api.web_otp = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -385,6 +393,7 @@ ngx_http_npmtoken_api_merge_loc_conf(ngx_conf_t *cf, void *parent,
     ngx_conf_merge_str_value(conf->api.issuer, prev->api.issuer, "npm");
     ngx_conf_merge_ptr_value(conf->api.pool, prev->api.pool, NULL);
     ngx_conf_merge_uint_value(conf->api.page, prev->api.page, 0);
+    ngx_conf_merge_uint_value(conf->api.web_otp, prev->api.web_otp, 0);
     ngx_conf_merge_str_value(conf->api.url, prev->api.url, "");
 
     if (ngx_strcmp(conf->name.data, "off") == 0) {

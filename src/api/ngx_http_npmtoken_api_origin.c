@@ -1,12 +1,11 @@
 
 #include "ngx_http_npmtoken_api_origin.h"
 #include "ngx_http_npmtoken_api_answer.h"
+#include "ngx_http_npmtoken_api_text.h"
 
 
 static ngx_uint_t ngx_http_npmtoken_api_origin_same(
     ngx_http_npmtoken_api_ctx_t *ctx);
-static ngx_int_t ngx_http_npmtoken_api_origin_header(ngx_http_request_t *r,
-    ngx_str_t *name, ngx_str_t *value);
 static ngx_uint_t ngx_http_npmtoken_api_origin_json(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_npmtoken_api_origin_loopback(ngx_str_t *host);
 static ngx_uint_t ngx_http_npmtoken_api_origin_ends(ngx_str_t *text,
@@ -59,7 +58,7 @@ ngx_http_npmtoken_api_origin_same(ngx_http_npmtoken_api_ctx_t *ctx)
     static ngx_str_t  origin = ngx_string("Origin");
     static ngx_str_t  same = ngx_string("same-origin");
 
-    switch (ngx_http_npmtoken_api_origin_header(ctx->request, &site, &value)) {
+    switch (ngx_http_npmtoken_api_text_header(ctx->request, &site, &value)) {
 
     case NGX_OK:
         return value.len == same.len
@@ -69,7 +68,7 @@ ngx_http_npmtoken_api_origin_same(ngx_http_npmtoken_api_ctx_t *ctx)
         return 0;
     }
 
-    if (ngx_http_npmtoken_api_origin_header(ctx->request, &origin, &value)
+    if (ngx_http_npmtoken_api_text_header(ctx->request, &origin, &value)
         != NGX_OK)
     {
         return 0;
@@ -80,41 +79,6 @@ ngx_http_npmtoken_api_origin_same(ngx_http_npmtoken_api_ctx_t *ctx)
     return own.len
            && own.len == value.len
            && ngx_strncasecmp(own.data, value.data, own.len) == 0;
-}
-
-
-/* Returns NGX_OK, NGX_DECLINED if there is none, NGX_ERROR if there are two. */
-
-static ngx_int_t
-ngx_http_npmtoken_api_origin_header(ngx_http_request_t *r, ngx_str_t *name,
-    ngx_str_t *value)
-{
-    ngx_int_t         rc;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    rc = NGX_DECLINED;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (!ngx_http_npmtoken_request_is_header(&h[i], name)) {
-                continue;
-            }
-
-            if (rc == NGX_OK) {
-                return NGX_ERROR;
-            }
-
-            *value = h[i].value;
-            rc = NGX_OK;
-        }
-    }
-
-    return rc;
 }
 
 

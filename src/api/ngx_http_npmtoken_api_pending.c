@@ -24,11 +24,11 @@ static ngx_uint_t ngx_http_npmtoken_api_pending_base62(u_char *p, size_t len);
 
 ngx_int_t
 ngx_http_npmtoken_api_pending_make(ngx_http_npmtoken_api_ctx_t *ctx,
-    char *kind, npmtoken_field_t *more, ngx_uint_t nmore,
-    ngx_http_npmtoken_api_reply_pt handler)
+    char *kind, ngx_http_npmtoken_api_all_t *all, npmtoken_field_t *more,
+    ngx_uint_t nmore, ngx_http_npmtoken_api_reply_pt handler)
 {
     u_char      *p;
-    ngx_str_t    secret, done, id, digest, now, address, all;
+    ngx_str_t    secret, done, id, digest, now, address;
     ngx_str_t   *argv, *arg;
     ngx_uint_t   i;
     ngx_pool_t  *pool;
@@ -70,8 +70,6 @@ ngx_http_npmtoken_api_pending_make(ngx_http_npmtoken_api_ctx_t *ctx,
 
     address = ngx_http_npmtoken_api_client_address(ctx->request);
 
-    ngx_str_set(&all, "pending");
-
     if (address.data == NULL
         || ngx_http_npmtoken_api_pending_digest(ctx, &secret, &id) != NGX_OK
         || ngx_http_npmtoken_api_pending_digest(ctx, &done, &digest) != NGX_OK
@@ -98,10 +96,8 @@ ngx_http_npmtoken_api_pending_make(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_set(arg, "2");
     arg++;
     *arg++ = ctx->pending;
-    *arg++ = ngx_http_npmtoken_api_text_key(ctx, "web:", &all);
-
-    ngx_str_set(arg, NGX_HTTP_NPMTOKEN_API_MAX_PENDING);
-    arg++;
+    *arg++ = ngx_http_npmtoken_api_text_key(ctx, all->kind, &all->name);
+    *arg++ = all->most;
     ngx_str_set(arg, NGX_HTTP_NPMTOKEN_API_PENDING);
     arg++;
 

@@ -30,8 +30,14 @@
 /* how long a request waits, and a ticket is good: milliseconds, as above */
 #define NGX_HTTP_NPMTOKEN_API_PENDING      "300000"
 
-/* how many may wait in a store, as an argument of a script */
-#define NGX_HTTP_NPMTOKEN_API_MAX_PENDING  "10000"
+
+/* of which set a request is, and how many that may have */
+
+typedef struct {
+    char                              *kind;
+    ngx_str_t                          name;
+    ngx_str_t                          most;
+} ngx_http_npmtoken_api_all_t;
 
 
 /*
@@ -42,8 +48,8 @@
  * NGX_ERROR (no memory, or no URL to give) without calling it.
  */
 ngx_int_t ngx_http_npmtoken_api_pending_make(ngx_http_npmtoken_api_ctx_t *ctx,
-    char *kind, npmtoken_field_t *more, ngx_uint_t nmore,
-    ngx_http_npmtoken_api_reply_pt handler);
+    char *kind, ngx_http_npmtoken_api_all_t *all, npmtoken_field_t *more,
+    ngx_uint_t nmore, ngx_http_npmtoken_api_reply_pt handler);
 
 /*
  * Sets "id" to the digest of a secret, in the request's pool.  Returns NGX_OK,

@@ -129,6 +129,39 @@ ngx_http_npmtoken_api_text_address(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+ngx_http_npmtoken_api_text_header(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_str_t *value)
+{
+    ngx_int_t         rc;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    rc = NGX_DECLINED;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (!ngx_http_npmtoken_request_is_header(&h[i], name)) {
+                continue;
+            }
+
+            if (rc == NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            *value = h[i].value;
+            rc = NGX_OK;
+        }
+    }
+
+    return rc;
+}
+
+
 npmtoken_field_t *
 ngx_http_npmtoken_api_text_fields(ngx_http_npmtoken_api_ctx_t *ctx,
     redisReply *reply, ngx_uint_t *nfields)

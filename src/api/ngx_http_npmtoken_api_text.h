@@ -46,6 +46,14 @@ ngx_int_t ngx_http_npmtoken_api_text_tokens_args(
 ngx_str_t ngx_http_npmtoken_api_text_address(ngx_http_request_t *r);
 
 /*
+ * Sets "value" to that of a header line of a request.  Returns NGX_OK;
+ * NGX_DECLINED if there is none; or NGX_ERROR if there are two, of which a
+ * server behind us may read the other one.
+ */
+ngx_int_t ngx_http_npmtoken_api_text_header(ngx_http_request_t *r,
+    ngx_str_t *name, ngx_str_t *value);
+
+/*
  * Returns the fields of a reply to HGETALL, in the request's pool.  Sets
  * "nfields" to 0 if there is no hash.  Returns NULL if there is no memory or if
  * the reply has another form.

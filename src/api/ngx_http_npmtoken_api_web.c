@@ -126,7 +126,7 @@ ngx_http_npmtoken_api_web_info(ngx_http_npmtoken_api_ctx_t *ctx)
         return NULL;
     }
 
-    json = json_pack("{sn ss ss% ss% si s{so so} ss}",
+    json = json_pack("{sn ss ss% ss% si s{so so} ss sb}",
                      "user",
                      "login", login,
                      "registry", url.len ? (char *) url.data : "", url.len,
@@ -135,7 +135,8 @@ ngx_http_npmtoken_api_web_info(ngx_http_npmtoken_api_ctx_t *ctx)
                      "lifetime",
                      "default", ngx_http_npmtoken_api_web_days(conf->lifetime),
                      "max", ngx_http_npmtoken_api_web_days(conf->lifetime_max),
-                     "permission", conf->unstated ? "read-only" : "full");
+                     "permission", conf->unstated ? "read-only" : "full",
+                     "web_otp", (int) conf->web_otp);
 
     if (json && ngx_strcmp(login, "none") == 0) {
         json_object_set_new(json, "error",

@@ -194,6 +194,7 @@ const DEFAULTS = {
     'npmtoken_api_lifetime 0 0;':
         [API, /prev->api\.lifetime, 0\);[^]*prev->api\.lifetime_max,\s+0\)/],
     'npmtoken_api_page off;': [API, /prev->api\.page, 0\)/],
+    'npmtoken_api_web_otp off;': [API, /prev->api\.web_otp, 0\)/],
     'npmtoken_api_max_tokens 200;': [API, /prev->api.max_tokens,\s+200\)/],
     'npmtoken_api_max_cidrs 64;': [API, /prev->api.max_cidrs, 64\)/],
     'npmtoken_api_max_body 16k;': [API, /prev->api.max_body,\s+16 \* 1024\)/],

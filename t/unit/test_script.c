@@ -140,6 +140,12 @@ static unit_call_t  calls[] = {
     { "answer", &npmtoken_script_answer, "3", "-OOM", " hset ",
       { "web:w2", "user:ann", "token:s1", OLD, S1, "state", "approved" } },
 
+    { "ticket", &npmtoken_script_ticket, "1", "-OOM", " hset pexpire ",
+      { "web:w1", W1, "digest", "300000" } },
+
+    { "redeem", &npmtoken_script_redeem, "2", "OK", " del ",
+      { "web:w4", "user:ann", "digest", "ann", "a1", "what", "mark", OLD } },
+
     { "rehash", &npmtoken_script_rehash, "1", "-OOM", " hset ",
       { "user:ann", "old", "new" } }
 };
@@ -441,6 +447,8 @@ unit_fill(void)
     unit_do("2", "HSET token:s1 user ann session " M);
     unit_do("1", "HSET web:w1 state approved");
     unit_do("1", "HSET web:w2 state pending");
+    unit_do("6", "HSET web:w4 state ticket ticket digest user Ann by a1 "
+            "request what mark mark");
     unit_do("1", "ZADD web:pending 1 x");
     unit_do("4", "SADD tokens-of:ann a1 a2 a3 a4");
     unit_do("1", "HSET tries:codes wrong 1");
@@ -1369,7 +1377,8 @@ test_types(void **state)
 
         key = call->args[i];
         unit_do(strstr("user:ann token:a1 tokens-of:ann tries:codes tries:name"
-                       " tries:address token:s1 web:w1 web:w2 web:pending", key)
+                       " tries:address token:s1 web:w1 web:w2 web:w4"
+                       " web:pending", key)
                 ? "1" : "0",
                 "DEL %s", key);
         unit_do("1", "LPUSH %s x", key);
