@@ -775,7 +775,10 @@ function expiry(token) {
     }
 
     const over = isOver(token);
-    const soon = Date.parse(token.expires) - Date.now() < 7 * DAY_MS;
+
+    /* that of a login never takes long */
+    const soon = token.kind !== 'login'
+        && Date.parse(token.expires) - Date.now() < 7 * DAY_MS;
 
     return [date, make('span', {
         className: over || soon ? `badge ${over ? 'bad' : 'warn'}` : 'under',
