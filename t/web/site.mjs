@@ -156,8 +156,8 @@ export class Site {
     }
 
     /* a person with an account; "tfa" is the mode of the second factor */
-    async person({ tfa } = {}) {
-        const person = new Account(this, `person${++this.names}`);
+    async person({ name = `person${++this.names}`, tfa } = {}) {
+        const person = new Account(this, name);
 
         await person.signUp();
 
@@ -168,12 +168,13 @@ export class Site {
         return person;
     }
 
-    async call(node, method, url, { token, otp, body } = {}) {
+    async call(node, method, url, { token, otp, agent, body } = {}) {
         const { status, body: text } = await request({
             host: '127.0.0.1', port: node.port, method, path: url,
             headers: {
                 ...token ? { Authorization: `Bearer ${token}` } : {},
                 ...otp ? { 'npm-otp': otp } : {},
+                ...agent ? { 'User-Agent': agent } : {},
                 ...body ? { 'Content-Type': 'application/json' } : {},
             },
         }, body && JSON.stringify(body));
@@ -296,7 +297,8 @@ export async function until(what, condition) {
             return value;
         }
 
-        must(Date.now() < end, `${what}: waited in vain`);
+        must(Date.now() < end, `${typeof what === 'function' ? what() : what}:`
+             + ' waited in vain');
         await sleep(20);
     }
 }

@@ -3,19 +3,30 @@
  * nothing in it.  With a directory for them, pictures are taken.
  */
 
-import { mkdir } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 
 import { ROOT } from '../../demo/lib/servers.mjs';
 import { must } from './site.mjs';
 
 export const PICTURES = path.join(ROOT, 'docs/img');
 
+const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101'
+    + ' Firefox/140.0';
+const NPM = 'npm/11.6.1 node/v20.20.2 linux x64 workspaces/false';
+
 const MODES = {
-    light: { viewport: { width: 1080, height: 720 } },
-    dark: { viewport: { width: 1080, height: 720 }, colorScheme: 'dark' },
-    phone: { viewport: { width: 390, height: 780 }, isMobile: true },
+    light: { userAgent: FIREFOX, viewport: { width: 1080, height: 720 } },
+    dark: { userAgent: FIREFOX, viewport: { width: 1080, height: 720 },
+            colorScheme: 'dark' },
+    phone: { userAgent: FIREFOX, viewport: { width: 390, height: 780 },
+             isMobile: true },
 };
+
+const NAMES = { light: 'alice', dark: 'bob', phone: 'carol' };
 
 const DAY = 86400;
 
@@ -43,7 +54,7 @@ async function age(site, account, token, { made, ends }) {
 }
 
 async function visitAll({ site, browser }, mode, shoot) {
-    const account = await site.person();
+    const account = await site.person({ name: NAMES[mode] });
     const visitor = await browser.visit(site, site.here, MODES[mode]);
     const { page } = visitor;
     const seen = async (name, whole = true) => {
@@ -70,7 +81,8 @@ async function visitAll({ site, browser }, mode, shoot) {
 
     const again = await site.call(site.here, 'PUT',
         `/-/user/org.couchdb.user:${account.name}`,
-        { body: { name: account.name, password: account.password } });
+        { agent: NPM, body: { name: account.name,
+                              password: account.password } });
 
     must(again.status === 201, `npm login: ${again.status}`);
     await site.call(site.here, 'DELETE', `/-/user/token/${account.token}`,
@@ -123,10 +135,36 @@ async function visitAll({ site, browser }, mode, shoot) {
     await visitor.told('The second factor is on.');
     await seen('account-on');
 
+    await visitPending(site, visitor, seen);
+
     await visitor.press('Log out');
     await visitor.told('You are logged out.');
     await seen('logged-out');
     await visitor.close();
+}
+
+/* as npm asks for it; without a client, nothing comes of it */
+async function visitPending(site, visitor, seen) {
+    const answer = await fetch(`${site.here.url}-/v1/login`, {
+        method: 'POST', body: '{}', headers: {
+            'Content-Type': 'application/json',
+            'User-Agent': NPM,
+        },
+    });
+    const { loginUrl } = await answer.json();
+    const { hash } = new URL(loginUrl);
+
+    await visitor.page.goto(visitor.home + hash);
+    await visitor.see('Log in at a terminal?');
+    await seen('approve');
+    await visitor.press('Deny');
+    await visitor.see('Denied');
+    await seen('denied');
+    await visitor.page.goto(visitor.home + hash);
+    await visitor.see('This request has ended');
+    await seen('ended');
+    await visitor.link('To your tokens');
+    await visitor.see('Tokens');
 }
 
 /* somebody who has just come, and has nothing */
@@ -154,14 +192,43 @@ export const STEPS = Object.keys(MODES).map(mode => ({
 }));
 
 
-/* the pictures; those of views that look alike are not kept */
+/*
+ * The pictures, in a font as people have it, and with few colours: what it
+ * takes is "tools/deps pictures".  Those of views that look alike are not kept.
+ */
 
 const KEPT = {
-    light: ['login', 'tokens', 'revoke', 'new', 'made', 'account-on',
-            'second-factor', 'recovery-codes', 'approve', 'empty'],
+    light: ['login', 'tokens', 'revoke', 'new', 'made', 'second-factor',
+            'account-on', 'approve', 'empty'],
     dark: ['tokens', 'new', 'approve'],
     phone: ['tokens', 'new-read-only', 'approve'],
 };
+
+const FONTS = `<?xml version="1.0"?>
+<fontconfig>
+  <include>/etc/fonts/fonts.conf</include>
+  <selectfont>
+    <rejectfont>
+      <pattern>
+        <patelt name="family"><string>DejaVu Sans</string></patelt>
+      </pattern>
+    </rejectfont>
+  </selectfont>
+  <alias binding="strong">
+    <family>sans-serif</family>
+    <prefer><family>Inter</family></prefer>
+  </alias>
+</fontconfig>
+`;
+
+export async function pictureFonts() {
+    const file = path.join(await mkdtemp(path.join(tmpdir(), 'npmtoken.')),
+                           'fonts.conf');
+
+    await writeFile(file, FONTS);
+
+    return { FONTCONFIG_FILE: file };
+}
 
 export async function takePictures(world) {
     await mkdir(PICTURES, { recursive: true });
@@ -169,10 +236,12 @@ export async function takePictures(world) {
     for (const mode of Object.keys(MODES)) {
         const shoot = async (page, name, whole) => {
             if (KEPT[mode].some(kept => name === `${kept}-${mode}`)) {
-                await page.screenshot({
-                    path: path.join(PICTURES, `${name}.png`),
-                    fullPage: whole, caret: 'hide',
-                });
+                const file = path.join(PICTURES, `${name}.png`);
+
+                await page.evaluate(() => scrollTo(0, 0));
+                await page.screenshot({ path: file, fullPage: whole });
+                await promisify(execFile)('pngquant', [
+                    '--force', '--output', file, '--speed', '1', '64', file]);
             }
         };
 

@@ -22,7 +22,8 @@ const EXPECTED = /^Failed to load resource: the server responded with a status/;
 
 export class Browser {
 
-    static async start() {
+    /* "env": what is set beside the environment */
+    static async start(env = {}) {
         const { chromium } = installed('playwright-core');
         const browser = new Browser();
 
@@ -31,6 +32,7 @@ export class Browser {
         browser.chromium = await chromium.launch({
             executablePath: CHROMIUM,
             args: process.getuid() === 0 ? ['--no-sandbox'] : [],
+            env: { ...process.env, ...env },
         });
 
         return browser;

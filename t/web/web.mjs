@@ -1,6 +1,6 @@
 /*
- * The tokens page in Chromium, and npm beside it, against nginx, Redis and
- * Verdaccio.
+ * The tokens page in Chromium, with real clients beside it, against nginx,
+ * Redis and Verdaccio.
  *
  *     t/web/run             all
  *     t/web/run --short     what make test does of it
@@ -9,12 +9,14 @@
  */
 
 import { runMain } from '../../demo/lib/servers.mjs';
+import { install } from '../clients/install.mjs';
 import { STEPS as PAGE } from './page.mjs';
 import { startSite } from './site.mjs';
-import { STEPS as VIEWS, takePictures } from './views.mjs';
+import { clientsOf, STEPS as TERMINALS } from './terminals.mjs';
+import { pictureFonts, STEPS as VIEWS, takePictures } from './views.mjs';
 import { Browser } from './visitor.mjs';
 
-const STEPS = [...PAGE, ...VIEWS];
+const STEPS = [...PAGE, ...VIEWS, ...TERMINALS];
 
 
 class Report {
@@ -66,7 +68,10 @@ async function main(onServers) {
     const args = process.argv.slice(2);
     const steps = chosen(args);
 
-    const browser = await Browser.start();
+    await install(clientsOf(args[0] === '--shots' ? [] : steps));
+
+    const browser = await Browser.start(
+        args[0] === '--shots' ? await pictureFonts() : {});
 
     try {
         const site = await startSite(onServers);
