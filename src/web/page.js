@@ -17,7 +17,9 @@ const FRESH_MS = 30000;
 
 const MAX_DAYS = 36500;
 const MAX_PAGES = 1000;
-const MAX_REVOKED = 100;
+
+/* keys in one call, which has to fit in npmtoken_api_max_body: 8k */
+const MAX_REVOKED = 50;
 const MIN_PASSWORD = 8;
 
 /* in days, and what they are called */
@@ -529,9 +531,15 @@ function wipe() {
     state.chosen.clear();
     forget();
     clear('filter');
-    fill($('tokens-rows'));
-    fill($('sessions'));
     $('revoke-dialog').close();
+
+    for (const id of ['tokens-rows', 'sessions', 'revoke-title',
+                      'revoke-names', 'summary', 'ask-facts', 'ask-lead',
+                      'ask-error', 'ask-code', 'asked-text'])
+    {
+        fill($(id));
+    }
+
     show('who', false);
 }
 

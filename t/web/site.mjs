@@ -21,6 +21,9 @@ export const WAIT_MS = 20000;
 export const LONGEST = 365;
 export const USUAL = 90;
 
+/* at the node "there" */
+export const FEW_ATTEMPTS = 3;
+
 /* whom Verdaccio knows */
 const REGISTERED = 'paula';
 
@@ -75,7 +78,7 @@ const nodeConf = ({ dir, name, port }) => http({ dir, name }, `
             npmtoken_api_lifetime ${USUAL}d ${LONGEST}d;
 
             # all that is wrong here is wrong from one address
-            npmtoken_api_attempts 30 1000;
+            npmtoken_api_attempts ${name === 'there' ? FEW_ATTEMPTS : 30} 1000;
 ${proxied(port)};
         }
 

@@ -217,9 +217,7 @@ const OTHERS = [
 
         await visitor.logIn(account);
 
-        /* the login was a while ago */
-        await site.redis('HSET', account.record((await visitor.cookie()).value),
-                         'updated', '2026-01-01T00:00:00.000Z');
+        await visitor.wasLongAgo(account);
         await site.redis('HSET', await pendingKey(site, key), 'address',
                          '198.51.100.9');
         await visitor.page.goto(visitor.home + hash);

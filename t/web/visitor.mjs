@@ -153,6 +153,14 @@ export class Visitor {
         this.site.isSecret('a cookie', (await this.cookie())?.value);
     }
 
+    /* the login, so that what it has proven is to be proven again */
+    async wasLongAgo(account) {
+        const { value } = await this.cookie();
+
+        await this.site.redis('HSET', account.record(value), 'updated',
+                              '2026-01-01T00:00:00.000Z');
+    }
+
     row(name) {
         return this.page.locator('#tokens-rows tr').filter({
             has: this.page.locator('.title').getByText(name, { exact: true }),
