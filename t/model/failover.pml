@@ -459,7 +459,7 @@ active proctype Request()
 
 /* These break without a failover. */
 
-#if defined(ANY_NONCE) || defined(TWO_WRITES)
+#if defined(ANY_NONCE) || (defined(TWO_WRITES) && defined(PROOFS_FIRST))
 #define ASTRAY  PROMOTED
 #else
 #define ASTRAY  false
