@@ -69,6 +69,11 @@ SECONDS := 60
 SEED    := 1
 BOUND   := 400
 
+# failovers: of what (sentinel, cluster), and how many replicas confirm
+ON      :=
+WAIT    := 1
+PROOF   := 0
+
 property: SECONDS := 600
 property: $(MODULE)
 	@tools/deps build demo
@@ -76,7 +81,8 @@ property: $(MODULE)
 
 faults: $(MODULE)
 	@tools/deps build consistency
-	@t/faults/run $(SECONDS) $(SEED) --bound $(BOUND)
+	@t/faults/run $(SECONDS) $(SEED) --bound $(BOUND) \
+	    $(if $(ON),--on $(ON) --wait $(WAIT) --proof $(PROOF))
 
 mutants:
 	@tools/deps build consistency
@@ -85,6 +91,10 @@ mutants:
 bench: $(MODULE)
 	@tools/deps build bench
 	@bench/run
+
+scale: $(MODULE)
+	@tools/deps build bench
+	@bench/scale
 
 package:
 	@tools/deps package
