@@ -93,6 +93,7 @@ class Report:
         self.violations = []
         self.late = []
         self.lost = 0
+        self.excused = 0             # Redis itself had lost the write
 
     def violated(self, promise):
         return [v for v in self.violations if v.promise == promise]
@@ -126,6 +127,10 @@ def judge(world, log_path, faults, bound):
 def judge_request(world, report, request, faults, bound):
     token = world.tokens[request.serial]
     outcome = request.outcome
+
+    if token.lost and request.end >= token.lost:
+        report.excused += 1
+        return
 
     report.requests += 1
     report.outcomes[outcome] = report.outcomes.get(outcome, 0) + 1

@@ -239,7 +239,7 @@ http {
     scgi_temp_path scgi;
 
     npmtoken_store main {
-        redis             redis://%(redis)s;
+        redis             %(redis)s;
         cache             1m;
         revocation_bound  %(bound)dms;
         lookup_timeout    %(timeout)dms;

@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 
-from resp import Client, ReplyError, now
+from resp import ReplyError, now
 
 
 SLOTS = 128
@@ -57,19 +57,23 @@ class Change:
         self.earliest = earliest
         self.acked = math.inf
         self.enforced = math.inf
+        self.place = None            # in which history: see ha.py
 
 
 class Token:
+    prefix = 'npmtoken:'
+
     def __init__(self, serial):
         self.serial = serial
         self.text = 'npm_%036u' % serial
-        self.key = ('npmtoken:token:'
+        self.key = (self.prefix + 'token:'
                     + hashlib.sha512(self.text.encode()).hexdigest())
         self.changes = [Change('absent', 'not yet there', 0)]
         self.changes[0].acked = self.changes[0].enforced = 0
         self.mortal = False          # has a TTL: not to be touched
         self.touched = 0
         self.died = None
+        self.lost = None             # since when Redis itself has it wrong
 
     @property
     def state(self):
@@ -111,22 +115,43 @@ class State:
         struct.pack_into('=II', self.map, 32 + 8 * i, serial, hot)
 
 
+def state_of(record):
+    """the state that a record has in Redis, a dictionary"""
+
+    if not record:
+        return 'absent'
+
+    if 'revoked_at' in record:
+        return 'revoked'
+
+    if record.get('cidr_whitelist') == FIELDS['shut'][3]:
+        return 'shut'
+
+    if record['readonly'] == 'true':
+        return 'readonly'
+
+    return 'limited' if record.get('packages') == 'other' else 'full'
+
+
 class World:
-    def __init__(self, server, state, bound, rng):
-        self.server = server         # which Redis is the one
+    def __init__(self, client, state, bound, rng):
+        """client() makes a connection to the one Redis"""
+
         self.state = state
         self.bound = int(bound * 1e9)
         self.rng = rng
         self.lock = threading.RLock()
         self.tokens = {}
         self.slots = [None] * SLOTS
-        self.client = Client(server)
-        self.fault_client = Client(server)
+        self.client = client()
+        self.fault_client = client()
         self.counts = {}
         self.stopping = False
         self.writing = threading.Event()
         self.writing.set()
         self.error = None
+        self.kills = ['DEL', 'DEL', 'UNLINK', 'revoked_at', 'revoked_at',
+                      'TTL']
 
     # what is done to tokens
 
@@ -164,6 +189,7 @@ class World:
                         left.append((change, command, ttl))
                         continue
 
+                    change.place = getattr(client, 'where', None)
                     change.acked = when + ttl * 1_000_000
                     change.enforced = when + self.bound
 
@@ -185,8 +211,7 @@ class World:
         return token, state, 'HSET ' + state, command, 0
 
     def kill(self, token, how=None):
-        how = how or self.rng.choice(['DEL', 'DEL', 'UNLINK', 'revoked_at',
-                                      'revoked_at', 'TTL'])
+        how = how or self.rng.choice(self.kills)
 
         if how == 'revoked_at':
             return self.set_state(token, 'revoked')
@@ -320,6 +345,31 @@ class World:
 
             if todo:
                 self.perform(todo)
+
+    def check_lost(self, read, kept, since):
+        """Finds what was acknowledged since then, and Redis has lost: it is not
+        in the history of the one that is the master now, or the record is
+        another one.  That is no node's fault; it is put right.  Returns how
+        many tokens it was of how many."""
+
+        with self.lock:
+            tokens = [t for t in self.tokens.values()
+                      if not t.mortal and t.lost is None
+                      and (t in self.slots or t.touched > since)]
+
+            for token, record in zip(tokens, read([t.key for t in tokens])):
+                if (state_of(record) != token.state
+                        or not all(kept(c.place) for c in token.changes
+                                   if c.acked > since and c.place)):
+                    token.lost = since
+                    token.died = now()
+
+            lost = [t for t in tokens if t.lost]
+
+            if lost:
+                self.perform([self.kill(t, 'DEL') for t in lost])
+
+        return len(lost), len(tokens)
 
     # the writer, a thread
 
