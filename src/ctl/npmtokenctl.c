@@ -118,7 +118,9 @@ static ctl_option_t  ctl_known_options[] = {
     { "drop-passwords", 'F', NULL, &ctl_options.drop_passwords,
       "former passwords of these users end" },
     { "print", 'q', NULL, &ctl_options.print,
-      "only print the ACL commands; Redis is not asked" }
+      "only print the ACL commands; Redis is not asked" },
+    { "proofs", 'w', NULL, &ctl_options.proofs,
+      "with the rights that \"proof_replicas\" takes" }
 };
 
 #define CTL_OPTIONS  (sizeof(ctl_known_options) / sizeof(ctl_known_options[0]))
@@ -159,7 +161,7 @@ static ctl_command_t  ctl_commands[] = {
       "keys of another registry, as CSV or JSON" },
     { "check", "", 0, 0, "", ctl_check,
       "list bad records and accounts, and why they are bad" },
-    { "init", "[worker] [api] [ctl] [issuer]", 0, CTL_ROLES, "WFqyS", ctl_init,
+    { "init", "[worker] [api] [ctl] [issuer]", 0, CTL_ROLES, "WFqywS", ctl_init,
       "make the users of Redis with their rights, and print the lines for\n"
       "      nginx; without a role: worker, api, ctl" }
 };

@@ -71,6 +71,7 @@ typedef struct {
     int                   dry_run;
     int                   skip_bad;
     int                   print;
+    int                   proofs;
     int                   drop_passwords;
 } ctl_options_t;
 

@@ -64,6 +64,8 @@ void
 ctl_rights(ctl_args_t *args, ctl_role_t *role, const char *prefix, int channels,
     int db)
 {
+    ngx_uint_t  proofs, reads;
+
     ctl_arg_text(args, "resetkeys");
 
     if (channels) {
@@ -71,13 +73,27 @@ ctl_rights(ctl_args_t *args, ctl_role_t *role, const char *prefix, int channels,
     }
 
     ctl_arg_text(args, "-@all");
-    ctl_rights_words(args, "~", prefix, role->keys);
+
+    /* who may write proofs still may not write records, unless others do */
+
+    proofs = ctl_options.proofs && *role->channels;
+    reads = proofs && strstr(role->commands, "hset") == NULL;
+
+    ctl_rights_words(args, reads ? "%R~" : "~", prefix, role->keys);
+
+    if (proofs) {
+        ctl_rights_words(args, "%W~", prefix, "witness:*");
+    }
 
     if (channels) {
         ctl_rights_words(args, "&", "", role->channels);
     }
 
     ctl_rights_words(args, "+", "", role->commands);
+
+    if (proofs) {
+        ctl_rights_words(args, "+", "", reads ? "set wait" : "set");
+    }
 
     if (ctl_hash_tag(prefix)) {
         ctl_rights_words(args, "+", "", role->cluster);
