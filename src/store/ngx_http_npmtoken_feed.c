@@ -717,7 +717,8 @@ ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed, ngx_str_t *why,
     }
 
     ngx_log_error(level, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": %V: %s; the next attempt is in %M s%s",
+                  "npmtoken_store \"%V\": %V: %s; the next attempt is in "
+                  "%M s%s",
                   &feed->conf->store, why,
                   feed->witness
                   ? "without proofs no token can be checked, since "
@@ -1090,8 +1091,8 @@ ngx_http_npmtoken_feed_doubt(ngx_http_npmtoken_feed_t *feed,
     ngx_http_npmtoken_codec_words(reply, &words);
 
     ngx_log_error(level, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": redis answered \"%V\" to the write of "
-                  "a proof (%V)%s; tokens cannot be checked until it is written",
+                  "npmtoken_store \"%V\": redis answered \"%V\" to the write "
+                  "of a proof (%V)%s; tokens cannot be checked without it",
                   &feed->conf->store, &code, &words,
                   ngx_http_npmtoken_codec_advice(&code));
 }
@@ -1262,8 +1263,8 @@ ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
 
     n = ngx_atoi((u_char *) nonce->str, nonce->len);
 
-    if (feed->sent == 0 || feed->asking || feed->witness 
-        || n == NGX_ERROR        || (uint64_t) n != feed->nonce)
+    if (feed->sent == 0 || feed->asking || feed->witness || n == NGX_ERROR
+        || (uint64_t) n != feed->nonce)
     {
         return NGX_ERROR;
     }

@@ -149,7 +149,8 @@ ngx_uint_t ngx_http_npmtoken_proof_unchanged(ngx_http_npmtoken_proof_t *proof,
     ngx_http_npmtoken_stamp_t *stamp);
 
 /*
- * Whether "epoch" is the present one, and is proven to a time that is not older than the bound.  "now" and "bound" as above.
+ * Whether "epoch" is the present one, and is proven to a time that is not older
+ * than the bound.  "now" and "bound" as above.
  */
 ngx_uint_t ngx_http_npmtoken_proof_vouched(ngx_http_npmtoken_proof_t *proof,
     uint64_t epoch, uint64_t now, ngx_msec_t bound);

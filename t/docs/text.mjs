@@ -178,6 +178,7 @@ const DEFAULTS = {
     'negative_ttl 5s;': [STORE, /negative_ttl, 5 \* 1000\)/],
     'revocation_bound 1s;': [STORE, /lookup->bound, 1000\)/],
     'push on;': [STORE, /store->push, 1\)/],
+    'proof_replicas 0;': [STORE, /lookup->replicas, 0\)/],
     'npmtoken_api off;': [API, /prev->name, "off"\)/],
     'npmtoken_api_login accounts;':
         [API, /prev->api.login,\s+NGX_HTTP_NPMTOKEN_API_ACCOUNTS\)/],
@@ -541,7 +542,14 @@ export const TEXT_TESTS = {
             assert.ok(RIGHTS.includes(`"${who.replaceAll('`', '')}"`), who);
         }
 
-        assert.equal(pages.match(/ACL SETUSER/g).length, roles.length);
+        /* and those of proof_replicas */
+
+        const proofs = execFileSync(
+            path.join(ROOT, 'build/npmtokenctl'),
+            ['init', '--print', '--proofs', 'worker'], { encoding: 'utf8' });
+
+        assert.ok(REDIS.includes(`\`\`\`sh\n${proofs}\`\`\`\n`), proofs);
+        assert.equal(pages.match(/ACL SETUSER/g).length, roles.length + 1);
     },
 
     'CONTRIBUTING, t/README: each file and name that they say is there': () => {
