@@ -10,16 +10,31 @@ use Time::HiRes qw( time sleep );
 use lib 't/lib';
 use NpmToken::Node;
 use NpmToken::Redis;
-use NpmToken::Util qw( token_key wait_for );
+use NpmToken::Util qw( read_file token_key wait_for );
 
 
-# the line of docs/redis.md, and less: Redis 7 can say that it is about reading
+# the rights of a user in the documentation
 
-my $reader = 'resetkeys resetchannels -@all %R~npmtoken:token:*'
-    . ' &__redis__:invalidate +hgetall +pttl +ping +client|id +client|setname'
-    . ' +client|tracking +subscribe +role +info';
+sub rights_of {
+    my ($user, $page) = @_;
+
+    my ($rights) = read_file($page // 'docs/redis.md')
+        =~ /^redis-cli ACL SETUSER $user on '>PASSWORD' (.*?[^\\])$/ms
+        or die "there is no line of $user\n";
+
+    return $rights =~ s/\\?\s+/ /gr =~ tr/'//dr;
+}
+
+# those, and less: Redis 7 can say that it is about reading
+
+my $documented = rights_of('npmtoken');
+my $reader = $documented =~ s/ ~/ %R~/r;
 
 my %rights = (
+    documented  => $documented,
+    issuer      => rights_of('npmissuer'),
+    api         => rights_of('npmtoken-api', 'docs/api.md'),
+    ctl         => rights_of('npmtokenctl'),
     reader      => $reader,
     bare        => $reader =~ s/ \+client\|setname| \+role//gr,
     untracked   => $reader =~ s/ \+client\|tracking//r,
@@ -50,7 +65,7 @@ NpmToken::Util::write_file("$redis->{dir}/password", "secret\n");
 
 
 for my $tcp (0, 1) {
-    for my $user ('reader', 'bare') {
+    for my $user ('documented', 'reader', 'bare') {
         my $over = $tcp ? 'TCP' : 'unix';
 
         subtest "user $user over $over" => sub {
@@ -183,6 +198,109 @@ subtest 'push off' => sub {
     is(scalar(clients($redis, 'npmtoken-feed')), 0, 'there is no feed');
     unlike($node->error_log, qr/\[error\]/, 'and no error');
     ok($node->quit, 'it quits');
+};
+
+
+# A right that is documented is one that something above misses, or that is
+# said to be for the log alone.
+
+subtest 'each right of a node is needed' => sub {
+    my %missed = map { $_ => 1 } map {
+        my %less = map { $_ => 1 } split / /, $rights{$_};
+        grep { !$less{$_} } split / /, $reader;
+    } grep { /less\z|bare|untracked|unsubscribed/ } keys %rights;
+
+    is_deeply([grep { !$missed{$_} } $reader =~ /([+&]\S+)/g], ['+hgetall'],
+              'but for that of a look-up each is taken away above');
+};
+
+
+# What Redis itself says that a user may run, of all its commands and their
+# subcommands. A key of another store, or of something else, is none of it.
+
+SKIP: {
+    skip 'this Redis cannot be asked what a user may do', 1
+        if !eval { $redis->command(ACL => DRYRUN => 'default', 'PING') };
+
+    for my $user (qw( documented api ctl issuer )) {
+        subtest "the user $user may do what is documented, and no more"
+        => sub {
+            my @may = sort $rights{$user} =~ /\+(\S+)/g;
+            my (@granted, $n);
+
+            for my $command (@{ $redis->command('COMMAND') }) {
+
+                # who is not known yet may say these
+                next if grep { $_ eq 'no_auth' } @{ $command->[2] };
+
+                my @subs = map { [ $_->[0], $_->[1] ] }
+                    ref $command->[9] ? @{ $command->[9] } : ();
+
+                for (@subs ? @subs : [ @$command[0, 1] ]) {
+                    my ($name, $arity) = @$_;
+                    my @words = split /\|/, $name;
+                    my @args = ('x') x (abs($arity) - @words);
+
+                    eval {
+                        my $answer = $redis->command(ACL => DRYRUN => $user,
+                                                     @words, @args);
+
+                        push @granted, $name
+                            if $answer !~ /permissions to run the/;
+                        $n++;
+                    };
+                }
+            }
+
+            cmp_ok($n, '>', 200, "of $n commands");
+            is_deeply([sort @granted], \@may, 'these');
+        };
+    }
+
+    subtest 'keys and channels' => sub {
+        my $dry = sub { $redis->command(ACL => DRYRUN => @_) };
+        my $no_key = qr/no permissions to access the .* key/;
+        my $no_channel = qr/no permissions to access the .* channel/;
+
+        is($dry->(documented => HGETALL => 'npmtoken:token:x'), 'OK',
+           'a node reads a record');
+        like($dry->(documented => HGETALL => $_), $no_key, "and not $_")
+            for 'npmtoken:user:x', 'other:token:x', 'x';
+        is($dry->(documented => SUBSCRIBE => '__redis__:invalidate'), 'OK',
+           'it hears of changes');
+        like($dry->(documented => SUBSCRIBE => $_), $no_channel, "and not $_")
+            for 'x', '__keyspace@0__:x';
+
+        is($dry->(issuer => HSET => 'npmtoken:token:x', 'user', 'x'), 'OK',
+           'an issuer makes a record');
+        like($dry->(issuer => HSET => 'other:token:x', 'user', 'x'), $no_key,
+             'and nothing else');
+        like($dry->(issuer => DEL => 'npmtoken:token:x', 'x'), $no_key,
+             'also not beside one');
+    };
+}
+
+
+# and does with them what it is for
+
+subtest 'an issuer makes, changes and revokes tokens' => sub {
+    my $issuer = bless { %$redis, auth => ['issuer', 'secret'] },
+        ref $redis;
+
+    delete $issuer->{connection};
+
+    my $name = $redis->record_name('npm_issued');
+
+    for my $command (
+        [ HSET => $name, user => 'alice', readonly => 'true' ],
+        [ HGETALL => $name ], [ HDEL => $name, 'readonly' ],
+        [ EXPIRE => $name, 100 ], [ PTTL => $name ], [ PERSIST => $name ],
+        [ EXPIREAT => $name, int(time) + 100 ], [ SCAN => 0 ],
+        [ DEL => $name ],
+    ) {
+        ok(defined eval { $issuer->command(@$command) }, $command->[0])
+            or diag($@);
+    }
 };
 
 
