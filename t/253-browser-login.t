@@ -554,7 +554,9 @@ subtest 'Redis is away' => sub {
 
 
 subtest 'no secret is in a log' => sub {
-    my $login = begin();
+    my $login;
+
+    wait_for { ($login = begin())->{answer}{status} == 200 } 'Redis';
 
     poll($login);
     $api->call('GET', "/nothing$login->{done}");
