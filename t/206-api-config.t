@@ -111,6 +111,10 @@ my @values = (
       'yes', 'On', '0', '""' ],
     [ 'npmtoken_api_page', 'must be "off" or "on"',
       'yes', 'On', '0', '""', '$host' ],
+    [ 'npmtoken_api_reauth', 'must be "password" or "code" or "off"',
+      'on', 'otp', '""' ],
+    [ 'npmtoken_api_user', 'must be a value with a variable, or empty: '
+      . 'everybody would be that person', 'alice', 'off' ],
     [ 'npmtoken_api_web_otp', 'must be "off" or "on"', 'yes', '""', '1' ],
     [ 'npmtoken_api_url', 'must be a URL such as https://npm.example.com/',
       'npm.example.com', '/npm/', 'https://', 'https:///x', 'ftp://a/',
@@ -206,6 +210,8 @@ my %good = (
     npmtoken_api_issuer       => 'Acme',
     npmtoken_api_page         => 'on',
     npmtoken_api_web_otp      => 'on',
+    npmtoken_api_user         => '$remote_user',
+    npmtoken_api_reauth       => 'off',
     npmtoken_api_url          => 'https://npm.example.com',
     npmtoken_api_thread_pool  => 'default',
 );
@@ -244,6 +250,19 @@ is_good(location => "npmtoken main; npmtoken_api main; $_;") for (
     'npmtoken_api_max_body 1k', 'npmtoken_api_max_body 1m',
     'npmtoken_api_issuer "Acme & Sons"', 'npmtoken_api_issuer ' . 'x' x 64,
 );
+
+# who can be anybody
+
+for my $value ('$http_x_user', 'a$arg_user', '${cookie_user}') {
+    my ($status, $output) = check(location => "npmtoken main;"
+        . " npmtoken_api main; npmtoken_api_user $value;");
+
+    is($status, 0, "npmtoken_api_user $value is allowed");
+    like($output, qr/\[warn\].*\Q"npmtoken_api_user $value": a client can send/,
+         '... with a warning');
+}
+
+is_good(location => 'npmtoken main; npmtoken_api main; npmtoken_api_user "";');
 
 is_good(main => 'thread_pool slow threads=2;', 'a thread pool');
 {

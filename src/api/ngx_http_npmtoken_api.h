@@ -74,6 +74,10 @@ typedef struct {
 
     /* the web page */
     ngx_uint_t                         page;       /* 1: it is on */
+    ngx_http_complex_value_t          *person;     /* who it is, as nginx knows;
+                                                      NULL: it does not */
+    ngx_uint_t                         reauth;     /* what that person is asked
+                                                      for again */
     ngx_uint_t                         web_otp;    /* 1: a one-time password may
                                                       be given there */
     ngx_str_t                          url;        /* of the registry, with
@@ -205,6 +209,8 @@ struct ngx_http_npmtoken_api_ctx_s {
     unsigned                           sessions:1; /* they are listed, not
                                                       tokens */
     unsigned                           web:1;      /* it is one */
+    unsigned                           sso:1;      /* nginx knows the person: no
+                                                      password was given */
     unsigned                           proven:1;   /* password and code were
                                                       given with it */
 

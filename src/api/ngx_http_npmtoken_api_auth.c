@@ -25,6 +25,10 @@ static void ngx_http_npmtoken_api_auth_unfolded_account(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_auth_bad_account(
     ngx_http_npmtoken_api_ctx_t *ctx, char *why, ngx_str_t *name);
+static ngx_uint_t ngx_http_npmtoken_api_auth_spares(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_auth_spared(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_auth_counted(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_auth_password(
@@ -254,8 +258,44 @@ ngx_int_t
 ngx_http_npmtoken_api_auth_again(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *json)
 {
+    if (json_object_get(json, "password") == NULL
+        && ngx_http_npmtoken_api_auth_spares(ctx))
+    {
+        return NGX_OK;
+    }
+
     return ngx_http_npmtoken_api_body_password(ctx, json, "password",
                                                &ctx->password);
+}
+
+
+/* Returns 1 if this session need not give the password again. */
+
+static ngx_uint_t
+ngx_http_npmtoken_api_auth_spares(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    return ctx->web && ctx->bearer && ctx->sso
+           && ctx->conf->reauth != NGX_HTTP_NPMTOKEN_API_REAUTH_PASSWORD;
+}
+
+
+static void
+ngx_http_npmtoken_api_auth_spared(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    if (!ngx_http_npmtoken_api_auth_spares(ctx)) {
+
+        /* it was made in another way meanwhile */
+
+        ngx_http_npmtoken_api_answer_denied(ctx);
+        return;
+    }
+
+    if (ctx->conf->reauth == NGX_HTTP_NPMTOKEN_API_REAUTH_OFF) {
+        ngx_http_npmtoken_api_auth_admit(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_auth_factor(ctx);
 }
 
 
@@ -264,6 +304,12 @@ ngx_http_npmtoken_api_auth_begin(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt admitted)
 {
     ctx->admitted = admitted;
+
+    if (ctx->password.len == 0) {
+        ngx_http_npmtoken_api_auth_load(ctx,
+                                        ngx_http_npmtoken_api_auth_spared);
+        return;
+    }
 
     ngx_http_npmtoken_api_attempts_begin(ctx,
                                          ngx_http_npmtoken_api_auth_counted);
@@ -315,7 +361,11 @@ ngx_http_npmtoken_api_auth_password_checked(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    if (ctx->rehashed.len && !ctx->reverified) {
+    /* another hash would end the session that asks: that is for a login */
+
+    if (ctx->rehashed.len && !ctx->reverified
+        && !(ctx->web && ctx->bearer))
+    {
         ngx_http_npmtoken_api_auth_rehash(ctx);
         return;
     }
@@ -694,7 +744,7 @@ ngx_http_npmtoken_api_auth_admit(ngx_http_npmtoken_api_ctx_t *ctx)
     ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "npmtoken api: admitted");
 
-    if (ctx->password.len) {
+    if (ctx->password.len || ctx->sso) {
         ctx->proven = 1;
     }
 

@@ -23,7 +23,8 @@ void ngx_http_npmtoken_api_auth_load(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next);
 
 /*
- * Counts an attempt, loads the account, and verifies ctx->password by the
+ * Counts an attempt, loads the account, and verifies ctx->password, which
+ * ngx_http_npmtoken_api_auth_again() may have left empty, by the
  * account's hash or by the registry.  If the account has a second factor, then
  * verifies the npm-otp header.  Calls "admitted", or answers.
  */
@@ -32,8 +33,8 @@ void ngx_http_npmtoken_api_auth_begin(ngx_http_npmtoken_api_ctx_t *ctx,
 
 /*
  * Reads the password that a call asks for again from the member "password" of
- * "json" into ctx->password.  Returns NGX_OK, or NGX_ERROR after it has
- * answered.
+ * "json" into ctx->password.  That stays empty if the session need not give one
+ * (npmtoken_api_reauth).  Returns NGX_OK, or NGX_ERROR after it has answered.
  */
 ngx_int_t ngx_http_npmtoken_api_auth_again(ngx_http_npmtoken_api_ctx_t *ctx,
     json_t *json);

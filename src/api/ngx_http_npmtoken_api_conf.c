@@ -310,6 +310,68 @@ ngx_http_npmtoken_api_conf_reserved(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+/*
+ * A client may send any header, argument or cookie.  There are proxies that set
+ * one and let none through, so this is no error.
+ */
+
+char *
+ngx_http_npmtoken_api_conf_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_npmtoken_api_loc_conf_t  *alcf = conf;
+
+    ngx_str_t                         *value, *name;
+    ngx_http_compile_complex_value_t   ccv;
+
+    static ngx_str_t  sent[] = {
+        ngx_string("$http_"), ngx_string("${http_"), ngx_string("$arg_"),
+        ngx_string("${arg_"), ngx_string("$cookie_"), ngx_string("${cookie_"),
+        ngx_null_string
+    };
+
+    if (alcf->api.person != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        alcf->api.person = NULL;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_script_variables_count(&value[1]) == 0) {
+        return ngx_http_npmtoken_setter_invalid(cf, &value[1],
+                           "a value with a variable, or empty: everybody would "
+                           "be that person");
+    }
+
+    for (name = sent; name->len; name++) {
+        if (ngx_strnstr(value[1].data, (char *) name->data, value[1].len)) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"npmtoken_api_user %V\": a client can send "
+                               "that itself, and be anybody, unless something "
+                               "in front of nginx sets it", &value[1]);
+            break;
+        }
+    }
+
+    alcf->api.person = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (alcf->api.person == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = alcf->api.person;
+
+    return (ngx_http_compile_complex_value(&ccv) == NGX_OK) ? NGX_CONF_OK
+                                                            : NGX_CONF_ERROR;
+}
+
+
 /* The URL is given to clients, which open it: so it is plain. */
 
 char *

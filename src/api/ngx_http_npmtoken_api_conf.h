@@ -48,6 +48,8 @@ char *ngx_http_npmtoken_api_conf_lifetime(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_npmtoken_api_conf_reserved(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_npmtoken_api_conf_user(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_npmtoken_api_conf_url(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_npmtoken_api_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd,

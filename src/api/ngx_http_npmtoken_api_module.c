@@ -61,6 +61,14 @@ static ngx_conf_enum_t  ngx_http_npmtoken_api_permissions[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_npmtoken_api_reauths[] = {
+    { ngx_string("password"), NGX_HTTP_NPMTOKEN_API_REAUTH_PASSWORD },
+    { ngx_string("code"), NGX_HTTP_NPMTOKEN_API_REAUTH_CODE },
+    { ngx_string("off"), NGX_HTTP_NPMTOKEN_API_REAUTH_OFF },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_http_npmtoken_api_bounds_t  ngx_http_npmtoken_api_tokens = {
     1, 10000, "a number from 1 to 10000"
 };
@@ -224,6 +232,20 @@ static ngx_command_t  ngx_http_npmtoken_api_commands[] = {
       offsetof(ngx_http_npmtoken_api_conf_t, page),
       &ngx_http_npmtoken_api_flags },
 
+    { ngx_string("npmtoken_api_user"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_conf_user,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("npmtoken_api_reauth"),
+      NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_npmtoken_api_conf_enum,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_npmtoken_api_conf_t, reauth),
+      &ngx_http_npmtoken_api_reauths },
+
     { ngx_string("npmtoken_api_web_otp"),
       NGX_HTTP_NPMTOKEN_API_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_npmtoken_api_conf_enum,
@@ -350,6 +372,8 @@ ngx_http_npmtoken_api_create_loc_conf(ngx_conf_t *cf)
     conf->api.pool = NGX_CONF_UNSET_PTR;
     conf->api.page = NGX_CONF_UNSET_UINT;
     conf->api.web_otp = NGX_CONF_UNSET_UINT;
+    conf->api.person = NGX_CONF_UNSET_PTR;
+    conf->api.reauth = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -394,6 +418,9 @@ ngx_http_npmtoken_api_merge_loc_conf(ngx_conf_t *cf, void *parent,
     ngx_conf_merge_ptr_value(conf->api.pool, prev->api.pool, NULL);
     ngx_conf_merge_uint_value(conf->api.page, prev->api.page, 0);
     ngx_conf_merge_uint_value(conf->api.web_otp, prev->api.web_otp, 0);
+    ngx_conf_merge_ptr_value(conf->api.person, prev->api.person, NULL);
+    ngx_conf_merge_uint_value(conf->api.reauth, prev->api.reauth,
+                              NGX_HTTP_NPMTOKEN_API_REAUTH_CODE);
     ngx_conf_merge_str_value(conf->api.url, prev->api.url, "");
 
     if (ngx_strcmp(conf->name.data, "off") == 0) {

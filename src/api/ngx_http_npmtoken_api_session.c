@@ -32,6 +32,10 @@ static void ngx_http_npmtoken_api_session_loaded(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_session_touch(
     ngx_http_npmtoken_api_ctx_t *ctx);
+static ngx_uint_t ngx_http_npmtoken_api_session_is(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *mark, ngx_uint_t sso);
+static ngx_int_t ngx_http_npmtoken_api_session_digest(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *mark, ngx_uint_t sso);
 static void ngx_http_npmtoken_api_session_made(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_session_renewed(
@@ -210,15 +214,62 @@ ngx_http_npmtoken_api_session_idle(ngx_http_npmtoken_api_conf_t *conf)
 }
 
 
+ngx_int_t
+ngx_http_npmtoken_api_session_person(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *name)
+{
+    ngx_str_null(name);
+
+    if (ctx->conf->person == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_complex_value(ctx->request, ctx->conf->person, name)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (name->len == 0) {
+        return NGX_DECLINED;
+    }
+
+    return npmtoken_account_is_name(name) ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * A session that nginx has vouched for is good as long as nginx does so.  One
+ * for which a password was given is good anyway, but not for somebody else.
+ */
+
 ngx_uint_t
 ngx_http_npmtoken_api_session_holds(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_str_t  *mark;
+    ngx_int_t   rc;
+    ngx_str_t  *mark, person;
 
     mark = ngx_http_npmtoken_api_text_field(ctx->bearer_fields,
                                             ctx->nbearer_fields, "session");
 
-    return mark && ngx_http_npmtoken_api_session_marked(ctx, mark);
+    rc = ngx_http_npmtoken_api_session_person(ctx, &person);
+
+    if (mark == NULL
+        || rc == NGX_ERROR
+        || (rc == NGX_OK && !npmtoken_account_same(&person, &ctx->user)))
+    {
+        return 0;
+    }
+
+    ctx->sso = 0;
+
+    if (ngx_http_npmtoken_api_session_marked(ctx, mark)) {
+        return 1;
+    }
+
+    ctx->sso = (rc == NGX_OK);
+
+    return ctx->sso && ngx_http_npmtoken_api_session_is(ctx, mark, 1);
 }
 
 
@@ -226,20 +277,36 @@ ngx_uint_t
 ngx_http_npmtoken_api_session_marked(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *mark)
 {
+    return ngx_http_npmtoken_api_session_is(ctx, mark, 0);
+}
+
+
+static ngx_uint_t
+ngx_http_npmtoken_api_session_is(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *mark, ngx_uint_t sso)
+{
     ngx_str_t  now;
 
     return !ctx->account.locked
-           && ngx_http_npmtoken_api_session_mark(ctx, &now) == NGX_OK
+           && ngx_http_npmtoken_api_session_digest(ctx, &now, sso) == NGX_OK
            && mark->len == now.len
            && ngx_memcmp(mark->data, now.data, now.len) == 0;
 }
 
 
-/* A change of any of these ends all sessions. */
-
 ngx_int_t
 ngx_http_npmtoken_api_session_mark(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *mark)
+{
+    return ngx_http_npmtoken_api_session_digest(ctx, mark, 0);
+}
+
+
+/* A change of any of these ends all sessions. */
+
+static ngx_int_t
+ngx_http_npmtoken_api_session_digest(ngx_http_npmtoken_api_ctx_t *ctx,
+    ngx_str_t *mark, ngx_uint_t sso)
 {
     u_char              *p;
     size_t               len;
@@ -249,7 +316,7 @@ ngx_http_npmtoken_api_session_mark(ngx_http_npmtoken_api_ctx_t *ctx,
     account = &ctx->account;
 
     len = account->password.len + account->totp.len + ctx->user.len
-          + NGX_INT_T_LEN + 4;
+          + NGX_INT_T_LEN + 5;
 
     text.data = ngx_pnalloc(ctx->request->pool, len + NPMTOKEN_KEY_LEN);
     if (text.data == NULL) {
@@ -266,6 +333,10 @@ ngx_http_npmtoken_api_session_mark(ngx_http_npmtoken_api_ctx_t *ctx,
     *p++ = '\0';
     p = ngx_sprintf(p, "%ui", (ngx_uint_t) account->tfa);
 
+    if (sso) {
+        *p++ = 's';
+    }
+
     text.len = p - text.data;
 
     mark->data = text.data + len;
@@ -279,10 +350,22 @@ ngx_uint_t
 ngx_http_npmtoken_api_session_fresh(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     time_t      at;
-    ngx_str_t  *updated;
+    ngx_str_t  *updated, *created;
 
     updated = ngx_http_npmtoken_api_text_field(ctx->bearer_fields,
                                                ctx->nbearer_fields, "updated");
+    created = ngx_http_npmtoken_api_text_field(ctx->bearer_fields,
+                                               ctx->nbearer_fields, "created");
+
+    /* where nginx knows the person, nothing was asked to make the session */
+
+    if (ctx->sso
+        && updated && created
+        && updated->len == created->len
+        && ngx_memcmp(updated->data, created->data, updated->len) == 0)
+    {
+        return 0;
+    }
 
     at = updated ? ngx_http_npmtoken_api_text_time(updated) : NGX_ERROR;
 
@@ -308,7 +391,8 @@ ngx_http_npmtoken_api_session_make(ngx_http_npmtoken_api_ctx_t *ctx,
     grant->name = ngx_http_npmtoken_api_client_name(ctx->request, "web page");
 
     if (grant->name.data == NULL
-        || ngx_http_npmtoken_api_session_mark(ctx, &grant->session) != NGX_OK)
+        || ngx_http_npmtoken_api_session_digest(ctx, &grant->session, ctx->sso)
+           != NGX_OK)
     {
         ngx_http_npmtoken_api_answer_failed(ctx);
         return;
@@ -363,7 +447,7 @@ ngx_http_npmtoken_api_session_renew(ngx_http_npmtoken_api_ctx_t *ctx,
     name.len = NPMTOKEN_KEY_LEN;
 
     if (npmtoken_digest_key(&secret, key) != NGX_OK
-        || ngx_http_npmtoken_api_session_mark(ctx, &mark) != NGX_OK
+        || ngx_http_npmtoken_api_session_digest(ctx, &mark, ctx->sso) != NGX_OK
         || ngx_http_npmtoken_api_text_now(ctx->request->pool, &now) != NGX_OK)
     {
         goto failed;

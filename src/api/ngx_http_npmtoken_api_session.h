@@ -39,8 +39,16 @@ void ngx_http_npmtoken_api_session_find(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next, ngx_http_npmtoken_api_step_pt stranger);
 
 /*
+ * Sets "name" to the person that nginx knows (npmtoken_api_user).  Returns
+ * NGX_OK; NGX_DECLINED if it knows none; NGX_ERROR if that is no name of an
+ * account, or there is no memory.
+ */
+ngx_int_t ngx_http_npmtoken_api_session_person(
+    ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *name);
+
+/*
  * Returns 1 if ctx->account, as it was just read, is still as it was when the
- * session ctx->bearer was made.
+ * session ctx->bearer was made, and nginx knows nobody else.  Sets ctx->sso.
  */
 ngx_uint_t ngx_http_npmtoken_api_session_holds(
     ngx_http_npmtoken_api_ctx_t *ctx);

@@ -55,10 +55,7 @@ ngx_http_npmtoken_api_tfa_set(ngx_http_npmtoken_api_ctx_t *ctx, json_t *tfa)
                                                   : "");
     mode.len = ngx_strlen(mode.data);
 
-    if (ngx_http_npmtoken_api_body_password(ctx, tfa, "password",
-                                            &ctx->password)
-        != NGX_OK)
-    {
+    if (ngx_http_npmtoken_api_auth_again(ctx, tfa) != NGX_OK) {
         return;
     }
 

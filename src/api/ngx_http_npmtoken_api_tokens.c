@@ -68,9 +68,7 @@ static void
 ngx_http_npmtoken_api_tokens_create_body(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     if (ngx_http_npmtoken_api_grant_read(ctx) != NGX_OK
-        || ngx_http_npmtoken_api_body_password(ctx, ctx->body, "password",
-                                               &ctx->password)
-           != NGX_OK)
+        || ngx_http_npmtoken_api_auth_again(ctx, ctx->body) != NGX_OK)
     {
         return;
     }

@@ -37,6 +37,12 @@ static ngx_int_t ngx_http_npmtoken_api_web_info_user(
     ngx_uint_t fresh);
 static void ngx_http_npmtoken_api_web_login_body(
     ngx_http_npmtoken_api_ctx_t *ctx);
+static char *ngx_http_npmtoken_api_web_reauth(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_web_login_person(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_web_login_person_loaded(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_web_login_admitted(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_web_logged_in(
@@ -63,6 +69,11 @@ static ngx_int_t ngx_http_npmtoken_api_web_revoke_result(
     ngx_http_npmtoken_api_ctx_t *ctx, char *error);
 static void ngx_http_npmtoken_api_web_revoke_answer(
     ngx_http_npmtoken_api_ctx_t *ctx);
+
+
+static char  ngx_http_npmtoken_api_web_nobody[] =
+    "The single sign-on of this registry gives a name that no account can "
+    "have. Ask the registry's administrator.";
 
 
 /* who is logged in: session if there is one, answer */
@@ -110,14 +121,36 @@ ngx_http_npmtoken_api_web_session_none(ngx_http_npmtoken_api_ctx_t *ctx)
 static json_t *
 ngx_http_npmtoken_api_web_info(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    char                          *login;
+    char                          *login, *error;
     json_t                        *json;
-    ngx_str_t                      url, address;
+    ngx_str_t                      url, address, person;
     ngx_http_npmtoken_api_conf_t  *conf;
 
     conf = ctx->conf;
+    error = NULL;
 
-    login = ngx_http_npmtoken_api_origin_safe(ctx) ? "password" : "none";
+    switch (ngx_http_npmtoken_api_session_person(ctx, &person)) {
+
+    case NGX_OK:
+        login = "sso";
+        break;
+
+    case NGX_DECLINED:
+        login = "password";
+
+        if (ngx_http_npmtoken_api_origin_safe(ctx)) {
+            break;
+        }
+
+        login = "none";
+        error = "A password cannot be sent from here: open this page by "
+                "https.";
+        break;
+
+    default: /* NGX_ERROR */
+        login = "none";
+        error = ngx_http_npmtoken_api_web_nobody;
+    }
 
     url = ngx_http_npmtoken_api_origin_url(ctx, "");
     address = ngx_http_npmtoken_api_client_address(ctx->request);
@@ -138,10 +171,8 @@ ngx_http_npmtoken_api_web_info(ngx_http_npmtoken_api_ctx_t *ctx)
                      "permission", conf->unstated ? "read-only" : "full",
                      "web_otp", (int) conf->web_otp);
 
-    if (json && ngx_strcmp(login, "none") == 0) {
-        json_object_set_new(json, "error",
-                            json_string("A password cannot be sent from here: "
-                                        "open this page by https."));
+    if (json && error) {
+        json_object_set_new(json, "error", json_string(error));
     }
 
     return json;
@@ -185,7 +216,7 @@ ngx_http_npmtoken_api_web_info_user(ngx_http_npmtoken_api_ctx_t *ctx,
     more = json_pack("{ss% sb ss sb so sb so si}",
                      "user", ctx->user.data, ctx->user.len,
                      "fresh", (int) fresh,
-                     "reauth", "password",
+                     "reauth", ngx_http_npmtoken_api_web_reauth(ctx),
                      "password", account->password.len != 0,
                      "tfa", tfa,
                      "tfa_available", 1,
@@ -204,11 +235,42 @@ ngx_http_npmtoken_api_web_info_user(ngx_http_npmtoken_api_ctx_t *ctx,
 }
 
 
-/* login: body, password, code, session, answer */
+/* Returns the contract's word for what is asked again. */
+
+static char *
+ngx_http_npmtoken_api_web_reauth(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    static char  *words[] = { "password", "code", "none" };
+
+    return words[ctx->sso ? ctx->conf->reauth : 0];
+}
+
+
+/*
+ * login: body, password, code, session, answer
+ * where nginx knows the person: body, account, session, answer
+ */
 
 void
 ngx_http_npmtoken_api_web_login(ngx_http_npmtoken_api_ctx_t *ctx)
 {
+    ngx_str_t  person;
+
+    switch (ngx_http_npmtoken_api_session_person(ctx, &person)) {
+
+    case NGX_OK:
+        ctx->sso = 1;
+
+        ngx_http_npmtoken_api_body_read(ctx,
+                                        ngx_http_npmtoken_api_web_login_person);
+        return;
+
+    case NGX_ERROR:
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
+                                           ngx_http_npmtoken_api_web_nobody);
+        return;
+    }
+
     if (!ngx_http_npmtoken_api_origin_safe(ctx)) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
                                         "A password cannot be sent from here: "
@@ -248,6 +310,35 @@ ngx_http_npmtoken_api_web_login_body(ngx_http_npmtoken_api_ctx_t *ctx)
 
 
 static void
+ngx_http_npmtoken_api_web_login_person(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    if (ngx_http_npmtoken_api_session_person(ctx, &ctx->user) != NGX_OK) {
+        ngx_http_npmtoken_api_answer_failed(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_auth_load(ctx,
+                                ngx_http_npmtoken_api_web_login_person_loaded);
+}
+
+
+static void
+ngx_http_npmtoken_api_web_login_person_loaded(
+    ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    if (ctx->account.locked) {
+        ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_FORBIDDEN,
+                                           "This account is locked. Ask the "
+                                           "registry's administrator.");
+        return;
+    }
+
+    ngx_http_npmtoken_api_auth_new(ctx,
+                                   ngx_http_npmtoken_api_web_login_admitted);
+}
+
+
+static void
 ngx_http_npmtoken_api_web_login_admitted(ngx_http_npmtoken_api_ctx_t *ctx)
 {
     ngx_http_npmtoken_api_session_make(ctx,
@@ -264,7 +355,8 @@ ngx_http_npmtoken_api_web_logged_in(ngx_http_npmtoken_api_ctx_t *ctx)
 
     if (json
         && ngx_http_npmtoken_api_web_info_user(ctx, json,
-                                               ctx->grant.expires_at, 1)
+                                               ctx->grant.expires_at,
+                                               !ctx->sso)
            != NGX_OK)
     {
         json_decref(json);

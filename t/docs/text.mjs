@@ -195,6 +195,8 @@ const DEFAULTS = {
     'npmtoken_api_lifetime 0 0;':
         [API, /prev->api\.lifetime, 0\);[^]*prev->api\.lifetime_max,\s+0\)/],
     'npmtoken_api_page off;': [API, /prev->api\.page, 0\)/],
+    'npmtoken_api_reauth code;':
+        [API, /prev->api\.reauth,\s+NGX_HTTP_NPMTOKEN_API_REAUTH_CODE\)/],
     'npmtoken_api_web_otp off;': [API, /prev->api\.web_otp, 0\)/],
     'npmtoken_api_max_tokens 200;': [API, /prev->api.max_tokens,\s+200\)/],
     'npmtoken_api_max_cidrs 64;': [API, /prev->api.max_cidrs, 64\)/],

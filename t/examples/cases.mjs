@@ -3,6 +3,8 @@
  */
 
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import http from 'node:http';
 
 import { newToken, now } from '../../demo/lib/tokens.mjs';
 import { ACCOUNTS, PASS } from './commands.mjs';
@@ -417,7 +419,139 @@ const CACHED = {
 };
 
 
+/*
+ * The stand-in for the single sign-on: it knows people by a cookie.  Where it
+ * is to listen, the example says.
+ */
+
+async function signOn(site) {
+    const server = http.createServer((req, res) => {
+        const [, who] = /(?:^|; )_oauth2_proxy=(\w+)/.exec(
+            req.headers.cookie ?? '') ?? [];
+
+        if (!req.url.startsWith('/oauth2/auth')) {
+            res.end(`sign in: ${req.url}`);
+            return;
+        }
+
+        res.writeHead(who ? 202 : 401, who && { 'X-Auth-Request-User': who });
+        res.end();
+    });
+
+    await new Promise(resolve => {
+        server.listen(0, '127.0.0.1', resolve);
+    });
+    server.unref();
+
+    const text = await readFile(site.conf, 'utf8');
+
+    await writeFile(site.conf,
+                    text.replaceAll('127.0.0.1:4180',
+                                    `127.0.0.1:${server.address().port}`));
+}
+
+
+/* a browser of somebody, or of nobody, with the cookies that it got */
+
+function browser(site, who) {
+    const cookies = who ? [`_oauth2_proxy=${who}`] : [];
+
+    return async (method, call, body) => {
+        const answer = await site.ask(method, `/-/npmtoken/${call}`, {
+            headers: { 'Sec-Fetch-Site': 'same-origin',
+                       'Content-Type': 'application/json',
+                       Cookie: cookies.join('; ') },
+            body: body && JSON.stringify(body),
+        });
+
+        for (const cookie of answer.headers['set-cookie'] ?? []) {
+            cookies[1] = cookie.replace(/;.*/, '');
+        }
+
+        return answer;
+    };
+}
+
+
+const SIGNED_ON = {
+    'who has not signed on is led there': async site => {
+        const nobody = browser(site);
+        const page = await nobody('GET', '');
+
+        assert.equal(page.status, 302, page.text);
+        assert.match(page.headers.location, /\/oauth2\/sign_in\?rd=/);
+        assert.equal((await nobody('GET', 'api/tokens')).status, 401);
+        assert.equal((await site.ask('GET', '/oauth2/sign_in')).text,
+                     'sign in: /oauth2/sign_in');
+    },
+
+    'who has makes a token without a password': async site => {
+        const alice = browser(site, 'alice');
+
+        assert.match((await alice('GET', '')).text, /<html/);
+        assert.equal((await alice('POST', 'api/login', {})).json.user,
+                     'alice');
+
+        const { status, json } = await alice('POST', 'api/tokens',
+                                             { name: 'laptop' });
+
+        assert.equal(status, 200);
+        assert.ok(json.expires, 'it has an end');
+
+        const answer = await site.ask('GET', '/pkg', { token: json.token });
+
+        allowed(answer);
+        assert.equal(answer.echo.headers['x-npm-user'], 'alice');
+        assert.equal((await alice('POST', 'api/tokens',
+                                  { name: 'x', expires: 400 })).status, 403);
+    },
+
+    'npm login is approved by it': async site => {
+        const { json } = await site.ask('POST', '/-/v1/login', { body: '{}' });
+        const bob = browser(site, 'bob');
+        const [, id] = /#login=(.*)/.exec(json.loginUrl);
+        const poll = new URL(json.doneUrl);
+
+        await bob('POST', 'api/login', {});
+        assert.equal((await bob('POST', 'api/approve', { id })).status, 200);
+
+        const done = await site.ask('GET', poll.pathname + poll.search);
+        const answer = await site.ask('GET', '/pkg',
+                                      { token: done.json.token });
+
+        assert.equal(answer.echo.headers['x-npm-user'], 'bob');
+    },
+
+    'a name that the client says is nobody': async site => {
+        for (const name of ['X-Auth-Request-User', 'X-User', 'X-Npm-User']) {
+            const answer = await site.ask('GET', '/-/npmtoken/api/session', {
+                headers: { [name]: 'alice', 'Sec-Fetch-Site': 'same-origin' },
+            });
+
+            assert.equal(answer.status, 401, name);
+        }
+    },
+
+    'nor does the registry see the page or its cookie': async site => {
+        const asked = site.echo.seen.length;
+        const alice = browser(site, 'alice');
+
+        await alice('GET', '');
+        await alice('POST', 'api/login', {});
+        assert.equal(site.echo.seen.length, asked);
+
+        const answer = await site.ask('GET', '/pkg', {
+            token: await site.token('alice'),
+            headers: { Cookie: 'a=1; __Host-npmtoken=secret' },
+        });
+
+        assert.equal(answer.echo.headers.cookie, 'a=1');
+    },
+};
+
+
 export const CASES = {
+    'sso': { prepare: signOn, tests: SIGNED_ON },
     'nexus': { tests: { ...identity(NEXUS), ...exempt(NEXUS) } },
     'artifactory': { tests: { ...identity(ARTIFACTORY),
                               ...exempt(ARTIFACTORY) } },
