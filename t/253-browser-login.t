@@ -48,6 +48,14 @@ my @locations = (
             npmtoken_api_url https://npm.example.com/npm;
             proxy_pass http://registry;
         }
+        location /signup/ {
+            npmtoken main;
+            npmtoken_base /signup/;
+            npmtoken_api main;
+            npmtoken_api_page on;
+            npmtoken_api_signup on;
+            proxy_pass http://registry;
+        }
         location /few/ {
             npmtoken main;
             npmtoken_base /few/;
@@ -178,6 +186,12 @@ subtest 'what the client gets' => sub {
         delete $headers{$_} for grep { !defined $headers{$_} } keys %headers;
         is(begin(undef, undef, $body, %headers)->{answer}{status}, 200, $what);
     }
+
+    is(begin(undef, '/signup/', '{"create":true}')->{answer}{status}, 404,
+       'npm adduser asks for name and password, where that makes an account');
+    is(begin(undef, '/signup/', $_, 'Content-Length' => length)
+           ->{answer}{status}, 200, "... but no login does: $_")
+        for '', '{}', '{"hostname":"laptop"}', '{"create":false}';
 
     my $c = NpmToken::HTTP1->new($api->port);
 

@@ -14,6 +14,7 @@
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_attempts.h"
 #include "ngx_http_npmtoken_api_auth.h"
+#include "ngx_http_npmtoken_api_body.h"
 #include "ngx_http_npmtoken_api_calls.h"
 #include "ngx_http_npmtoken_api_client.h"
 #include "ngx_http_npmtoken_api_grant.h"
@@ -27,6 +28,10 @@
 
 
 static void ngx_http_npmtoken_api_browser_login_none(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_browser_login_body(
+    ngx_http_npmtoken_api_ctx_t *ctx);
+static void ngx_http_npmtoken_api_browser_login_begin(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_browser_login_counted(
     ngx_http_npmtoken_api_ctx_t *ctx);
@@ -61,7 +66,7 @@ static void ngx_http_npmtoken_api_browser_stored(
     ngx_http_npmtoken_api_ctx_t *ctx);
 
 
-/* login in the browser: count, write, answer */
+/* login in the browser: body where people may sign up, count, write, answer */
 
 void
 ngx_http_npmtoken_api_browser_login(ngx_http_npmtoken_api_ctx_t *ctx)
@@ -71,6 +76,33 @@ ngx_http_npmtoken_api_browser_login(ngx_http_npmtoken_api_ctx_t *ctx)
         return;
     }
 
+    /* the page makes no accounts: npm adduser asks for what one needs */
+
+    if (ctx->conf->signup && ctx->request->headers_in.content_length_n > 0) {
+        ngx_http_npmtoken_api_body_read(ctx,
+                                     ngx_http_npmtoken_api_browser_login_body);
+        return;
+    }
+
+    ngx_http_npmtoken_api_browser_login_begin(ctx);
+}
+
+
+static void
+ngx_http_npmtoken_api_browser_login_body(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    if (json_is_true(json_object_get(ctx->body, "create"))) {
+        ngx_http_npmtoken_api_browser_login_none(ctx);
+        return;
+    }
+
+    ngx_http_npmtoken_api_browser_login_begin(ctx);
+}
+
+
+static void
+ngx_http_npmtoken_api_browser_login_begin(ngx_http_npmtoken_api_ctx_t *ctx)
+{
     ngx_http_npmtoken_api_attempts_browser(ctx,
                                   ngx_http_npmtoken_api_browser_login_counted);
 }

@@ -7,7 +7,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 
 import { newToken, now } from '../../demo/lib/tokens.mjs';
-import { ACCOUNTS, PASS } from './commands.mjs';
+import { account, ACCOUNTS, GOOD_PASSWORD, page, paged, PASS }
+    from './commands.mjs';
 
 const OFFICE = '127.168.3.4';
 
@@ -559,6 +560,15 @@ export const CASES = {
                        tests: moved(NEXUS) },
     'artifactory, moving': { file: 'artifactory', change: moving,
                              complaints: PASS, tests: moved(ARTIFACTORY) },
+    'nexus, with the page': {
+        file: 'nexus', change: paged, prepare: account('alice'),
+        tests: page({ ...NEXUS, user: 'alice', password: GOOD_PASSWORD }),
+    },
+    'artifactory, with the page': {
+        file: 'artifactory', change: paged, prepare: account('alice'),
+        tests: page({ ...ARTIFACTORY, user: 'alice',
+                      password: GOOD_PASSWORD }),
+    },
     'accounts': { tests: ACCOUNTS },
     'static-mirror': { tests: MIRROR },
     'load-balancer': { tests: BALANCED },

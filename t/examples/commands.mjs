@@ -211,3 +211,81 @@ export const ACCOUNTS = {
             .length, 0);
     },
 };
+
+
+/* the web page, where the example has it in a comment */
+
+export const paged = text => text.replace(
+    /# (?=load_module .*_api_module\.so;|npmtoken_api +main;|npmtoken_api_page +on;)/g,
+    '');
+
+const GOOD_HASH = '$2b$04$aaaaaaaaaaaaaaaaaaaaaO6NWvFeQ.xl2ly9U4JL1p1DDDU3bfgxW';
+
+export const GOOD_PASSWORD = 'a-good-password';
+
+export const account = user => site => site.servers.redis(
+    'HSET', `npmtoken:user:${user}`, 'password', GOOD_HASH);
+
+export function page({ base, header, user, password }) {
+    const ask = async (site, cookie, method, call, body) => {
+        const answer = await site.ask(method, `${base}-/npmtoken/${call}`, {
+            headers: { ...JSON_BODY, 'Sec-Fetch-Site': 'same-origin',
+                       ...cookie && { Cookie: cookie } },
+            body: body && JSON.stringify(body),
+        });
+
+        answer.cookie = answer.headers['set-cookie']?.[0].replace(/;.*/, '');
+
+        return answer;
+    };
+
+    return {
+        'the page is there, and the registry is not asked': async site => {
+            const asked = site.echo.seen.length;
+
+            for (const file of ['', 'page.js', 'page.css']) {
+                assert.equal((await ask(site, null, 'GET', file)).status, 200);
+            }
+
+            assert.equal(site.echo.seen.length, asked);
+        },
+
+        'a token of the page is the person to the registry': async site => {
+            const login = await ask(site, null, 'POST', 'api/login',
+                                    { name: user, password });
+
+            assert.equal(login.status, 200, login.text);
+            assert.ok(login.json.registry.endsWith(base));
+
+            const { status, json, text } = await ask(
+                site, login.cookie, 'POST', 'api/tokens',
+                { name: 'laptop', password });
+
+            assert.equal(status, 200, text);
+
+            const answer = await site.ask('GET', `${base}pkg`, {
+                token: json.token, headers: { Cookie: login.cookie },
+            });
+
+            if (answer.echo) {
+                assert.equal(answer.echo.headers[header.toLowerCase()], user);
+                assert.equal(answer.echo.headers.cookie, undefined);
+            }
+
+            assert.equal((await site.ask('GET', `${base}-/whoami`, {
+                token: json.token,
+            })).json.username, user);
+        },
+
+        'npm login is answered with two addresses of it': async site => {
+            const { json } = await site.ask('POST', `${base}-/v1/login`,
+                                            { body: '{}' });
+
+            for (const [url, path] of [[json.loginUrl, '-/npmtoken/'],
+                                       [json.doneUrl, '-/v1/done']])
+            {
+                assert.equal(new URL(url).pathname, `${base}${path}`);
+            }
+        },
+    };
+}

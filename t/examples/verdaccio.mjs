@@ -9,7 +9,7 @@ import path from 'node:path';
 
 import { request, ROOT } from '../../demo/lib/servers.mjs';
 import { newToken, now, recordName } from '../../demo/lib/tokens.mjs';
-import { PASS, PROXIED } from './commands.mjs';
+import { page, paged, PASS, PROXIED } from './commands.mjs';
 
 export const VERDACCIO = path.resolve(process.env.NPMTOKEN_VERDACCIO
     || path.join(ROOT, 'build/verdaccio'));
@@ -762,6 +762,15 @@ security:
                                         'npmtoken: { login: true }'),
         complaints: PASS,
         tests: { ...PROXIED(PASSWORD), ...DOWNLOADS('mine') },
+    },
+    'verdaccio-login, with the page': {
+        file: 'verdaccio-login',
+        change: paged,
+        verdaccio: yaml => yaml.replace('npmtoken: {}',
+                                        'npmtoken: { login: true }'),
+        complaints: PASS,
+        tests: page({ base: '/', header: 'X-Npm-User', user: 'alice',
+                      password: PASSWORD }),
     },
     'verdaccio, without the plugin': {
         file: 'verdaccio',
