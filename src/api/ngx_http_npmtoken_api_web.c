@@ -19,8 +19,11 @@
 #include "npmtoken_script_web.h"
 
 
-/* the most keys in one request to revoke */
-#define NGX_HTTP_NPMTOKEN_API_MAX_KEYS  100
+/*
+ * The most keys in one request to revoke.  More would not be in the body that
+ * nginx keeps in memory, of two pages.
+ */
+#define NGX_HTTP_NPMTOKEN_API_MAX_KEYS  50
 
 #define NGX_HTTP_NPMTOKEN_API_DAY       86400
 
@@ -460,8 +463,8 @@ ngx_http_npmtoken_api_web_revoke_body(ngx_http_npmtoken_api_ctx_t *ctx)
 
     if (n == 0 || n > NGX_HTTP_NPMTOKEN_API_MAX_KEYS || i < n) {
         ngx_http_npmtoken_api_answer_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                     "keys is a list of 1 to 100 keys of "
-                                     "tokens, of 128 hex digits each.");
+                                     "A request to revoke has a list of 1 to "
+                                     "50 keys, of 128 hex digits each.");
         return;
     }
 
