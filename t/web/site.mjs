@@ -73,6 +73,7 @@ const nodeConf = ({ dir, name, port }) => http({ dir, name }, `
 
             npmtoken_api          main;
             npmtoken_api_page     on;
+            npmtoken_api_web_otp  on;
             npmtoken_api_signup   on;
             npmtoken_api_issuer   npm.example.com;
             npmtoken_api_lifetime ${USUAL}d ${LONGEST}d;

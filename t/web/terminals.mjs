@@ -1,5 +1,6 @@
 /*
- * Clients at a terminal that log in by the browser.
+ * Clients at a terminal that log in by the browser, or publish with a code
+ * that is given there.
  */
 
 import { createHash } from 'node:crypto';
@@ -35,6 +36,17 @@ const LOGINS = {
 };
 
 const SHORT = ['npm-11', 'pnpm-12'];
+
+
+const PUBLISHES = {
+    'npm-8': { asks: [ENTER], args: ['--auth-type=web'] },
+    'npm-9': { asks: [ENTER] },
+    'npm-10': { asks: [ENTER] },
+    'npm-11': { asks: [ENTER] },
+    'npm-12': { asks: [ENTER] },
+    'pnpm-12': { asks: [ENTER], args: ['--no-git-checks'] },
+    'bun': {},
+};
 
 
 /* a client with a terminal, and with a browser that says what it opened */
@@ -162,6 +174,44 @@ const loginStep = (client, how) => ({
         must(name.includes('127.0.0.1'), `its name is "${name}"`);
         await visitor.keepsSecrets();
         visitor.isQuiet('approval');
+        await visitor.close();
+    },
+});
+
+
+const publishStep = (client, how) => ({
+    title: `${client.name} publishes with a code of the browser`,
+    short: SHORT.includes(client.name),
+
+    async run({ site, browser }) {
+        const account = await site.person({ tfa: 'auth-and-writes' });
+        const terminal = new Terminal(site, site.here, client, account);
+        const visitor = await browser.visit(site, site.here);
+        const name = `web-${client.name}`;
+
+        await terminal.sit(account.token, { name, version: '1.0.0' });
+
+        const screen = terminal.begin(['publish', ...how.args ?? []],
+                                      how.asks ?? []);
+        const url = client.name === 'bun'
+            ? await until('bun prints the page', async () =>
+                screen.text.match(/https?:\S+#otp=\w+/)?.[0])
+            : await terminal.pageOf(screen);
+
+        await ask(visitor, account, url, 'Let this command write?');
+        await visitor.sees(name);
+        await visitor.press('Approve');
+        await visitor.see('Approved');
+
+        const { code, all } = await screen.end;
+
+        must(code === 0, `${client.name}: exit ${code}: ${all}`);
+
+        const kept = await site.servers.packument(name, 'admin');
+
+        must(kept?.versions['1.0.0']?._npmUser?.name === account.name,
+             `it is not published: ${all}`);
+        visitor.isQuiet('code');
         await visitor.close();
     },
 });
@@ -320,6 +370,8 @@ async function pendingKey(site, hash) {
 export const STEPS = [
     ...Object.entries(LOGINS).map(([name, how]) =>
         loginStep(clientOf(name), how)),
+    ...Object.entries(PUBLISHES).map(([name, how]) =>
+        publishStep(clientOf(name), how)),
     ...OTHERS,
 ];
 

@@ -122,6 +122,7 @@ async function visitAll({ site, browser }, mode, shoot) {
     await visitor.link('Account');
     await visitor.see('Account');
     await seen('account');
+    await page.getByLabel('Also to publish').check();
     await visitor.type('tfa-password', account.password);
     await visitor.press('Set up');
     await visitor.sees('Scan this with');
@@ -135,7 +136,7 @@ async function visitAll({ site, browser }, mode, shoot) {
     await visitor.told('The second factor is on.');
     await seen('account-on');
 
-    await visitPending(site, visitor, seen);
+    await visitPending(site, visitor, account, seen);
 
     await visitor.press('Log out');
     await visitor.told('You are logged out.');
@@ -144,7 +145,7 @@ async function visitAll({ site, browser }, mode, shoot) {
 }
 
 /* as npm asks for it; without a client, nothing comes of it */
-async function visitPending(site, visitor, seen) {
+async function visitPending(site, visitor, account, seen) {
     const answer = await fetch(`${site.here.url}-/v1/login`, {
         method: 'POST', body: '{}', headers: {
             'Content-Type': 'application/json',
@@ -163,6 +164,21 @@ async function visitPending(site, visitor, seen) {
     await visitor.page.goto(visitor.home + hash);
     await visitor.see('This request has ended');
     await seen('ended');
+
+    const refusal = await fetch(`${site.here.url}left-pad`, {
+        method: 'PUT', body: '{}', headers: {
+            'Content-Type': 'application/json', 'User-Agent': NPM,
+            'Authorization': `Bearer ${account.token}`,
+            'npm-auth-type': 'web', 'npm-command': 'publish',
+        },
+    });
+    const { authUrl } = await refusal.json();
+
+    await visitor.page.goto(visitor.home + new URL(authUrl).hash);
+    await visitor.see('Let this command write?');
+    await seen('approve-write');
+    await visitor.press('Deny');
+    await visitor.see('Denied');
     await visitor.link('To your tokens');
     await visitor.see('Tokens');
 }
@@ -199,7 +215,7 @@ export const STEPS = Object.keys(MODES).map(mode => ({
 
 const KEPT = {
     light: ['login', 'tokens', 'revoke', 'new', 'made', 'second-factor',
-            'account-on', 'approve', 'empty'],
+            'account-on', 'approve', 'approve-write', 'empty'],
     dark: ['tokens', 'new', 'approve'],
     phone: ['tokens', 'new-read-only', 'approve'],
 };
