@@ -211,6 +211,7 @@ const AWAY = 'The registry did not answer. Look at your connection, and try'
 const OVER = 'Your session has ended. Log in again.';
 
 const SENTENCES = {
+    401: OVER,
     403: 'The registry refuses this.',
     404: 'There is no such thing any more.',
     409: 'Something has changed meanwhile. Look at it, and try again.',
@@ -233,6 +234,9 @@ function problemOf(response, body) {
         otp: status === 401 && /^otp$/i.test(asks),
         reauth: status === 401 && body?.reauth === true,
         over: status === 401 && body?.login === true,
+
+        /* what has said so was none of our own */
+        elsewhere: status === 401 && body === null,
     });
 }
 
@@ -260,7 +264,7 @@ async function call(path, { body, otp } = {}) {
         throw new Problem(AWAY);
     }
 
-    /* single sign-on sends a page to its login, and a call it cannot */
+    /* a single sign-on can send a page to its login, and not a call */
     if (response.type === 'opaqueredirect') {
         throw new Problem(OVER, { elsewhere: true });
     }

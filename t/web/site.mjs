@@ -1,11 +1,13 @@
 /*
- * What the page is served by: two nginx nodes, "here" and "there", with one
- * Redis, in front of Verdaccio.
+ * What the page is served by: three nginx nodes with one Redis, in front of
+ * Verdaccio.  "here" and "there" keep accounts of their own; a single sign-on
+ * tells "sso" who somebody is.
  */
 
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -95,12 +97,96 @@ ${proxied(port)}/;
         }
     }`);
 
+/* as conf-examples/sso.conf has it, but that nothing is asked again */
+const ssoConf = ({ dir, name, port }) => http({ dir, name }, `
+    upstream sign-on {
+        server unix:${dir}/sign-on.sock;
+    }
+
+    server {
+        listen 127.0.0.1:${port};
+
+        npmtoken             main;
+        npmtoken_api         main;
+        npmtoken_api_page    on;
+        npmtoken_api_reauth  off;
+
+        location / {
+            npmtoken_identity  X-Npm-User;
+${proxied(port)};
+        }
+
+        location /-/npmtoken/ {
+            auth_request       /oauth2/auth;
+            auth_request_set   $person $upstream_http_x_auth_request_user;
+            npmtoken_api_user  $person;
+${proxied(port)};
+
+            location = /-/npmtoken/ {
+                auth_request       /oauth2/auth;
+                auth_request_set   $person $upstream_http_x_auth_request_user;
+                npmtoken_api_user  $person;
+                error_page         401 = @sign_on;
+${proxied(port)};
+            }
+        }
+
+        location @sign_on {
+            npmtoken  off;
+            return    302 /oauth2/sign_in?rd=/-/npmtoken/;
+        }
+
+        location /oauth2/ {
+            npmtoken                 off;
+            npmtoken_api             off;
+            proxy_set_header         Content-Length "";
+            proxy_pass_request_body  off;
+            proxy_pass               http://sign-on;
+        }
+    }`);
+
+/*
+ * What a single sign-on does, as far as nginx and a browser see it: whoever
+ * comes is "person", and stays so by a cookie.
+ */
+class SignOn {
+
+    async start(socket) {
+        const server = createServer((request, response) => {
+            const url = new URL(request.url, 'http://sign-on');
+            const [, who] = /signed_on=(\w+)/.exec(request.headers.cookie ?? '')
+                ?? [];
+
+            if (url.pathname === '/oauth2/sign_in') {
+                response.writeHead(302, {
+                    'Location': url.searchParams.get('rd'),
+                    'Set-Cookie': `signed_on=${this.person}; Path=/; HttpOnly`,
+                });
+            } else if (who && who === this.person) {
+                response.writeHead(202, { 'X-Auth-Request-User': who });
+            } else {
+                response.writeHead(401);
+            }
+
+            response.end();
+        });
+
+        await new Promise(resolve => server.listen(socket, resolve));
+        server.unref();
+
+        return this;
+    }
+}
+
+
 export async function startSite(onServers) {
     const servers = await startServers({
         onDir: onServers, conf: nodeConf,
         accounts: { [REGISTERED]: passwordOf(REGISTERED) },
     });
     const there = await servers.startNode('there', 2, nodeConf);
+    const signOn = await new SignOn().start(`${servers.dir}/sign-on.sock`);
+    const sso = await servers.startNode('sso', 2, ssoConf);
 
     await seed(servers, 'hello');
     await seed(servers, '@acme/button');
@@ -109,7 +195,7 @@ export async function startSite(onServers) {
 
     return new Site(servers, {
         here: { port, url }, deep: { port, url: url + DEEP.slice(1) },
-        there,
+        there, sso, signOn,
     });
 }
 
@@ -194,7 +280,8 @@ export class Site {
     async leaks() {
         const { dir } = this.servers;
         const files = ['monitor', 'redis', 'verdaccio', 'nginx',
-                       'access', 'nginx.access', 'there', 'there.access'];
+                       'access', 'nginx.access', 'there', 'there.access',
+                       'sso', 'sso.access'];
         const found = [];
 
         for (const name of files) {

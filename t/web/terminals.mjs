@@ -260,7 +260,7 @@ const OTHERS = [
       async run({ site, browser }) {
         const account = await site.person();
         const visitor = await browser.visit(site, site.here);
-        const { loginUrl, doneUrl } = await askToLogIn(site);
+        const { loginUrl, doneUrl } = await askToLogIn(site.here);
         const { hash } = new URL(loginUrl);
         const key = createHash('sha512').update(hash.split('=')[1])
             .digest('hex');
@@ -304,7 +304,7 @@ const OTHERS = [
         const account = await site.person();
         const one = await browser.visit(site, site.here);
         const two = await browser.visit(site, site.there);
-        const { loginUrl, doneUrl } = await askToLogIn(site);
+        const { loginUrl, doneUrl } = await askToLogIn(site.here);
         const { hash } = new URL(loginUrl);
 
         for (const visitor of [one, two]) {
@@ -341,8 +341,8 @@ const OTHERS = [
 ];
 
 /* as a client that has no browser does */
-async function askToLogIn(site) {
-    const answer = await fetch(`${site.here.url}-/v1/login`, {
+export async function askToLogIn(node) {
+    const answer = await fetch(`${node.url}-/v1/login`, {
         method: 'POST', body: '{}',
         headers: { 'Content-Type': 'application/json' },
     });

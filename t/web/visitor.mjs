@@ -66,6 +66,9 @@ export class Visitor {
         this.wrong = [];
         this.urls = [];
 
+        /* where else it may ask */
+        this.others = [];
+
         page.on('pageerror', error => this.wrong.push(error.stack));
         page.on('console', message => {
             if (message.type() === 'error'
@@ -79,7 +82,9 @@ export class Visitor {
 
             this.urls.push(url);
 
-            if (!url.startsWith(this.home)) {
+            if (![this.home, ...this.others].some(each =>
+                url.startsWith(each)))
+            {
                 this.wrong.push(`it asked for ${url}`);
             }
         });

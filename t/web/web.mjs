@@ -12,11 +12,12 @@ import { runMain } from '../../demo/lib/servers.mjs';
 import { install } from '../clients/install.mjs';
 import { STEPS as PAGE } from './page.mjs';
 import { startSite } from './site.mjs';
+import { STEPS as SSO } from './sso.mjs';
 import { clientsOf, STEPS as TERMINALS } from './terminals.mjs';
 import { pictureFonts, STEPS as VIEWS, takePictures } from './views.mjs';
 import { Browser } from './visitor.mjs';
 
-const STEPS = [...PAGE, ...VIEWS, ...TERMINALS];
+const STEPS = [...PAGE, ...VIEWS, ...TERMINALS, ...SSO];
 
 
 class Report {
