@@ -10,7 +10,7 @@ MODULE := build/ngx_http_npmtoken_module.so
 .NOTPARALLEL:
 .PHONY: all deps demo run ctl install uninstall test unit builds t examples
 .PHONY: docs clients web lint soak consistency property model faults mutants
-.PHONY: bench package matrix container clean help
+.PHONY: bench package matrix container quickstart clean help
 .PHONY: $(MODULE)
 
 
@@ -109,6 +109,12 @@ matrix:
 container:
 	@tools/deps container
 	@t/container/run
+
+# docs/quick-start.md, typed on a fresh Debian: SUITES=trixie for another one
+
+quickstart:
+	@tools/deps quickstart
+	@t/quickstart/run $(SUITES)
 
 clean:
 	@rm -rf build t/servroot*

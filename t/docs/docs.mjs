@@ -9,6 +9,7 @@ import path from 'node:path';
 import { runMain, Servers } from '../../demo/lib/servers.mjs';
 import { certificate, Echo } from '../examples/site.mjs';
 import { Report } from '../lib/report.mjs';
+import { commandTests } from './commands.mjs';
 import { factTests } from './facts.mjs';
 import { quickStartTests } from './quickstart.mjs';
 import { roomsTests } from './rooms.mjs';
@@ -34,7 +35,7 @@ await runMain(async onDir => {
 
     await Promise.all([servers.startRedis(), echo.start()]);
 
-    for (const tests of [quickStartTests, factTests]) {
+    for (const tests of [quickStartTests, commandTests, factTests]) {
         await tests({ report, servers, echo, tls });
     }
 
