@@ -544,5 +544,22 @@ class Cluster(Set):
             if server not in (source, target):
                 server.ask('CLUSTER', 'SETSLOT', slot, 'NODE', ids[1])
 
+        # else the next move could get no higher number than this one, and
+        # they quarrel about the slot
+
+        epoch = self.epoch_of(target, ids[1])
+
+        for server in self.servers:
+            wait_for('the news', lambda: self.epoch_of(server, ids[1])
+                     == epoch)
+
+    @staticmethod
+    def epoch_of(server, id):
+        """the number of the last change of that node, as it is known there"""
+
+        for line in (server.ask('CLUSTER', 'NODES') or '').splitlines():
+            if line.startswith(id):
+                return line.split()[6]
+
 
 SETS = {'sentinel': Sentinels, 'cluster': Cluster}
