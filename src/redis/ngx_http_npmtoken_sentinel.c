@@ -141,9 +141,6 @@ ngx_http_npmtoken_sentinel_endpoint(ngx_http_npmtoken_endpoint_t *endpoint,
     sentinels->sentinel = NULL;
     sentinels->watch = NULL;
 
-    /* a session of TLS has one owner */
-    sentinels->ssl_conf.session = NULL;
-
     /* proxies before the servers have nothing to do with the sentinels */
 
     sentinels->left_out = 0;
