@@ -9,7 +9,7 @@ use Test::More;
 use lib 't/lib';
 use NpmToken::Api;
 use NpmToken::Cluster;
-use NpmToken::Util qw( token_key wait_for );
+use NpmToken::Util qw( read_file token_key wait_for );
 
 my $cluster = NpmToken::Cluster->new(masters => 2, replicas => 1);
 my $prefix = '{npmtoken}:';
@@ -144,6 +144,48 @@ subtest 'while it is moved, nothing is half done, or taken for absent' => sub {
     is(sign_up('carol')->{status}, 201, 'a new name');
     is($api->call('DELETE', "/-/npm/v1/tokens/token/$tokens[0]",
                   $token)->{status}, 204, 'one is revoked');
+};
+
+
+# Of a script as it is in src/account: its words are those of strings of C
+
+sub script {
+    my $name = shift;
+
+    my $source = join '', map { read_file("src/account/npmtoken_script$_") }
+        '_parts.h', '.c';
+    my ($body) = $source =~ /^ngx_str_t  \Q$name\E = ngx_string\(\n(.*?)^\);/ms
+        or die "no $name";
+    my %macro = $source =~ /^#define (NPMTOKEN_SCRIPT_\w+)((?:[^\n]*\\\n)*[^\n]*)/mg;
+
+    $body =~ s{/\*.*?\*/}{}gs;
+    $body =~ s/\b(NPMTOKEN_SCRIPT_\w+)/$macro{$1}/g;
+
+    my $text = join '', $body =~ /"((?:[^"\\]|\\.)*)"/g;
+
+    $text =~ s/\\n/\n/g;
+    $text =~ s/\\(.)/$1/g;
+
+    return $text;
+}
+
+
+subtest 'a failed attempt counts, though the slot began to move' => sub {
+    my $owner = $cluster->owner;
+    my ($to) = $cluster->others;
+    my $tally = "${prefix}tries:name:dora";
+
+    is($owner->command('EVAL', script('npmtoken_script_begin'), 1, $tally,
+                       'one', 60000, 60000, 5), 'OK', 'it begins');
+
+    $cluster->migrate_begin($to);
+
+    is($owner->command('EVAL', script('npmtoken_script_end'), 1, $tally,
+                       'one', 60000), 'OK', 'it fails');
+    is($owner->command('ZCARD', $tally), 1, 'and counts');
+
+    $cluster->migrate_keys($to);
+    $cluster->migrate_end($to);
 };
 
 

@@ -540,13 +540,25 @@ ngx_str_t  npmtoken_script_end = ngx_string(
     "for _, key in ipairs(KEYS) do\n"
     "    redis.call('zcard', key)\n"
     "    need('zrem', key, id)\n"
+    "    need('zremrangebyscore', key, 0, 0)\n"
     "    need('zadd', key, 0, id)\n"
     "    need('pexpire', key, 1)\n"
     "end\n"
     "\n"
 
+    /*
+     * A tally that loses its last member is gone; while a cluster moves its
+     * slot, it could not be made again.  So a failed attempt is not removed
+     * first.  The first write removes nothing, and a full server does not
+     * refuse it, nor what follows.
+     */
+
     "for _, key in ipairs(KEYS) do\n"
-    "    redis.call('zrem', key, id)\n"
+    "    if time > 0 then\n"
+    "        redis.call('zremrangebyscore', key, 0, 0)\n"
+    "    else\n"
+    "        redis.call('zrem', key, id)\n"
+    "    end\n"
     "end\n"
     "\n"
     "if time > 0 then\n"

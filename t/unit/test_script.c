@@ -110,7 +110,8 @@ static unit_call_t  calls[] = {
       " zadd pexpire zremrangebyscore ",
       { "tries:name", "tries:address", "id2", "1000", "9000", "3", "9" } },
 
-    { "end", &npmtoken_script_end, "2", "OK", " zadd pexpire zrem ",
+    { "end", &npmtoken_script_end, "2", "OK",
+      " zadd pexpire zrem zremrangebyscore ",
       { "tries:name", "tries:address", "id1", "9000" } },
 
     { "session", &npmtoken_script_session, "3", "-OOM",
