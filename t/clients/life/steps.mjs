@@ -7,6 +7,12 @@ import assert from 'node:assert/strict';
 
 import { keyOf } from '../../../demo/lib/tokens.mjs';
 
+/* what a login is called, and that it ends */
+const LOGIN = {
+    name: /^npm login from 127\.0\.0\.1, [\w./+-]+$/, session: 'login',
+    expires_at: /^\d+$/,
+};
+
 const ELSEWHERE = '203.0.113.0/24';
 const HERE = ['127.0.0.0/8', '203.0.113.0/24'];
 const DAY = 86400;
@@ -35,7 +41,7 @@ async function signUp(life) {
                     email: life.email, type: 'user' },
             to: [201],
         });
-        life.first = await life.isNew(undefined, { name: 'npm login' });
+        life.first = await life.isNew(undefined, LOGIN);
 
         return 'has no `adduser`';
     }
@@ -44,7 +50,7 @@ async function signUp(life) {
 
     await life.run([dialect.adduser === false ? 'login' : 'adduser'],
                    { asks, shows: /Logged in/ });
-    life.first = await life.isNew(await life.own(), { name: 'npm login' });
+    life.first = await life.isNew(await life.own(), LOGIN);
 
     return dialect.adduser === false ? '`login` signs up' : undefined;
 }
@@ -52,7 +58,7 @@ async function signUp(life) {
 
 async function logIn(life) {
     await life.run(['login'], { asks: life.asksLogin(), shows: /Logged in/ });
-    life.login = await life.isNew(await life.own(), { name: 'npm login' });
+    life.login = await life.isNew(await life.own(), LOGIN);
 
     assert.equal(await life.who(life.login.token), life.user);
 }
@@ -423,7 +429,7 @@ async function loginOtp(life) {
     await life.run(['login'], { asks: [...life.asksLogin(), life.asksOtp()],
                                 shows: /Logged in/ });
     life.codeWasUsed();
-    life.login = await life.isNew(await life.own(), { name: 'npm login' });
+    life.login = await life.isNew(await life.own(), LOGIN);
 
     if (life.dialect.loginOption === false) {
         return '`login` has no `--otp`';
@@ -433,7 +439,7 @@ async function loginOtp(life) {
     await life.run(['login', life.option()],
                    { asks: life.asksLogin(), shows: /Logged in/ });
     life.codeWasUsed();
-    life.login = await life.isNew(await life.own(), { name: 'npm login' });
+    life.login = await life.isNew(await life.own(), LOGIN);
 }
 
 
@@ -483,7 +489,7 @@ async function recoveryCode(life) {
         asks: [...life.asksLogin(), ...typed ? [life.asksOtp(code)] : []],
         shows: /Logged in/,
     });
-    life.login = await life.isNew(await life.own(), { name: 'npm login' });
+    life.login = await life.isNew(await life.own(), LOGIN);
     life.account.recovery = /^[0-9a-f]{64}(,[0-9a-f]{64}){3}$/;
 
     await life.raw('PUT', `/-/user/org.couchdb.user:${life.user}`, {
