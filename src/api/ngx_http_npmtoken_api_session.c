@@ -38,6 +38,8 @@ static ngx_int_t ngx_http_npmtoken_api_session_digest(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *mark, ngx_uint_t sso);
 static void ngx_http_npmtoken_api_session_made(
     ngx_http_npmtoken_api_ctx_t *ctx);
+static ngx_int_t ngx_http_npmtoken_api_session_send(
+    ngx_http_npmtoken_api_ctx_t *ctx);
 static void ngx_http_npmtoken_api_session_renewed(
     ngx_http_npmtoken_api_ctx_t *ctx, redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_api_session_cookie(
@@ -424,9 +426,6 @@ void
 ngx_http_npmtoken_api_session_renew(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_http_npmtoken_api_step_pt next)
 {
-    u_char      key[NPMTOKEN_KEY_LEN], buf[NGX_TIME_T_LEN];
-    ngx_str_t   argv[12], *arg, secret, name, mark, now;
-
     ctx->renewed = next;
 
     if (!ctx->web || ctx->bearer == NULL) {
@@ -434,53 +433,60 @@ ngx_http_npmtoken_api_session_renew(ngx_http_npmtoken_api_ctx_t *ctx,
         return;
     }
 
-    secret.len = NPMTOKEN_TOKEN_LEN;
-    secret.data = ngx_pnalloc(ctx->request->pool, NPMTOKEN_TOKEN_LEN);
+    ctx->secret.len = NPMTOKEN_TOKEN_LEN;
+    ctx->secret.data = ngx_pnalloc(ctx->request->pool, NPMTOKEN_TOKEN_LEN);
 
-    if (secret.data == NULL) {
-        goto failed;
+    if (ctx->secret.data == NULL
+        || ngx_http_npmtoken_api_session_send(ctx) != NGX_OK)
+    {
+        ctx->bearer = NULL;
+        next(ctx);
     }
+}
 
-    npmtoken_token_make(secret.data);
+
+/* Returns NGX_OK, or NGX_ERROR (no memory): nothing is waited for then. */
+
+static ngx_int_t
+ngx_http_npmtoken_api_session_send(ngx_http_npmtoken_api_ctx_t *ctx)
+{
+    u_char      key[NPMTOKEN_KEY_LEN], buf[NGX_TIME_T_LEN];
+    ngx_str_t   argv[12], *arg, name, mark, now;
+
+    npmtoken_token_make(ctx->secret.data);
 
     name.data = key;
     name.len = NPMTOKEN_KEY_LEN;
 
-    if (npmtoken_digest_key(&secret, key) != NGX_OK
+    if (npmtoken_digest_key(&ctx->secret, key) != NGX_OK
         || ngx_http_npmtoken_api_session_digest(ctx, &mark, ctx->sso) != NGX_OK
         || ngx_http_npmtoken_api_text_now(ctx->request->pool, &now) != NGX_OK)
     {
-        goto failed;
+        return NGX_ERROR;
     }
 
-    arg = argv;
-
-    ngx_str_set(arg, "3");
-    arg++;
-    *arg++ = ctx->bearer_key;
-    *arg++ = ngx_http_npmtoken_api_text_key(ctx, "token:", &name);
-    *arg++ = ngx_http_npmtoken_api_text_account_key(ctx, "tokens-of:");
+    ngx_str_set(&argv[0], "3");
+    argv[1] = ctx->bearer_key;
+    argv[2] = ngx_http_npmtoken_api_text_key(ctx, "token:", &name);
+    argv[3] = ngx_http_npmtoken_api_text_account_key(ctx, "tokens-of:");
 
     if (argv[2].data == NULL || argv[3].data == NULL) {
-        goto failed;
+        return NGX_ERROR;
     }
 
-    *arg++ = ctx->bearer_seen;
+    argv[4] = ctx->bearer_seen;
+    argv[5].data = ctx->session_key;
+    argv[5].len = NPMTOKEN_KEY_LEN;
+    argv[6] = name;
+    argv[7].data = buf;
+    argv[7].len = ngx_sprintf(buf, "%T",
+                              ngx_http_npmtoken_api_session_idle(ctx->conf)
+                              * 1000)
+                  - buf;
+    ngx_str_set(&argv[8], "session");
+    argv[9] = mark;
 
-    arg->data = ctx->session_key;
-    arg++->len = NPMTOKEN_KEY_LEN;
-
-    *arg++ = name;
-
-    arg->data = buf;
-    arg++->len = ngx_sprintf(buf, "%T",
-                             ngx_http_npmtoken_api_session_idle(ctx->conf)
-                             * 1000)
-                 - buf;
-
-    ngx_str_set(arg, "session");
-    arg++;
-    *arg++ = mark;
+    arg = &argv[10];
 
     if (ctx->proven) {
         ngx_str_set(arg, "updated");
@@ -488,18 +494,10 @@ ngx_http_npmtoken_api_session_renew(ngx_http_npmtoken_api_ctx_t *ctx,
         *arg++ = now;
     }
 
-    ctx->secret = secret;
-
     ngx_http_npmtoken_api_wait_write(ctx, &npmtoken_script_renew, arg - argv,
                                      argv,
                                      ngx_http_npmtoken_api_session_renewed);
-    return;
-
-failed:
-
-    ctx->bearer = NULL;
-
-    next(ctx);
+    return NGX_OK;
 }
 
 

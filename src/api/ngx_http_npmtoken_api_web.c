@@ -36,7 +36,7 @@ static json_t *ngx_http_npmtoken_api_web_info(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static json_t *ngx_http_npmtoken_api_web_days(time_t seconds);
 static ngx_int_t ngx_http_npmtoken_api_web_info_user(
-    ngx_http_npmtoken_api_ctx_t *ctx, json_t *json, time_t expires,
+    ngx_http_npmtoken_api_ctx_t *ctx, json_t *json, int64_t expires,
     ngx_uint_t fresh);
 static void ngx_http_npmtoken_api_web_login_body(
     ngx_http_npmtoken_api_ctx_t *ctx);
@@ -194,7 +194,7 @@ ngx_http_npmtoken_api_web_days(time_t seconds)
 
 static ngx_int_t
 ngx_http_npmtoken_api_web_info_user(ngx_http_npmtoken_api_ctx_t *ctx,
-    json_t *json, time_t expires, ngx_uint_t fresh)
+    json_t *json, int64_t expires, ngx_uint_t fresh)
 {
     u_char               buf[NGX_HTTP_NPMTOKEN_API_TIME_LEN];
     json_t              *more, *end, *tfa;
@@ -203,7 +203,7 @@ ngx_http_npmtoken_api_web_info_user(ngx_http_npmtoken_api_ctx_t *ctx,
 
     account = &ctx->account;
 
-    if ((int64_t) expires == NPMTOKEN_NEVER) {
+    if (expires == NPMTOKEN_NEVER) {
         end = json_null();
 
     } else {

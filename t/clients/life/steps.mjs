@@ -9,7 +9,7 @@ import { keyOf } from '../../../demo/lib/tokens.mjs';
 
 /* what a login is called, and that it ends */
 const LOGIN = {
-    name: /^npm login from 127\.0\.0\.1, [\w./+-]+$/, session: 'login',
+    name: /^npm login from 127\.0\.0\.1, [\w./+ -]+$/, session: 'login',
     expires_at: /^\d+$/,
 };
 
