@@ -35,7 +35,7 @@ static char *ctl_init_missing(const char *line, const char *other,
 static ngx_uint_t ctl_init_passwords(const char *line);
 static char *ctl_init_save(const char **where);
 static void ctl_init_notes(redisReply *list);
-static char *ctl_init_tls(void);
+static char *ctl_init_options(void);
 static char *ctl_init_nginx(ctl_user_t *users, ngx_uint_t n);
 static void ctl_init_json(ctl_user_t *users, ngx_uint_t n, const char *where,
     const char *why, const char *nginx);
@@ -441,11 +441,11 @@ ctl_init_notes(redisReply *list)
 static char *
 ctl_init_nginx(ctl_user_t *users, ngx_uint_t n)
 {
-    char        *text, *prefix, *tls;
+    char        *text, *prefix, *options;
     ngx_uint_t   i;
 
     text = ctl_format("%s", "");
-    tls = ctl_init_tls();
+    options = ctl_init_options();
     prefix = strcmp(ctl_options.prefix, "npmtoken:") == 0
              ? ctl_format("%s", "")
              : ctl_format("    prefix               %s;\n",
@@ -470,17 +470,17 @@ ctl_init_nginx(ctl_user_t *users, ngx_uint_t n)
                           users[i].role->user,
                           ctl_nginx_quoted(ctl_secret_path(
                                                        users[i].role->user)),
-                          tls, prefix);
+                          options, prefix);
     }
 
     return text;
 }
 
 
-/* the directives that say what our options of TLS have said, or nothing */
+/* the directives for what our options say of sentinels and TLS, or nothing */
 
 static char *
-ctl_init_tls(void)
+ctl_init_options(void)
 {
     char        *text;
     ngx_uint_t   i;
@@ -489,6 +489,9 @@ ctl_init_tls(void)
         const char  *directive;
         const char  *value;
     } lines[] = {
+        { "redis_sentinel_user", ctl_options.sentinel_user },
+        { "redis_sentinel_password_file",
+          ctl_options.sentinel_password_file },
         { "redis_ssl_trusted_certificate", ctl_options.cacert },
         { "redis_ssl_name", ctl_options.sni },
         { "redis_ssl_certificate", ctl_options.cert },
