@@ -240,7 +240,7 @@ def move_slot(run):
 
     with run.fault('the slot is moved, and back') as step:
         home = master(run)
-        slowly = run.rng.choice([0, 0.01, 0.1])
+        slowly = run.rng.choice([0, 0.05, 0.5])
 
         def pause():
             if run.rng.random() < 0.3:

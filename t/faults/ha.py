@@ -64,7 +64,8 @@ def free_ports(count):
     found = []
 
     while len(found) < count:
-        port = random.randrange(20000, 45000)
+        # below those that the system gives away by itself
+        port = random.randrange(11000, 22000)
 
         with contextlib.suppress(OSError):
             for p in port, port + 10000:
