@@ -9,7 +9,7 @@ use Test::More;
 use lib 't/lib';
 use NpmToken::Api;
 use NpmToken::Redis;
-use NpmToken::Util qw( read_file temp_dir token_key wait_for );
+use NpmToken::Util qw( free_port read_file temp_dir token_key wait_for );
 use NpmToken::Web;
 
 use constant TOTP => 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
@@ -19,6 +19,7 @@ my $new_password = secret('another battery staple');
 
 my $echo = temp_dir() . '/echo';
 
+my $mapped = free_port();
 my $redis = NpmToken::Redis->new;
 
 # two nodes: the second has the page as well, and a cache
@@ -39,6 +40,7 @@ my $api = NpmToken::Api->new(
     }
 _EOC_
     server => <<"_EOC_",
+        listen [::]:$mapped ipv6only=off;
         access_log @{[ temp_dir() ]}/cookies.log cookies;
 
         location /echo/ {
@@ -585,6 +587,19 @@ subtest '20: a password is not sent in the clear' => sub {
 
     is(browser($api, base => '/tls/')->get('session')->{json}{login},
        'password', 'TLS ends in front of us, as npmtoken_api_url says');
+};
+
+
+subtest 'my address is one that a token can be limited to' => sub {
+    my $r = `curl -s -H 'Sec-Fetch-Site: same-origin' http://127.0.0.1:$mapped/-/npmtoken/api/session`;
+
+    like($r, qr/"address":"127\.0\.0\.1"/, 'IPv4 to a socket of IPv6');
+
+    my $web = logged_in();
+    my $address = $web->get('session')->{json}{address};
+
+    is($web->post('tokens', { name => 'a', password => $password,
+        cidr_whitelist => [ $address ] })->{status}, 200, 'it can');
 };
 
 

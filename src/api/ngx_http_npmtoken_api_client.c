@@ -92,16 +92,37 @@ ngx_http_npmtoken_api_client_plain(u_char ch)
 ngx_str_t
 ngx_http_npmtoken_api_client_address(ngx_http_request_t *r)
 {
-    ngx_str_t  address;
+    ngx_str_t             address;
+    struct sockaddr      *sockaddr;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    sockaddr = r->connection->sockaddr;
 
     address.len = 0;
     address.data = ngx_pnalloc(r->pool, NGX_SOCKADDR_STRLEN);
 
-    if (address.data) {
-        address.len = ngx_sock_ntop(r->connection->sockaddr,
-                                    r->connection->socklen, address.data,
-                                    NGX_SOCKADDR_STRLEN, 0);
+    if (address.data == NULL) {
+        return address;
     }
+
+#if (NGX_HAVE_INET6)
+    sin6 = (struct sockaddr_in6 *) sockaddr;
+
+    /* a list of addresses has it as IPv4, too */
+
+    if (sockaddr->sa_family == AF_INET6
+        && IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr))
+    {
+        address.len = ngx_inet_ntop(AF_INET, &sin6->sin6_addr.s6_addr[12],
+                                    address.data, NGX_SOCKADDR_STRLEN);
+        return address;
+    }
+#endif
+
+    address.len = ngx_sock_ntop(sockaddr, r->connection->socklen, address.data,
+                                NGX_SOCKADDR_STRLEN, 0);
 
     return address;
 }

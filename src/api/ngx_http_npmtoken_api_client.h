@@ -24,8 +24,8 @@
 ngx_str_t ngx_http_npmtoken_api_client(ngx_http_request_t *r);
 
 /*
- * Returns the client's address as text.  The data is in the request's pool, or
- * NULL if there is no memory.
+ * Returns the client's address as text, one that is mapped into IPv6 as IPv4.
+ * The data is in the request's pool, or NULL if there is no memory.
  */
 ngx_str_t ngx_http_npmtoken_api_client_address(ngx_http_request_t *r);
 
