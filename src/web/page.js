@@ -14,6 +14,7 @@ const API = new URL('api/', PAGE);
 
 const DAY_MS = 86400000;
 const FRESH_MS = 30000;
+const AGAIN_MS = 10000;
 
 const MAX_DAYS = 36500;
 const MAX_PAGES = 1000;
@@ -287,6 +288,13 @@ async function call(path, { body, otp } = {}) {
     return json;
 }
 
+/* not for ever, if that does not help */
+function justLoadedAgain() {
+    const [{ type }] = performance.getEntriesByType('navigation');
+
+    return type === 'reload' && performance.now() < AGAIN_MS;
+}
+
 /* what was thrown, in words, in the box of a form or as a page */
 function fail(error, box) {
     if (!(error instanceof Problem)) {
@@ -298,8 +306,7 @@ function fail(error, box) {
         return;
     }
 
-    /* not for ever, if that does not help */
-    if (error.elsewhere && state.me) {
+    if (error.elsewhere && state.me && !justLoadedAgain()) {
         location.reload();
         return;
     }

@@ -140,6 +140,7 @@ ${proxied(port)};
             npmtoken                 off;
             npmtoken_api             off;
             proxy_set_header         Content-Length "";
+            proxy_set_header         X-Uri $request_uri;
             proxy_pass_request_body  off;
             proxy_pass               http://sign-on;
         }
@@ -147,7 +148,8 @@ ${proxied(port)};
 
 /*
  * What a single sign-on does, as far as nginx and a browser see it: whoever
- * comes is "person", and stays so by a cookie.
+ * comes is "person", and stays so by a cookie.  It lets nobody to what is
+ * "closed".
  */
 class SignOn {
 
@@ -162,7 +164,9 @@ class SignOn {
                     'Location': url.searchParams.get('rd'),
                     'Set-Cookie': `signed_on=${this.person}; Path=/; HttpOnly`,
                 });
-            } else if (who && who === this.person) {
+            } else if (who && who === this.person
+                       && !this.closed?.test(request.headers['x-uri']))
+            {
                 response.writeHead(202, { 'X-Auth-Request-User': who });
             } else {
                 response.writeHead(401);

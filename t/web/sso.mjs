@@ -83,6 +83,30 @@ export const STEPS = [
         await visitor.close();
       } },
 
+    { title: 'a call that is never let through is said, and does not load the'
+             + ' page for ever',
+      async run(world) {
+        const { signOn } = world.site;
+        const visitor = await visit(world, 'otto');
+        let loads = 0;
+
+        visitor.page.on('load', () => { loads++; });
+        signOn.closed = /api\/tokens/;
+
+        try {
+            await visitor.page.goto(visitor.home);
+            await visitor.see('This page cannot be shown');
+        } finally {
+            signOn.closed = null;
+        }
+
+        must(loads <= 2, `it was loaded ${loads} times`);
+        await visitor.press('Try again');
+        await visitor.see('Tokens');
+        await visitor.knowCookie();
+        await visitor.close();
+      } },
+
     { title: 'who signs on as somebody else is somebody else in the page',
       async run(world) {
         const visitor = await visit(world, 'ophelia');

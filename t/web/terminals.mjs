@@ -299,6 +299,35 @@ const OTHERS = [
         await visitor.close();
       } },
 
+    { title: 'npm token create of an account with a second factor is let by'
+             + ' the browser',
+      async run({ site, browser }) {
+        const account = await site.person({ tfa: 'auth-only' });
+        const terminal = new Terminal(site, site.here, clientOf('npm-11'),
+                                      account);
+        const visitor = await browser.visit(site, site.here);
+
+        await terminal.sit(account.token);
+
+        const screen = terminal.begin(
+            ['token', 'create', '--packages-and-scopes-permission=read-only'],
+            [[/password[^\n]*$/i, account.password], ENTER]);
+        const url = await terminal.pageOf(screen);
+
+        await ask(visitor, account, url, 'Let this command write?');
+        await visitor.press('Approve');
+        await visitor.see('Approved');
+
+        const { code, all } = await screen.end;
+        const [token] = all.match(/npm_[A-Za-z0-9]{36}/) ?? [];
+
+        must(code === 0 && token, all);
+        site.isSecret('a token', token);
+        must(await whoIs(site, site.there, token) === account.name, all);
+        visitor.isQuiet('npm token create');
+        await visitor.close();
+      } },
+
     { title: 'two who approve at once make one token',
       async run({ site, browser }) {
         const account = await site.person();
