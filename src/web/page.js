@@ -510,7 +510,22 @@ async function open() {
     }
 }
 
+/*
+ * By http to another machine, a browser keeps no cookie that is Secure, and does
+ * not say where a call comes from, so that each is refused.
+ */
+const NO_TLS = {
+    user: null, login: 'none', registry: new URL('../../', PAGE).href,
+    error: 'Nobody can log in here without TLS: what is sent could be read on'
+           + ' its way. Use https.',
+};
+
 async function load() {
+    if (!isSecureContext) {
+        knowMe(NO_TLS);
+        return;
+    }
+
     const slow = setTimeout(() => show('loading', shown === null), 300);
 
     try {

@@ -8,7 +8,7 @@ import http from 'node:http';
 import { Person } from '../../demo/lib/npm.mjs';
 import { keyOf } from '../../demo/lib/tokens.mjs';
 import { FEW_ATTEMPTS, LONGEST, must, until, USUAL } from './site.mjs';
-import { installed } from './visitor.mjs';
+import { installed, NAME } from './visitor.mjs';
 
 const DAY_MS = 86400000;
 const BAD_NAME = '<img src=x onerror=alert(1)>';
@@ -793,6 +793,21 @@ export const STEPS = [
 
         must(!await visitor.page.locator('form:visible').count(),
              'a form that does nothing is there');
+        await visitor.close();
+      } },
+
+    { title: 'without TLS nobody can log in, and the page says why',
+      async run({ site, browser }) {
+        const visitor = await browser.visit(site, {
+            ...site.here, url: `http://${NAME}:${site.here.port}/`,
+        });
+
+        await visitor.open('', 'Log in');
+        await visitor.page.locator('#login-none').getByText(/https|TLS/)
+            .waitFor();
+        must(await visitor.page.locator('#login').isHidden(),
+             'a form is there all the same');
+        await visitor.isGood('without TLS');
         await visitor.close();
       } },
 
