@@ -89,7 +89,7 @@ ctl_sentinel_try(char *host, const char *master, const char *password)
 
     why = ctl_sentinel_ask(reader, master, password, &answer);
 
-    if (why == NULL) {
+    if (answer) {
         why = ctl_sentinel_follow(answer);
     }
 
