@@ -7,8 +7,9 @@ import http from 'node:http';
 
 import { Person } from '../../demo/lib/npm.mjs';
 import { keyOf } from '../../demo/lib/tokens.mjs';
-import { FEW_ATTEMPTS, LONGEST, must, until, USUAL } from './site.mjs';
-import { installed, NAME } from './visitor.mjs';
+import { FEW_ATTEMPTS, LONGEST, must, NAME, until, USUAL }
+    from './site.mjs';
+import { installed } from './visitor.mjs';
 
 const DAY_MS = 86400000;
 const BAD_NAME = '<img src=x onerror=alert(1)>';

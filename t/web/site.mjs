@@ -11,10 +11,11 @@ import { createServer } from 'node:http';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { API_MODULE, MODULE, nginxHead, nginxTemps, request, startServers }
+import { API_MODULE, freePort, MODULE, nginxHead, nginxTemps, request, startServers }
     from '../../demo/lib/servers.mjs';
 import { keyOf } from '../../demo/lib/tokens.mjs';
 import { seed } from '../clients/cells.mjs';
+import { certificate } from '../examples/site.mjs';
 import { totp } from '../clients/life/account.mjs';
 
 export const WAIT_MS = 20000;
@@ -22,6 +23,9 @@ export const WAIT_MS = 20000;
 /* the longest that a person's token may live here, in days */
 export const LONGEST = 365;
 export const USUAL = 90;
+
+/* a host that the browser finds here */
+export const NAME = 'npm.example.com';
 
 /* at the node "there" */
 export const FEW_ATTEMPTS = 3;
@@ -98,13 +102,17 @@ ${proxied(port)}/;
     }`);
 
 /* as conf-examples/sso.conf has it, but that nothing is asked again */
-const ssoConf = ({ dir, name, port }) => http({ dir, name }, `
+const ssoConf = tls => ({ dir, name, port }) => http({ dir, name }, `
     upstream sign-on {
         server unix:${dir}/sign-on.sock;
     }
 
     server {
         listen 127.0.0.1:${port};
+        listen 127.0.0.1:${tls} ssl;
+
+        ssl_certificate      ${dir}/tls.crt;
+        ssl_certificate_key  ${dir}/tls.key;
 
         npmtoken             main;
         npmtoken_api         main;
@@ -190,7 +198,11 @@ export async function startSite(onServers) {
     });
     const there = await servers.startNode('there', 2, nodeConf);
     const signOn = await new SignOn().start(`${servers.dir}/sign-on.sock`);
-    const sso = await servers.startNode('sso', 2, ssoConf);
+    const tls = await freePort();
+
+    await certificate(servers.dir);
+
+    const sso = await servers.startNode('sso', 2, ssoConf(tls));
 
     await seed(servers, 'hello');
     await seed(servers, '@acme/button');
@@ -200,6 +212,9 @@ export async function startSite(onServers) {
     return new Site(servers, {
         here: { port, url }, deep: { port, url: url + DEEP.slice(1) },
         there, sso, signOn,
+
+        /* the same as "sso", by a name */
+        secure: { port: tls, url: `https://${NAME}:${tls}/` },
     });
 }
 

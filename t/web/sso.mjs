@@ -8,11 +8,12 @@ import { must, until } from './site.mjs';
 
 
 /* a browser of somebody who signs on as "person" */
-async function visit({ site, browser }, person) {
-    const visitor = await browser.visit(site, site.sso);
+async function visit({ site, browser }, person, node = site.sso) {
+    const visitor = await browser.visit(site, node,
+                                        { ignoreHTTPSErrors: true });
 
     site.signOn.person = person;
-    visitor.others.push(`${site.sso.url}oauth2/`);
+    visitor.others.push(`${node.url}oauth2/`);
 
     return visitor;
 }
@@ -54,6 +55,33 @@ export const STEPS = [
         await visitor.isGood('logged out');
         await visitor.press('Log in');
         await visitor.see('Tokens');
+        await visitor.close();
+      } },
+
+    { title: 'by TLS and a name it is as by http and localhost',
+      short: true,
+      async run(world) {
+        const { site } = world;
+        const visitor = await visit(world, 'ottilie', site.secure);
+
+        await visitor.open('', 'Tokens');
+        await visitor.knowCookie();
+        await visitor.link('New token');
+        await visitor.see('New token');
+        await visitor.type('new-name', 'by TLS');
+        await visitor.press('Create token');
+        await visitor.see('Your new token');
+
+        const token = site.isSecret('a token',
+                                    await visitor.text('made-token'));
+        const line = await visitor.text('made-line');
+
+        must(line === `//${new URL(site.secure.url).host}/:_authToken=${token}`,
+             `the line is ${line}`);
+        await visitor.press('I have it');
+        await visitor.see('Tokens');
+        await visitor.keepsSecrets();
+        await visitor.isGood('by TLS');
         await visitor.close();
       } },
 

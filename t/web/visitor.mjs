@@ -8,14 +8,11 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 
 import { ROOT } from '../../demo/lib/servers.mjs';
-import { must, WAIT_MS } from './site.mjs';
+import { must, NAME, WAIT_MS } from './site.mjs';
 
 const BUILT = path.join(ROOT, 'build/web');
 const CHROMIUM = process.env.NPMTOKEN_CHROMIUM
     || '/usr/bin/chromium-headless-shell';
-
-/* a host that the browser finds here */
-export const NAME = 'npm.example.com';
 
 export const installed = createRequire(path.join(BUILT, 'package.json'));
 
