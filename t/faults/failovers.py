@@ -236,13 +236,22 @@ def split(run):
 
 @failover(only='cluster')
 def move_slot(run):
-    """to another shard and back"""
+    """to another shard and back; tokens that were unknown are made where the
+    slot goes to, of which the one that has it hears nothing"""
 
     with run.fault('the slot is moved, and back') as step:
         home = master(run)
         slowly = run.rng.choice([0, 0.05, 0.5])
+        tokens = run.world.expect(10)
+        time.sleep(run.span(0.5))
 
         def pause():
+            if tokens:
+                run.do(run.world.make, list(tokens))
+                step('made %d' % len(tokens))
+                tokens.clear()
+                time.sleep(run.span(1.5, 3))
+
             if run.rng.random() < 0.3:
                 run.burst(2)
 

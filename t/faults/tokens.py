@@ -294,6 +294,30 @@ class World:
 
             self.heat()
 
+    def expect(self, n):
+        """tokens that are asked for from now on, and made later"""
+
+        with self.lock:
+            found = []
+
+            for i, token in enumerate(self.slots):
+                if token and token.died and len(found) < n:
+                    token = Token(len(self.tokens) + 1)
+                    self.tokens[token.serial] = token
+                    self.slots[i] = token
+                    self.state.slot(i, token.serial, 1)
+                    found.append(token)
+
+        return found
+
+    def make(self, tokens):
+        with self.lock:
+            todo = [self.set_state(t, 'full') for t in tokens
+                    if t.state == 'absent' and not t.died]
+
+            if todo:
+                self.perform(todo, self.fault_client)
+
     # whatever was there is gone, and is made again
 
     def lost(self, how, act):
@@ -339,12 +363,7 @@ class World:
         return again
 
     def make_again(self, tokens):
-        with self.lock:
-            todo = [self.set_state(t, 'full') for t in tokens
-                    if t.state == 'absent' and not t.died]
-
-            if todo:
-                self.perform(todo)
+        self.make(tokens)
 
     def check_lost(self, read, kept, since):
         """Finds what was acknowledged since then, and Redis has lost: it is not
