@@ -28,6 +28,7 @@ npmtoken_base_parse(ngx_str_t *path, u_char *buf, npmtoken_base_t *base)
         return NGX_DECLINED;
     }
 
+    base->page = 0;
     base->target.data = buf;
 
     p = ngx_cpymem(buf, path->data, path->len);

@@ -26,7 +26,8 @@ typedef struct {
     npmtoken_op_e   op;
     const char     *package;
     const char     *token;       /* NULL: none */
-    const char     *base;        /* NULL: "/" */
+    const char     *base;        /* NULL: "/"; after a "+": the web page is
+                                    on */
     const char     *uri;         /* NULL: what nginx makes of the target */
 } unit_request_t;
 
@@ -226,6 +227,28 @@ static unit_request_t  traps[] = {
     { "/-/ping", "GET", READ, "", "T", "/npm/", NULL },
     { "/-/v1/login", "POST", WRITE, "", "T", "/npm/", "/npm/-/v1/login" },
     { "/NPM/-/v1/login", "POST", WRITE, "NPM", "T", "/npm/", NULL },
+
+    /* the web page, where it is on */
+
+    { "/-/npmtoken/", "GET", SESSION, "", "T", "+/", NULL },
+    { "/-/npmtoken/page.js", "HEAD", SESSION, "", "T", "+/", NULL },
+    { "/-/npmtoken/api/login", "POST", SESSION, "", "T", "+/", NULL },
+    { "/npm/-/npmtoken/api/tokens?page=1", "GET", SESSION, "", "T", "+/npm/",
+      NULL },
+    { "/-/v1/done?authId=1", "GET", SESSION, "", "T", "+/", NULL },
+    { "/-/npmtoken/", "GET", READ, "", "T", NULL, NULL },
+    { "/-/npmtoken/api/login", "POST", WRITE, "", "T", NULL, NULL },
+    { "/-/v1/done?authId=1", "GET", READ, "", "T", NULL, NULL },
+    { "/-/npmtoken/", "PUT", WRITE, "", "T", "+/", NULL },
+    { "/-/npmtoken/", "DELETE", WRITE, "", "T", "+/", NULL },
+    { "/-/npmtoken", "GET", READ, "", "T", "+/", NULL },
+    { "/-/npmtokens/", "GET", READ, "", "T", "+/", NULL },
+    { "/-/%6epmtoken/", "GET", READ, "", "T", "+/", NULL },
+    { "/-/npmtoken/../../pkg", "POST", WRITE, "", "T", "+/", "/pkg" },
+    { "/x/-/npmtoken/", "POST", WRITE, "x", "T", "+/", NULL },
+    { "/-/v1/done", "POST", WRITE, "", "T", "+/", NULL },
+    { "/-/v1/done/x", "GET", READ, "", "T", "+/", NULL },
+    { "/pkg", "PUT", WRITE, "pkg", "T", "+/", NULL },
 
     /* nearly a base with an encoded character */
 
@@ -786,10 +809,12 @@ make_base(const char *text)
     ngx_str_t                path;
     static npmtoken_base_t   base;
 
-    path = unit_str(text);
+    path = unit_str(text + (*text == '+'));
     buf = unit_room(2 * (path.len + 1));
 
     assert_int_equal(npmtoken_base_parse(&path, buf, &base), NGX_OK);
+
+    base.page = (*text == '+');
 
     return &base;
 }
