@@ -249,7 +249,12 @@ ngx_http_npmtoken_api_attempts_codes(ngx_http_npmtoken_api_ctx_t *ctx,
 
         p = what.data + what.len;
         *p++ = '\0';
-        p = ngx_copy(p, hash->data, hash->len);
+
+        /* where the registry behind keeps the password, there is no hash */
+
+        if (hash->len) {
+            p = ngx_cpymem(p, hash->data, hash->len);
+        }
 
         what.len = p - what.data;
 

@@ -287,7 +287,11 @@ ngx_http_npmtoken_api_origin_url(ngx_http_npmtoken_api_ctx_t *ctx, char *more)
 
     if (url.data) {
         p = ngx_cpymem(url.data, own.data, own.len);
-        p = ngx_copy(p, base->data, base->len);
+
+        if (base->len) {
+            p = ngx_cpymem(p, base->data, base->len);
+        }
+
         p = ngx_cpymem(p, more, len);
         url.len = p - url.data;
     }

@@ -171,7 +171,10 @@ ngx_http_npmtoken_api_pending_join(ngx_pool_t *pool, ngx_str_t *url,
         p = ngx_cpymem(joined.data, url->data, url->len);
         p = ngx_cpymem(p, middle, ngx_strlen(middle));
         p = ngx_cpymem(p, one->data, one->len);
-        (void) ngx_copy(p, two->data, two->len);
+
+        if (two->len) {
+            ngx_memcpy(p, two->data, two->len);
+        }
     }
 
     return joined;

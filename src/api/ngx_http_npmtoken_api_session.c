@@ -36,6 +36,8 @@ static ngx_uint_t ngx_http_npmtoken_api_session_is(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *mark, ngx_uint_t sso);
 static ngx_int_t ngx_http_npmtoken_api_session_digest(
     ngx_http_npmtoken_api_ctx_t *ctx, ngx_str_t *mark, ngx_uint_t sso);
+static u_char *ngx_http_npmtoken_api_session_part(u_char *p,
+    ngx_str_t *text);
 static void ngx_http_npmtoken_api_session_made(
     ngx_http_npmtoken_api_ctx_t *ctx);
 static ngx_int_t ngx_http_npmtoken_api_session_send(
@@ -329,10 +331,8 @@ ngx_http_npmtoken_api_session_digest(ngx_http_npmtoken_api_ctx_t *ctx,
 
     p = npmtoken_account_fold(&ctx->user, text.data).data + ctx->user.len;
     *p++ = '\0';
-    p = ngx_copy(p, account->password.data, account->password.len);
-    *p++ = '\0';
-    p = ngx_copy(p, account->totp.data, account->totp.len);
-    *p++ = '\0';
+    p = ngx_http_npmtoken_api_session_part(p, &account->password);
+    p = ngx_http_npmtoken_api_session_part(p, &account->totp);
     p = ngx_sprintf(p, "%ui", (ngx_uint_t) account->tfa);
 
     if (sso) {
@@ -345,6 +345,19 @@ ngx_http_npmtoken_api_session_digest(ngx_http_npmtoken_api_ctx_t *ctx,
     mark->len = NGX_HTTP_NPMTOKEN_API_MARK_LEN;
 
     return npmtoken_digest_key(&text, mark->data);
+}
+
+
+static u_char *
+ngx_http_npmtoken_api_session_part(u_char *p, ngx_str_t *text)
+{
+    if (text->len) {
+        p = ngx_cpymem(p, text->data, text->len);
+    }
+
+    *p++ = '\0';
+
+    return p;
 }
 
 

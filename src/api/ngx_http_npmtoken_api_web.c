@@ -547,9 +547,13 @@ ngx_http_npmtoken_api_web_revoke_next(ngx_http_npmtoken_api_ctx_t *ctx)
 
     while (ctx->nth < json_array_size(keys)) {
 
-        (void) ngx_http_npmtoken_api_web_revoke_key(
+        if (ngx_http_npmtoken_api_web_revoke_key(
                                          json_array_get(keys, ctx->nth++),
-                                         &key);
+                                         &key)
+            != NGX_OK)
+        {
+            continue;
+        }
 
         if (ngx_memcmp(key.data, ctx->session_key, NPMTOKEN_KEY_LEN) == 0) {
             ctx->own = 1;
