@@ -4,8 +4,8 @@
 
 typedef struct {
     ngx_str_t                          prefix;
-    ngx_http_npmtoken_endpoint_kind_e  kind;
     ngx_uint_t                         ssl;
+    ngx_http_npmtoken_endpoint_kind_e  kind;
     in_port_t                          port;    /* if the URL has none */
 } ngx_http_npmtoken_scheme_t;
 
@@ -52,24 +52,24 @@ static ngx_str_t  ngx_http_npmtoken_unix_scheme = ngx_string("unix:");
 static ngx_http_npmtoken_scheme_t  ngx_http_npmtoken_schemes[] = {
 
     { ngx_string("redis://"),
-      NGX_HTTP_NPMTOKEN_SINGLE, 0, NGX_HTTP_NPMTOKEN_REDIS_PORT },
+      0, NGX_HTTP_NPMTOKEN_SINGLE, NGX_HTTP_NPMTOKEN_REDIS_PORT },
 
     { ngx_string("rediss://"),
-      NGX_HTTP_NPMTOKEN_SINGLE, 1, NGX_HTTP_NPMTOKEN_REDIS_PORT },
+      1, NGX_HTTP_NPMTOKEN_SINGLE, NGX_HTTP_NPMTOKEN_REDIS_PORT },
 
     { ngx_string("redis-sentinel://"),
-      NGX_HTTP_NPMTOKEN_SENTINEL, 0, NGX_HTTP_NPMTOKEN_SENTINEL_PORT },
+      0, NGX_HTTP_NPMTOKEN_SENTINEL, NGX_HTTP_NPMTOKEN_SENTINEL_PORT },
 
     { ngx_string("redis-sentinel+tls://"),
-      NGX_HTTP_NPMTOKEN_SENTINEL, 1, NGX_HTTP_NPMTOKEN_SENTINEL_PORT },
+      1, NGX_HTTP_NPMTOKEN_SENTINEL, NGX_HTTP_NPMTOKEN_SENTINEL_PORT },
 
     { ngx_string("redis-cluster://"),
-      NGX_HTTP_NPMTOKEN_CLUSTER, 0, NGX_HTTP_NPMTOKEN_REDIS_PORT },
+      0, NGX_HTTP_NPMTOKEN_CLUSTER, NGX_HTTP_NPMTOKEN_REDIS_PORT },
 
     { ngx_string("redis-cluster+tls://"),
-      NGX_HTTP_NPMTOKEN_CLUSTER, 1, NGX_HTTP_NPMTOKEN_REDIS_PORT },
+      1, NGX_HTTP_NPMTOKEN_CLUSTER, NGX_HTTP_NPMTOKEN_REDIS_PORT },
 
-    { ngx_null_string, NGX_HTTP_NPMTOKEN_SINGLE, 0, 0 }
+    { ngx_null_string, 0, NGX_HTTP_NPMTOKEN_SINGLE, 0 }
 };
 
 
