@@ -19,8 +19,8 @@
 
 static char *ctl_sentinel_try(char *host, const char *master,
     const char *password);
-static char *ctl_sentinel_ask(redisReader *reader, const char *master,
-    const char *password, redisReply **answer);
+static redisReply *ctl_sentinel_ask(redisReader *reader, const char *master,
+    const char *password, char **why);
 static redisReply *ctl_sentinel_say(redisReader *reader, const char *format,
     ...);
 static char *ctl_sentinel_follow(redisReply *answer);
@@ -77,8 +77,6 @@ ctl_sentinel_try(char *host, const char *master, const char *password)
         return ctl_format("%s: %s", name, why);
     }
 
-    answer = NULL;
-
     ctl_wire_patience(CTL_SENTINEL_PATIENCE);
 
     reader = redisReaderCreate();
@@ -87,7 +85,7 @@ ctl_sentinel_try(char *host, const char *master, const char *password)
         ctl_die(CTL_BAD, "no memory");
     }
 
-    why = ctl_sentinel_ask(reader, master, password, &answer);
+    answer = ctl_sentinel_ask(reader, master, password, &why);
 
     if (answer) {
         why = ctl_sentinel_follow(answer);
@@ -99,9 +97,11 @@ ctl_sentinel_try(char *host, const char *master, const char *password)
 }
 
 
-static char *
+/* Returns a host and a port, or NULL, and then why there are none. */
+
+static redisReply *
 ctl_sentinel_ask(redisReader *reader, const char *master, const char *password,
-    redisReply **answer)
+    char **why)
 {
     redisReply  *reply;
 
@@ -118,34 +118,37 @@ ctl_sentinel_ask(redisReader *reader, const char *master, const char *password,
     /* its words may repeat the password */
 
     if (reply && reply->type == REDIS_REPLY_ERROR) {
-        return "user or password are wrong";
+        *why = "user or password are wrong";
+        return NULL;
     }
 
     reply = ctl_sentinel_say(reader, "SENTINEL GET-MASTER-ADDR-BY-NAME %s",
                              master);
 
     if (reply == NULL) {
-        return "it does not answer";
+        *why = "it does not answer";
+        return NULL;
     }
 
     if (reply->type == REDIS_REPLY_ERROR) {
-        return ctl_format("%s", ctl_safe((u_char *) reply->str, reply->len));
+        *why = ctl_format("%s", ctl_safe((u_char *) reply->str, reply->len));
+        return NULL;
     }
 
     if (reply->type == REDIS_REPLY_NIL) {
-        return ctl_format("it does not know a master \"%s\"", master);
+        *why = ctl_format("it does not know a master \"%s\"", master);
+        return NULL;
     }
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
         || reply->element[0]->type != REDIS_REPLY_STRING
         || reply->element[1]->type != REDIS_REPLY_STRING)
     {
-        return "its answer is no host and port";
+        *why = "its answer is no host and port";
+        return NULL;
     }
 
-    *answer = reply;
-
-    return NULL;
+    return reply;
 }
 
 
