@@ -5,9 +5,7 @@
  * timer and its dial wake the connection.
  *
  * Every callback to the owner may close the connection and open it again.
- * After a callback, ngx_http_npmtoken_connection_is() tells whether it is the
- * same connection.  The pointer does not tell, since nginx first reuses the
- * connection that was freed last.  Nothing of a request is referenced here.
+ * Nothing of a request is referenced here.
  *
  * All timers here are cancelable.  Whoever waits for a reply has its own
  * timer, which is not cancelable and keeps an exiting worker alive.
@@ -16,15 +14,11 @@
 
 #include "ngx_http_npmtoken_connection.h"
 #include "ngx_http_npmtoken_cluster.h"
+#include "ngx_http_npmtoken_connection_log.h"
 #include "ngx_http_npmtoken_greeting.h"
+#include "ngx_http_npmtoken_pipeline.h"
 #include "ngx_http_npmtoken_socket.h"
 
-
-/*
- * bytes of one read, and reads of one event before other events get their turn
- */
-#define NGX_HTTP_NPMTOKEN_READ_SIZE   16384
-#define NGX_HTTP_NPMTOKEN_READ_MAX    16
 
 /*
  * Back-off in milliseconds, doubled at each failure: the first, the largest,
@@ -45,8 +39,6 @@ static void ngx_http_npmtoken_connection_retry(
 static void ngx_http_npmtoken_connection_retry_handler(ngx_event_t *ev);
 static ngx_msec_t ngx_http_npmtoken_connection_delay(
     ngx_http_npmtoken_connection_t *conn);
-static void ngx_http_npmtoken_connection_logged(
-    ngx_http_npmtoken_connection_t *conn);
 static void ngx_http_npmtoken_connection_set_state(
     ngx_http_npmtoken_connection_t *conn, ngx_http_npmtoken_state_e state);
 static void ngx_http_npmtoken_connection_write_handler(ngx_event_t *wev);
@@ -54,8 +46,6 @@ static void ngx_http_npmtoken_connection_secure(
     ngx_http_npmtoken_connection_t *conn);
 static void ngx_http_npmtoken_connection_secured(ngx_connection_t *c,
     ngx_int_t rc);
-static char *ngx_http_npmtoken_connection_tls(
-    ngx_http_npmtoken_connection_t *conn);
 static void ngx_http_npmtoken_connection_flush(
     ngx_http_npmtoken_connection_t *conn);
 static void ngx_http_npmtoken_connection_write_failed(
@@ -63,11 +53,7 @@ static void ngx_http_npmtoken_connection_write_failed(
 static void ngx_http_npmtoken_connection_read_handler(ngx_event_t *rev);
 static void ngx_http_npmtoken_connection_read(
     ngx_http_npmtoken_connection_t *conn);
-static ngx_uint_t ngx_http_npmtoken_connection_is(
-    ngx_http_npmtoken_connection_t *conn, ngx_atomic_uint_t number);
 static void ngx_http_npmtoken_connection_eof(
-    ngx_http_npmtoken_connection_t *conn);
-static ngx_int_t ngx_http_npmtoken_connection_replies(
     ngx_http_npmtoken_connection_t *conn);
 static ngx_int_t ngx_http_npmtoken_connection_replied(
     ngx_http_npmtoken_connection_t *conn, redisReply *reply);
@@ -77,13 +63,6 @@ static ngx_int_t ngx_http_npmtoken_connection_greeted(
     ngx_http_npmtoken_connection_t *conn, redisReply *reply);
 static void ngx_http_npmtoken_connection_ready(
     ngx_http_npmtoken_connection_t *conn);
-static ngx_int_t ngx_http_npmtoken_connection_format(
-    ngx_http_npmtoken_connection_t *conn,
-    ngx_http_npmtoken_command_t *command);
-static ngx_int_t ngx_http_npmtoken_connection_append(
-    ngx_http_npmtoken_connection_t *conn, u_char *data, size_t len);
-static u_char *ngx_http_npmtoken_connection_log_error(ngx_log_t *log,
-    u_char *buf, size_t len);
 
 
 #if (NGX_DEBUG)
@@ -99,10 +78,7 @@ static char  *ngx_http_npmtoken_states[] = {
 void
 ngx_http_npmtoken_connection_init(ngx_http_npmtoken_connection_t *conn)
 {
-    conn->log = *ngx_cycle->log;
-    conn->log.handler = ngx_http_npmtoken_connection_log_error;
-    conn->log.data = conn;
-    conn->log.action = NULL;
+    ngx_http_npmtoken_connection_log_init(conn);
 
     conn->retry.handler = ngx_http_npmtoken_connection_retry_handler;
     conn->retry.data = conn;
@@ -132,7 +108,7 @@ ngx_http_npmtoken_connection_open(ngx_http_npmtoken_connection_t *conn)
         return;
     }
 
-    conn->dial.level = ngx_http_npmtoken_connection_level(conn);
+    conn->dial.level = ngx_http_npmtoken_connection_log_level(conn);
 
     ngx_http_npmtoken_connection_dialled(conn,
                                      ngx_http_npmtoken_dial_find(&conn->dial));
@@ -174,7 +150,7 @@ ngx_http_npmtoken_connection_connect(ngx_http_npmtoken_connection_t *conn)
     ngx_peer_connection_t  *peer;
 
     peer = &conn->peer;
-    quiet = (ngx_http_npmtoken_connection_level(conn) != NGX_LOG_ERR);
+    quiet = (ngx_http_npmtoken_connection_log_level(conn) != NGX_LOG_ERR);
 
     ngx_memzero(peer, sizeof(ngx_peer_connection_t));
 
@@ -284,21 +260,11 @@ static void
 ngx_http_npmtoken_connection_failed(ngx_http_npmtoken_connection_t *conn,
     char *reason)
 {
-    char                       *tls;
-    ngx_uint_t                  level;
-    ngx_http_npmtoken_state_e   state;
+    ngx_http_npmtoken_state_e  state;
 
     state = conn->state;
-    tls = ngx_http_npmtoken_connection_tls(conn);
 
-    /* with TLS, this line has what nginx would have logged before it */
-
-    level = ngx_http_npmtoken_connection_fault(conn, 0);
-
-    ngx_log_error(level, &conn->log, 0,
-                  "redis connection failed: %s%s", tls ? "TLS: " : "",
-                  tls ? tls : reason);
-
+    ngx_http_npmtoken_connection_log_failed(conn, reason);
     ngx_http_npmtoken_connection_close(conn);
     ngx_http_npmtoken_greeting_acquit(conn->endpoint);
 
@@ -322,7 +288,7 @@ ngx_http_npmtoken_connection_retry(ngx_http_npmtoken_connection_t *conn)
 
     /* what ended before there was a socket has been logged by the dial */
 
-    (void) ngx_http_npmtoken_connection_fault(conn, 0);
+    (void) ngx_http_npmtoken_connection_log_fault(conn, 0);
 
     conn->failures++;
 
@@ -377,43 +343,6 @@ ngx_http_npmtoken_connection_delay(ngx_http_npmtoken_connection_t *conn)
 }
 
 
-/* an outage is logged once, not at each attempt to connect */
-
-ngx_uint_t
-ngx_http_npmtoken_connection_level(ngx_http_npmtoken_connection_t *conn)
-{
-    return npmtoken_outage_due(&conn->outage, 0, ngx_current_msec)
-           ? NGX_LOG_ERR : NGX_LOG_INFO;
-}
-
-
-ngx_uint_t
-ngx_http_npmtoken_connection_fault(ngx_http_npmtoken_connection_t *conn,
-    uint32_t why)
-{
-    return npmtoken_outage_fail(&conn->outage, why, ngx_current_msec)
-           ? NGX_LOG_ERR : NGX_LOG_INFO;
-}
-
-
-/*
- * nginx has logged what failed, so the same need not be logged again.  With
- * TLS it has not: its lines are kept for the one that follows.
- */
-
-static void
-ngx_http_npmtoken_connection_logged(ngx_http_npmtoken_connection_t *conn)
-{
-    if (ngx_http_npmtoken_connection_tls(conn)) {
-        return;
-    }
-
-    if (conn->peer.connection->log_error == NGX_ERROR_ERR) {
-        (void) ngx_http_npmtoken_connection_fault(conn, 0);
-    }
-}
-
-
 static void
 ngx_http_npmtoken_connection_set_state(ngx_http_npmtoken_connection_t *conn,
     ngx_http_npmtoken_state_e state)
@@ -444,7 +373,7 @@ ngx_http_npmtoken_connection_write_handler(ngx_event_t *wev)
     if (conn->state == NGX_HTTP_NPMTOKEN_CONNECTING) {
 
         if (ngx_http_npmtoken_socket_test(c) != NGX_OK) {
-            ngx_http_npmtoken_connection_logged(conn);
+            ngx_http_npmtoken_connection_log_done(conn);
             ngx_http_npmtoken_connection_failed(conn, "cannot connect");
             return;
         }
@@ -516,48 +445,21 @@ ngx_http_npmtoken_connection_secured(ngx_connection_t *c, ngx_int_t rc)
 }
 
 
-/* what is known of a failure of TLS, or NULL */
-
-static char *
-ngx_http_npmtoken_connection_tls(ngx_http_npmtoken_connection_t *conn)
-{
-    return (conn->endpoint->ssl && conn->state > NGX_HTTP_NPMTOKEN_CONNECTING)
-           ? ngx_http_npmtoken_ssl_reason(&conn->ssl) : NULL;
-}
-
-
 static void
 ngx_http_npmtoken_connection_flush(ngx_http_npmtoken_connection_t *conn)
 {
-    ssize_t            n;
-    ngx_connection_t  *c;
+    switch (ngx_http_npmtoken_pipeline_flush(conn)) {
 
-    c = conn->peer.connection;
+    case NGX_OK:
+        return;
 
-    while (conn->out_sent < conn->out_len) {
+    case NGX_DECLINED:
+        ngx_http_npmtoken_connection_write_failed(conn);
+        return;
 
-        n = c->send(c, conn->out + conn->out_sent,
-                    conn->out_len - conn->out_sent);
-
-        if (n == NGX_AGAIN) {
-            break;
-        }
-
-        if (n <= 0) {
-            ngx_http_npmtoken_connection_write_failed(conn);
-            return;
-        }
-
-        conn->out_sent += n;
-    }
-
-    if (conn->out_sent == conn->out_len) {
-        conn->out_sent = 0;
-        conn->out_len = 0;
-    }
-
-    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+    default: /* NGX_ERROR */
         ngx_http_npmtoken_connection_failed(conn, "cannot wait for writing");
+        return;
     }
 }
 
@@ -578,8 +480,8 @@ ngx_http_npmtoken_connection_write_failed(ngx_http_npmtoken_connection_t *conn)
         ngx_http_npmtoken_connection_read(conn);
     }
 
-    if (ngx_http_npmtoken_connection_is(conn, number)) {
-        ngx_http_npmtoken_connection_logged(conn);
+    if (ngx_http_npmtoken_pipeline_is(conn, number)) {
+        ngx_http_npmtoken_connection_log_done(conn);
         ngx_http_npmtoken_connection_failed(conn, "cannot write");
     }
 }
@@ -626,72 +528,29 @@ ngx_http_npmtoken_connection_read_handler(ngx_event_t *rev)
 static void
 ngx_http_npmtoken_connection_read(ngx_http_npmtoken_connection_t *conn)
 {
-    u_char             buf[NGX_HTTP_NPMTOKEN_READ_SIZE];
-    ssize_t            n;
-    ngx_uint_t         i;
-    ngx_connection_t  *c;
+    char  *reason;
 
-    c = conn->peer.connection;
+    switch (ngx_http_npmtoken_pipeline_read(conn,
+                                         ngx_http_npmtoken_connection_replied,
+                                         &reason))
+    {
+    case NGX_OK:
+    case NGX_ABORT:
+        return;
 
-    for (i = 0; i < NGX_HTTP_NPMTOKEN_READ_MAX; i++) {
+    case NGX_DECLINED:
+        ngx_http_npmtoken_connection_log_done(conn);
+        ngx_http_npmtoken_connection_eof(conn);
+        return;
 
-        if (conn->state == NGX_HTTP_NPMTOKEN_READY) {
+    case NGX_DONE:
+        ngx_http_npmtoken_connection_eof(conn);
+        return;
 
-            /* a reset of an idle connection is only its end */
-
-            c->log_error = (conn->pending || conn->streaming)
-                           && (conn->endpoint->ssl
-                               || ngx_http_npmtoken_connection_level(conn)
-                                  == NGX_LOG_ERR)
-                           ? NGX_ERROR_ERR : NGX_ERROR_INFO;
-        }
-
-        n = c->recv(c, buf, NGX_HTTP_NPMTOKEN_READ_SIZE);
-
-        if (n == NGX_AGAIN) {
-
-            if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-                ngx_http_npmtoken_connection_failed(conn,
-                                                    "cannot wait for reading");
-            }
-
-            return;
-        }
-
-        if (n <= 0) {
-
-            if (n < 0) {
-                ngx_http_npmtoken_connection_logged(conn);
-            }
-
-            ngx_http_npmtoken_connection_eof(conn);
-            return;
-        }
-
-        conn->heard = ngx_current_msec;
-        conn->answered = 1;
-
-        ngx_http_npmtoken_codec_feed(&conn->codec, buf, n);
-
-        if (ngx_http_npmtoken_connection_replies(conn) != NGX_OK) {
-            return;
-        }
+    default: /* NGX_ERROR */
+        ngx_http_npmtoken_connection_failed(conn, reason);
+        return;
     }
-
-    /*
-     * other events come first, so this goes on in the next turn of the event
-     * loop
-     */
-
-    ngx_post_event(c->read, &ngx_posted_next_events);
-}
-
-
-static ngx_uint_t
-ngx_http_npmtoken_connection_is(ngx_http_npmtoken_connection_t *conn,
-    ngx_atomic_uint_t number)
-{
-    return conn->peer.connection && conn->peer.connection->number == number;
 }
 
 
@@ -714,7 +573,7 @@ ngx_http_npmtoken_connection_eof(ngx_http_npmtoken_connection_t *conn)
     }
 
     if (conn->state == NGX_HTTP_NPMTOKEN_GREETING
-        && ngx_http_npmtoken_connection_tls(conn) == NULL)
+        && ngx_http_npmtoken_connection_log_tls(conn) == NULL)
     {
         if (ngx_http_npmtoken_greeting_suspect(conn)) {
             ngx_http_npmtoken_connection_close(conn);
@@ -731,59 +590,6 @@ ngx_http_npmtoken_connection_eof(ngx_http_npmtoken_connection_t *conn)
     }
 
     ngx_http_npmtoken_connection_failed(conn, "closed by redis");
-}
-
-
-/* Returns NGX_OK if the connection is still there. */
-
-static ngx_int_t
-ngx_http_npmtoken_connection_replies(ngx_http_npmtoken_connection_t *conn)
-{
-    ngx_int_t           rc;
-    ngx_uint_t          lost;
-    redisReply         *reply;
-    ngx_atomic_uint_t   number;
-
-    number = conn->peer.connection->number;
-
-    for ( ;; ) {
-        rc = ngx_http_npmtoken_codec_next(&conn->codec, &reply);
-
-        if (rc == NGX_AGAIN) {
-            return NGX_OK;
-        }
-
-        if (rc == NGX_ERROR) {
-            ngx_http_npmtoken_connection_failed(conn, "a malformed reply");
-            return NGX_ERROR;
-        }
-
-        if (rc != NGX_OK) {
-            reply = NULL;
-        }
-
-        lost = (rc == NGX_ABORT);
-
-        rc = ngx_http_npmtoken_connection_replied(conn, reply);
-
-        if (reply) {
-            freeReplyObject(reply);
-        }
-
-        if (!ngx_http_npmtoken_connection_is(conn, number)) {
-            return NGX_ERROR;
-        }
-
-        if (rc != NGX_OK) {
-            ngx_http_npmtoken_connection_failed(conn, "an unexpected reply");
-            return NGX_ERROR;
-        }
-
-        if (lost) {
-            ngx_http_npmtoken_connection_failed(conn, "the reply is too large");
-            return NGX_ERROR;
-        }
-    }
 }
 
 
@@ -950,7 +756,7 @@ ngx_http_npmtoken_connection_ready(ngx_http_npmtoken_connection_t *conn)
         ngx_del_timer(c->write);
     }
 
-    c->log_error = ngx_http_npmtoken_connection_level(conn) == NGX_LOG_ERR
+    c->log_error = ngx_http_npmtoken_connection_log_level(conn) == NGX_LOG_ERR
                    ? NGX_ERROR_ERR : NGX_ERROR_INFO;
     conn->log.action = "talking to redis";
 
@@ -970,20 +776,10 @@ ngx_int_t
 ngx_http_npmtoken_connection_send(ngx_http_npmtoken_connection_t *conn,
     ngx_http_npmtoken_command_t *commands, ngx_uint_t ncommands)
 {
-    size_t             mark;
-    ngx_uint_t         i;
     ngx_connection_t  *c;
 
-    mark = conn->out_len;
-
-    for (i = 0; i < ncommands; i++) {
-
-        if (ngx_http_npmtoken_connection_format(conn, &commands[i])
-            != NGX_OK)
-        {
-            conn->out_len = mark;
-            return NGX_ERROR;
-        }
+    if (ngx_http_npmtoken_pipeline_add(conn, commands, ncommands) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &conn->log, 0,
@@ -1005,35 +801,16 @@ ngx_http_npmtoken_connection_send(ngx_http_npmtoken_connection_t *conn,
 }
 
 
-/*
- * The end of an outage is at the level of its beginning: nginx's own error_log
- * shows no lower one, and an outage without an end looks as if it went on.
- */
-
 void
 ngx_http_npmtoken_connection_works(ngx_http_npmtoken_connection_t *conn)
 {
-    ngx_msec_t  lasted;
-    ngx_uint_t  level;
-
     if (conn->endpoint->suspected) {
         ngx_http_npmtoken_greeting_convict(conn);
     }
 
     conn->hops = 0;
 
-    if (conn->outage.failing) {
-
-        /* nobody may have asked for anything for long since it was ready */
-
-        level = npmtoken_outage_end(&conn->outage, conn->begun + conn->took,
-                                    &lasted)
-                ? NGX_LOG_ERR : NGX_LOG_NOTICE;
-
-        ngx_log_error(level, &conn->log, 0,
-                      "redis is reached again, after %M.%03M s",
-                      lasted / 1000, lasted % 1000);
-    }
+    ngx_http_npmtoken_connection_log_works(conn);
 
     conn->failures = 0;
     conn->endpoint->worked = 1;
@@ -1074,87 +851,4 @@ ngx_http_npmtoken_connection_stream(ngx_http_npmtoken_connection_t *conn)
 
     /* nobody waits for this connection when the worker exits */
     conn->peer.connection->idle = 1;
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_connection_format(ngx_http_npmtoken_connection_t *conn,
-    ngx_http_npmtoken_command_t *command)
-{
-    char       *resp;
-    ssize_t     n;
-    ngx_int_t   rc;
-
-    n = ngx_http_npmtoken_codec_format(command, &resp);
-    if (n == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_http_npmtoken_connection_append(conn, (u_char *) resp, n);
-
-    redisFreeCommand(resp);
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_connection_append(ngx_http_npmtoken_connection_t *conn,
-    u_char *data, size_t len)
-{
-    size_t   size;
-    u_char  *p;
-
-    if (conn->out_size - conn->out_len < len) {
-
-        size = ngx_max(2 * conn->out_size, conn->out_len + len);
-        size = ngx_max(size, 4096);
-
-        p = ngx_alloc(size, &conn->log);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (conn->out) {
-            ngx_memcpy(p, conn->out, conn->out_len);
-            ngx_free(conn->out);
-        }
-
-        conn->out = p;
-        conn->out_size = size;
-    }
-
-    ngx_memcpy(conn->out + conn->out_len, data, len);
-    conn->out_len += len;
-
-    return NGX_OK;
-}
-
-
-static u_char *
-ngx_http_npmtoken_connection_log_error(ngx_log_t *log, u_char *buf, size_t len)
-{
-    u_char                          *p;
-    ngx_http_npmtoken_connection_t  *conn;
-
-    conn = log->data;
-
-    p = buf;
-
-    if (log->action) {
-        p = ngx_snprintf(buf, len, " while %s", log->action);
-        len -= p - buf;
-    }
-
-    p = ngx_snprintf(p, len, ", client name: %V, redis: \"%V\"",
-                     &conn->label, &conn->endpoint->name);
-
-    if (conn->endpoint->kind == NGX_HTTP_NPMTOKEN_SINGLE
-        && conn->endpoint->seeds.nelts == 1)
-    {
-        return p;
-    }
-
-    return ngx_snprintf(p, buf + len - p, ", server: \"%V\"",
-                        conn->dial.name);
 }

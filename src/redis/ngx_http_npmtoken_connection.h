@@ -198,21 +198,6 @@ ngx_int_t ngx_http_npmtoken_connection_turn(
 void ngx_http_npmtoken_connection_leave(ngx_http_npmtoken_connection_t *conn);
 
 /*
- * The level at which a failure is logged.  Only the first of an outage is an
- * error; the others are information.
- */
-ngx_uint_t ngx_http_npmtoken_connection_level(
-    ngx_http_npmtoken_connection_t *conn);
-
-/*
- * The same for a failure that is logged now.  "why" is a hash of what Redis
- * said: each such reason is an error once in an outage.  0: no reason that is
- * worth a line after others.
- */
-ngx_uint_t ngx_http_npmtoken_connection_fault(
-    ngx_http_npmtoken_connection_t *conn, uint32_t why);
-
-/*
  * From now on, until the connection is lost, replies may come unasked, and no
  * reply is awaited for a command that is sent.
  */

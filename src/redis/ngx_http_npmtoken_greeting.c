@@ -7,6 +7,7 @@
 
 #include "ngx_http_npmtoken_greeting.h"
 #include "ngx_http_npmtoken_cluster.h"
+#include "ngx_http_npmtoken_connection_log.h"
 
 
 /*
@@ -318,7 +319,7 @@ ngx_http_npmtoken_greeting_refused(ngx_http_npmtoken_connection_t *conn,
     }
 
     if (!optional) {
-        level = ngx_http_npmtoken_connection_fault(conn,
+        level = ngx_http_npmtoken_connection_log_fault(conn,
                                        ngx_crc32_short(code.data, code.len));
 
         ngx_log_error(level, &conn->log, 0, "redis answered \"%V\" (%V)%s",

@@ -11,6 +11,7 @@
 
 #include "ngx_http_npmtoken_sentinel.h"
 #include "ngx_http_npmtoken_connection.h"
+#include "ngx_http_npmtoken_connection_log.h"
 
 
 /* of one reply: bytes, elements */
@@ -332,7 +333,7 @@ ngx_http_npmtoken_sentinel_useless(ngx_http_npmtoken_sentinel_t *sentinel,
     /* each sentinel is told of once in an outage */
 
     why = 1 + conn->dial.seed;
-    level = ngx_http_npmtoken_connection_fault(conn, why);
+    level = ngx_http_npmtoken_connection_log_fault(conn, why);
 
     if (reply && reply->type == REDIS_REPLY_NIL) {
         ngx_log_error(level, &conn->log, 0,

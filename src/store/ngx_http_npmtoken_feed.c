@@ -16,6 +16,7 @@
 
 #include "ngx_http_npmtoken_feed.h"
 #include "ngx_http_npmtoken_cluster.h"
+#include "ngx_http_npmtoken_connection_log.h"
 #include "ngx_http_npmtoken_greeting.h"
 #include "ngx_http_npmtoken_slot.h"
 #include "ngx_http_npmtoken_watch.h"
@@ -674,7 +675,7 @@ ngx_http_npmtoken_feed_error(ngx_http_npmtoken_feed_t *feed,
         return NGX_OK;
     }
 
-    level = ngx_http_npmtoken_connection_fault(&feed->conn,
+    level = ngx_http_npmtoken_connection_log_fault(&feed->conn,
                                        ngx_crc32_short(code.data, code.len));
 
     ngx_log_error(level, ngx_cycle->log, 0,
