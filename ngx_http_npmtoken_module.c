@@ -10,6 +10,7 @@
 #include "ngx_http_npmtoken_ignored.h"
 #include "ngx_http_npmtoken_redact.h"
 #include "ngx_http_npmtoken_setter.h"
+#include "ngx_http_npmtoken_store_complete.h"
 #include "ngx_http_npmtoken_store_conf.h"
 #include "ngx_http_npmtoken_variables.h"
 #include "npmtoken_version.h"
@@ -679,9 +680,9 @@ ngx_http_npmtoken_init(ngx_conf_t *cf)
     stores = nmcf->stores.elts;
 
     for (i = 0; i < nmcf->stores.nelts; i++) {
-        if (ngx_http_npmtoken_store_conf_init(cf, stores[i], clcf->resolver,
-                                              clcf->resolver_timeout,
-                                              &ngx_http_npmtoken_module)
+        if (ngx_http_npmtoken_store_complete(cf, stores[i], clcf->resolver,
+                                             clcf->resolver_timeout,
+                                             &ngx_http_npmtoken_module)
             != NGX_OK)
         {
             return NGX_ERROR;

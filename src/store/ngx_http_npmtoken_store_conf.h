@@ -1,6 +1,6 @@
 
 /*
- * The npmtoken_store block, its directives and their defaults.
+ * The npmtoken_store block and its directives.
  */
 
 
@@ -25,15 +25,6 @@ ngx_http_npmtoken_store_t *ngx_http_npmtoken_store_conf_get(ngx_conf_t *cf,
  */
 char *ngx_http_npmtoken_store_conf_block(ngx_conf_t *cf,
     ngx_http_npmtoken_store_t *store);
-
-/*
- * Completes a store after the configuration has been read.  "tag" names the
- * owner of shared zones.  "resolver_timeout" is in milliseconds.  Returns
- * NGX_OK, or NGX_ERROR with a line logged.
- */
-ngx_int_t ngx_http_npmtoken_store_conf_init(ngx_conf_t *cf,
-    ngx_http_npmtoken_store_t *store, ngx_resolver_t *resolver,
-    ngx_msec_t resolver_timeout, void *tag);
 
 
 #endif /* _NGX_HTTP_NPMTOKEN_STORE_CONF_H_INCLUDED_ */

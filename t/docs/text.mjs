@@ -20,6 +20,7 @@ const REDIS = read('docs/redis.md');
 const MODULE = read('ngx_http_npmtoken_module.c');
 const API = read('src/api/ngx_http_npmtoken_api_module.c');
 const STORE = read('src/store/ngx_http_npmtoken_store_conf.c');
+const COMPLETE = read('src/store/ngx_http_npmtoken_store_complete.c');
 const SSL = read('src/redis/ngx_http_npmtoken_ssl.c');
 const ACCOUNT = read('src/account/npmtoken_account.c');
 const OPERATION = read('src/core/npmtoken_operation.c');
@@ -160,25 +161,26 @@ const DEFAULTS = {
         [MODULE, /prev->expiry_notice,\s+7 \* 24 \* 60 \* 60\)/],
     'npmtoken_identity off;':
         [MODULE, /prev->identity,\s+&ngx_http_npmtoken_identity_off\)/],
-    'connect_timeout 1s;': [STORE, /connect_timeout, 1000\)/],
-    'redis_keepalive 15s;': [STORE, /endpoint.keepalive, 15 \* 1000\)/],
+    'connect_timeout 1s;': [COMPLETE, /connect_timeout, 1000\)/],
+    'redis_keepalive 15s;': [COMPLETE, /endpoint.keepalive, 15 \* 1000\)/],
     'redis_user_timeout 5s;':
-        [STORE, /endpoint.user_timeout, 5 \* 1000\)/],
-    'redis_replica off;': [STORE, /endpoint.replica, 0\)/],
-    'redis_ssl_verify on;': [STORE, /ssl->verify, 1\)/],
+        [COMPLETE, /endpoint.user_timeout, 5 \* 1000\)/],
+    'redis_replica off;': [COMPLETE, /endpoint.replica, 0\)/],
+    'redis_ssl_verify on;': [COMPLETE, /ssl->verify, 1\)/],
     'redis_ssl_protocols TLSv1.2 TLSv1.3;': [SSL,
         /!= NGX_HTTP_NPMTOKEN_SSL_TLSv1_3\)[^]*!= NGX_HTTP_NPMTOKEN_SSL_TLSv1_2\)/],
     'redis_ssl_ciphers DEFAULT;': [SSL, /conf->ciphers, "DEFAULT"\)/],
-    'lookup_timeout 500ms;': [STORE, /lookup->timeout, 500\)/],
-    'lookup_queue 1024;': [STORE, /lookup->queue, 1024\)/],
-    'lookup_share 256;': [STORE, /lookup->share, ngx_max\(lookup->queue \/ 4/],
-    'prefix npmtoken:;': [STORE, /store->prefix, "npmtoken:"\)/],
-    'cache 8m;': [STORE, /cache_size, 8 \* 1024 \* 1024\)/],
-    'cache_ttl 60s;': [STORE, /cache_ttl, 60 \* 1000\)/],
-    'negative_ttl 5s;': [STORE, /negative_ttl, 5 \* 1000\)/],
-    'revocation_bound 1s;': [STORE, /lookup->bound, 1000\)/],
-    'push on;': [STORE, /store->push, 1\)/],
-    'proof_replicas 0;': [STORE, /lookup->replicas, 0\)/],
+    'lookup_timeout 500ms;': [COMPLETE, /lookup->timeout, 500\)/],
+    'lookup_queue 1024;': [COMPLETE, /lookup->queue, 1024\)/],
+    'lookup_share 256;':
+        [COMPLETE, /lookup->share, ngx_max\(lookup->queue \/ 4/],
+    'prefix npmtoken:;': [COMPLETE, /store->prefix, "npmtoken:"\)/],
+    'cache 8m;': [COMPLETE, /cache_size, 8 \* 1024 \* 1024\)/],
+    'cache_ttl 60s;': [COMPLETE, /cache_ttl, 60 \* 1000\)/],
+    'negative_ttl 5s;': [COMPLETE, /negative_ttl, 5 \* 1000\)/],
+    'revocation_bound 1s;': [COMPLETE, /lookup->bound, 1000\)/],
+    'push on;': [COMPLETE, /store->push, 1\)/],
+    'proof_replicas 0;': [COMPLETE, /lookup->replicas, 0\)/],
     'npmtoken_api off;': [API, /prev->name, "off"\)/],
     'npmtoken_api_login accounts;':
         [API, /prev->api.login,\s+NGX_HTTP_NPMTOKEN_API_ACCOUNTS\)/],
@@ -202,7 +204,7 @@ const DEFAULTS = {
     'npmtoken_api_max_cidrs 64;': [API, /prev->api.max_cidrs, 64\)/],
     'npmtoken_api_max_body 16k;': [API, /prev->api.max_body,\s+16 \* 1024\)/],
     'npmtoken_api_issuer npm;': [API, /prev->api.issuer, "npm"\)/],
-    'stale_reads 0;': [STORE, /stale_reads, 0\)/],
+    'stale_reads 0;': [COMPLETE, /stale_reads, 0\)/],
 };
 
 
