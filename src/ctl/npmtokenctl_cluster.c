@@ -12,6 +12,8 @@
 #include "npmtokenctl.h"
 #include "npmtokenctl_cluster.h"
 #include "npmtokenctl_redis.h"
+#include "npmtokenctl_script.h"
+#include "npmtokenctl_url.h"
 
 
 #define CTL_CLUSTER_PORT   6379

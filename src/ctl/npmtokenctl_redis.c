@@ -9,49 +9,18 @@
 #include "npmtokenctl_cluster.h"
 #include "npmtokenctl_redis.h"
 #include "npmtokenctl_sentinel.h"
+#include "npmtokenctl_url.h"
 #include "npmtokenctl_wire.h"
 
 
-#define CTL_PORT             6379
 #define CTL_READ_SIZE        16384
 #define CTL_WAIT_TIMEOUT     1000
 #define CTL_WAIT_MAX         60000
 #define CTL_PREFIX_MAX       128
 
 
-typedef struct {
-    char                 *name;       /* without user and password */
-    char                 *user;
-    char                 *password;
-    char                 *host;       /* or a path */
-    int                   port;       /* 0: a path */
-    int                   db;
-    ngx_uint_t            tls;
-    char                 *hosts;      /* if there may be several, else NULL */
-    char                 *master;     /* its name, if sentinels know it */
-} ctl_url_t;
-
-
-/* how URLs begin */
-
-typedef struct {
-    const char           *prefix;
-    ngx_uint_t            tls;
-    ngx_uint_t            cluster;
-    ngx_uint_t            sentinel;
-} ctl_scheme_t;
-
-
-static void ctl_parse_url(const char *text, ctl_url_t *url);
-static void ctl_parse_sentinels(char *hosts, ctl_url_t *url);
-static void ctl_parse_path(char *path, ctl_url_t *url);
-static void ctl_parse_host(char *host, ctl_url_t *url);
-static void ctl_parse_userinfo(char *userinfo, ctl_url_t *url);
-static void ctl_decode(char *text);
-static void ctl_secrets(ctl_url_t *url);
 static void ctl_cluster_prefix(void);
 static void ctl_hello(ctl_url_t *url);
-static redisReply *ctl_say(const char *format, ...);
 static redisReply *ctl_ask_args(const char *format, va_list args);
 static int ctl_wait_here(int replicas);
 static void ctl_format_command(const char *format, va_list args);
@@ -62,27 +31,12 @@ static redisReply *ctl_check_reply(redisReply *reply);
 static const char *ctl_hint(const char *error);
 
 
-static ctl_scheme_t  ctl_schemes[] = {
-    { "redis://", 0, 0, 0 },
-    { "rediss://", 1, 0, 0 },
-    { "redis-sentinel://", 0, 0, 1 },
-    { "redis-sentinel+tls://", 1, 0, 1 },
-    { "redis-cluster://", 0, 1, 0 },
-    { "redis-cluster+tls://", 1, 1, 0 },
-    { NULL, 0, 0, 0 }
-};
-
-
 static ctl_url_t     ctl_url;
 static redisReader  *ctl_reader;
 static char         *ctl_redis_name;
 static int           ctl_redis_database;
 static ngx_uint_t    ctl_sessions;
 static ngx_uint_t    ctl_connected;
-
-/* the script in use, and its digest */
-static ngx_str_t    *ctl_script_loaded;
-static char         *ctl_script_name;
 
 /* of the connections that were left, the least; less than 0: none */
 static int           ctl_replicas_left = -1;
@@ -233,300 +187,6 @@ ctl_redis_db(void)
 }
 
 
-/* Messages never contain a part of the URL that may be a password. */
-
-static void
-ctl_parse_url(const char *text, ctl_url_t *url)
-{
-    char          *copy, *at;
-    ctl_scheme_t  *scheme;
-
-    copy = ctl_format("%s", text);
-
-    if (strncmp(copy, "unix:/", 6) == 0 && copy[6] != '/') {
-        ctl_parse_path(copy + 5, url);
-        return;
-    }
-
-    for (scheme = ctl_schemes; scheme->prefix; scheme++) {
-        if (strncmp(copy, scheme->prefix, strlen(scheme->prefix)) == 0) {
-            break;
-        }
-    }
-
-    if (scheme->prefix == NULL) {
-        ctl_die(CTL_USAGE, "the URL of Redis must be "
-                "redis://[user[:password]@]host[:port][/db], the same with "
-                "rediss:// for TLS, redis-sentinel://host[:port],host[:port]"
-                "/master[/db], redis-cluster://host[:port],host[:port], or "
-                "unix:/path[:db]");
-    }
-
-    url->tls = scheme->tls;
-    copy += strlen(scheme->prefix);
-    at = strrchr(copy, '@');
-
-    if (at) {
-        *at = '\0';
-        ctl_parse_userinfo(copy, url);
-        copy = at + 1;
-    }
-
-    if (scheme->sentinel) {
-        url->name = ctl_format("%s%s", scheme->prefix, copy);
-        ctl_parse_sentinels(copy, url);
-        return;
-    }
-
-    if (scheme->cluster) {
-        url->name = ctl_format("%s%s", scheme->prefix, copy);
-
-        if (copy[strcspn(copy, "/")] != '\0') {
-            ctl_die(CTL_USAGE, "%s: a Redis Cluster has no databases",
-                    url->name);
-        }
-
-        url->hosts = copy;
-        return;
-    }
-
-    ctl_parse_host(copy, url);
-}
-
-
-static void
-ctl_parse_sentinels(char *hosts, ctl_url_t *url)
-{
-    char  *p;
-
-    url->hosts = hosts;
-
-    p = strchr(hosts, '/');
-
-    if (p == NULL || p[1] == '\0' || p[1] == '/') {
-        ctl_die(CTL_USAGE, "%s has no name of a master after the hosts",
-                url->name);
-    }
-
-    *p++ = '\0';
-    url->master = p;
-
-    p = strchr(p, '/');
-
-    if (p) {
-        *p++ = '\0';
-
-        if (*p) {
-            url->db = ctl_number(p, 0, INT_MAX, "database");
-        }
-    }
-}
-
-
-char *
-ctl_host_port(char *host, int *port, int fallback)
-{
-    char  *p;
-
-    host = ctl_format("%s", host);
-    p = host;
-
-    if (*host == '[') {
-        p = strchr(++host, ']');
-
-        if (p == NULL) {
-            ctl_die(CTL_USAGE, "a host of %s is not valid", ctl_redis_url());
-        }
-
-        *p++ = '\0';
-    }
-
-    *port = fallback;
-
-    p = strchr(p, ':');
-
-    if (p) {
-        *p++ = '\0';
-        *port = ctl_number(p, 1, 65535, "port");
-    }
-
-    return host;
-}
-
-
-static void
-ctl_parse_path(char *path, ctl_url_t *url)
-{
-    char  *colon;
-
-    url->name = ctl_format("unix:%s", path);
-    url->host = path;
-
-    colon = strrchr(path, ':');
-
-    if (colon && strchr(colon, '/') == NULL) {
-        *colon = '\0';
-        url->db = ctl_number(colon + 1, 0, INT_MAX, "database");
-    }
-}
-
-
-static void
-ctl_parse_host(char *host, ctl_url_t *url)
-{
-    char  *p;
-
-    url->name = ctl_format("%s://%s", url->tls ? "rediss" : "redis", host);
-    url->port = CTL_PORT;
-
-    p = strchr(host, '/');
-
-    if (p) {
-        *p++ = '\0';
-
-        if (*p) {
-            url->db = ctl_number(p, 0, INT_MAX, "database");
-        }
-    }
-
-    p = host;
-
-    if (*host == '[') {
-        p = strchr(++host, ']');
-
-        if (p == NULL || (p[1] != '\0' && p[1] != ':')) {
-            ctl_die(CTL_USAGE, "the host of %s is not valid", url->name);
-        }
-
-        *p++ = '\0';
-    }
-
-    p = strchr(p, ':');
-
-    if (p) {
-        *p++ = '\0';
-        url->port = ctl_number(p, 1, 65535, "port");
-    }
-
-    if (*host == '\0') {
-        ctl_die(CTL_USAGE, "%s has no host", url->name);
-    }
-
-    url->host = host;
-}
-
-
-static void
-ctl_parse_userinfo(char *userinfo, ctl_url_t *url)
-{
-    char  *colon;
-
-    colon = strchr(userinfo, ':');
-
-    if (colon) {
-        *colon++ = '\0';
-        ctl_decode(colon);
-        url->password = *colon ? colon : NULL;
-    }
-
-    ctl_decode(userinfo);
-    url->user = *userinfo ? userinfo : NULL;
-}
-
-
-static void
-ctl_decode(char *text)
-{
-    char       *p;
-    ngx_int_t   c;
-
-    for (p = text; *text; text++) {
-
-        c = (u_char) *text;
-
-        if (c == '%') {
-            c = (text[1] && text[2]) ? ngx_hextoi((u_char *) text + 1, 2)
-                                     : NGX_ERROR;
-
-            if (c == NGX_ERROR || c == 0) {
-                ctl_die(CTL_USAGE, "the user or password in the URL of Redis "
-                        "is not percent-encoded correctly");
-            }
-
-            text += 2;
-        }
-
-        *p++ = (char) c;
-    }
-
-    *p = '\0';
-}
-
-
-int
-ctl_number(const char *text, int min, int max, const char *what)
-{
-    ngx_int_t  n;
-
-    n = ngx_atoi((u_char *) text, strlen(text));
-
-    if (n < min || n > max) {
-        ctl_die(CTL_USAGE, "\"%s\" is not a valid %s", text, what);
-    }
-
-    return (int) n;
-}
-
-
-static void
-ctl_secrets(ctl_url_t *url)
-{
-    if (ctl_options.redis_user) {
-        url->user = (char *) ctl_options.redis_user;
-    }
-
-    if (ctl_options.redis_password_file) {
-        url->password = ctl_read_secret(ctl_options.redis_password_file);
-    }
-
-    if (url->user && url->password == NULL) {
-        ctl_die(CTL_USAGE, "a user of Redis needs a password: use "
-                "--redis-password-file");
-    }
-}
-
-
-char *
-ctl_read_secret(const char *path)
-{
-    char   *line;
-    FILE   *file;
-    size_t  size;
-
-    file = fopen(path, "re");
-    if (file == NULL) {
-        ctl_die(CTL_USAGE, "cannot open \"%s\": %s", path, strerror(errno));
-    }
-
-    line = NULL;
-    size = 0;
-
-    if (getline(&line, &size, file) == -1) {
-        ctl_die(CTL_USAGE, "there is no password in \"%s\"", path);
-    }
-
-    fclose(file);
-
-    line[strcspn(line, "\r\n")] = '\0';
-
-    if (*line == '\0') {
-        ctl_die(CTL_USAGE, "there is no password in \"%s\"", path);
-    }
-
-    return line;
-}
-
-
 static void
 ctl_hello(ctl_url_t *url)
 {
@@ -556,9 +216,7 @@ ctl_hello(ctl_url_t *url)
 }
 
 
-/* as ctl_do(), but before what is queued */
-
-static redisReply *
+redisReply *
 ctl_say(const char *format, ...)
 {
     va_list      args;
@@ -882,79 +540,6 @@ ctl_str(const char *text)
     str.len = ngx_strlen(str.data);
 
     return str;
-}
-
-
-void
-ctl_script(ctl_args_t *args, npmtoken_change_t *change,
-    void (*write)(npmtoken_change_t *change))
-{
-    ngx_uint_t  i;
-
-    change->argv = ctl_alloc(npmtoken_script_room(change)
-                             * sizeof(ngx_str_t));
-    write(change);
-
-    ctl_script_begin(args, change->script);
-
-    for (i = 0; i < change->argc; i++) {
-        ctl_arg(args, change->argv[i].data, change->argv[i].len);
-    }
-
-    free(change->argv);
-}
-
-
-/* Loads a script; the server then runs it by its digest. */
-
-void
-ctl_script_begin(ctl_args_t *args, ngx_str_t *script)
-{
-    redisReply  *reply;
-
-    if (ctl_script_name == NULL || script != ctl_script_loaded) {
-        reply = ctl_do("SCRIPT LOAD %b", script->data, script->len);
-        ctl_script_name = ctl_format("%s", reply->str);
-        freeReplyObject(reply);
-        ctl_script_loaded = script;
-    }
-
-    args->n = 0;
-    ctl_arg_text(args, "EVALSHA");
-    ctl_arg_text(args, ctl_script_name);
-}
-
-
-void
-ctl_script_load(void)
-{
-    freeReplyObject(ctl_say("SCRIPT LOAD %b", ctl_script_loaded->data,
-                            ctl_script_loaded->len));
-}
-
-
-const char *
-ctl_change(npmtoken_change_t *change, void (*write)(npmtoken_change_t *change))
-{
-    ctl_args_t   args;
-    const char  *status;
-
-    ngx_memzero(&args, sizeof(ctl_args_t));
-
-    ctl_script(&args, change, write);
-    status = ctl_status(&args);
-
-    free(args.data);
-    free(args.len);
-
-    return status;
-}
-
-
-const char *
-ctl_status(ctl_args_t *args)
-{
-    return ctl_command(args)->str;
 }
 
 

@@ -13,18 +13,6 @@
 #include <hiredis/hiredis.h>
 
 
-/* a number in the URL or an option; ends the program if it is none */
-int ctl_number(const char *text, int min, int max, const char *what);
-
-/*
- * Cuts the port off a host, and the brackets of an IPv6 address.  "fallback" is
- * the port of a host without one.  Ends the program if it is not valid.
- */
-char *ctl_host_port(char *host, int *port, int fallback);
-
-/* The first line of a file.  Ends the program if there is none. */
-char *ctl_read_secret(const char *path);
-
 /* Whether the URL says TLS. */
 ngx_uint_t ctl_is_tls(void);
 
@@ -46,14 +34,14 @@ ngx_uint_t ctl_is_cluster(void);
 /* Sends a command at once and reads its reply.  No other may be awaited. */
 redisReply *ctl_ask(const char *format, ...);
 
+/* As ctl_do(), but before what is queued. */
+redisReply *ctl_say(const char *format, ...);
+
 /* Writes the bytes of a command. */
 void ctl_raw(const char *command, size_t len);
 
 /* Writes what is queued, and reads the next reply, whatever it says. */
 redisReply *ctl_receive(void);
-
-/* Loads the script that is in use into another server. */
-void ctl_script_load(void);
 
 /*
  * Asks how many replicas have what was written on this connection.  That counts

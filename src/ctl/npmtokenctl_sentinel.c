@@ -8,6 +8,7 @@
 #include "npmtokenctl.h"
 #include "npmtokenctl_redis.h"
 #include "npmtokenctl_sentinel.h"
+#include "npmtokenctl_url.h"
 #include "npmtokenctl_wire.h"
 
 
