@@ -193,11 +193,12 @@ ngx_http_npmtoken_api_browser_done(ngx_http_npmtoken_api_ctx_t *ctx)
     ngx_int_t  rc;
     ngx_str_t  pair, digest, argv[4];
 
-    rc = NGX_DECLINED;
-
-    if (ngx_http_arg(ctx->request, (u_char *) "authId", 6, &pair) == NGX_OK) {
-        rc = ngx_http_npmtoken_api_pending_split(ctx, &pair, &digest);
+    if (ngx_http_arg(ctx->request, (u_char *) "authId", 6, &pair) != NGX_OK) {
+        ngx_http_npmtoken_api_pending_gone(ctx);
+        return;
     }
+
+    rc = ngx_http_npmtoken_api_pending_split(ctx, &pair, &digest);
 
     if (rc == NGX_DECLINED) {
         ngx_http_npmtoken_api_pending_gone(ctx);
