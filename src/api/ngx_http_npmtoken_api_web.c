@@ -547,12 +547,15 @@ ngx_http_npmtoken_api_web_revoke_next(ngx_http_npmtoken_api_ctx_t *ctx)
 
     while (ctx->nth < json_array_size(keys)) {
 
+        /* each was checked when the body was read */
+
         if (ngx_http_npmtoken_api_web_revoke_key(
                                          json_array_get(keys, ctx->nth++),
                                          &key)
             != NGX_OK)
         {
-            continue;
+            ngx_http_npmtoken_api_answer_failed(ctx);
+            return;
         }
 
         if (ngx_memcmp(key.data, ctx->session_key, NPMTOKEN_KEY_LEN) == 0) {
