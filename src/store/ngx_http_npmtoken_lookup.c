@@ -13,24 +13,13 @@
 
 
 #include "ngx_http_npmtoken_lookup.h"
-#include "ngx_http_npmtoken_asker.h"
+#include "ngx_http_npmtoken_lookup_parts.h"
+#include "ngx_http_npmtoken_lookup_detour.h"
+#include "ngx_http_npmtoken_lookup_epoch.h"
+#include "ngx_http_npmtoken_lookup_gate.h"
+#include "ngx_http_npmtoken_lookup_try.h"
 #include "ngx_http_npmtoken_cluster.h"
-#include "ngx_http_npmtoken_detour.h"
 #include "ngx_http_npmtoken_greeting.h"
-#include "ngx_http_npmtoken_watch.h"
-#include "ngx_http_npmtoken_reply.h"
-
-
-/* logs the state of a look-up, with the short key of the token */
-
-#define ngx_http_npmtoken_lookup_debug(key, what, n)                          \
-    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,                     \
-                   "npmtoken lookup %*s: %s: %i",                             \
-                   (size_t) NPMTOKEN_SHORT_KEY_LEN, key, what,                \
-                   (ngx_int_t) (n))
-
-#define ngx_http_npmtoken_proof(conf)                                         \
-    ((conf)->cache ? (conf)->cache->sh->proof : NULL)
 
 
 /*
@@ -40,73 +29,6 @@
  */
 #define NGX_HTTP_NPMTOKEN_SKIP_MAX   (4 * 1024 * 1024)
 
-/* milliseconds between two looks whether there is a proof */
-#define NGX_HTTP_NPMTOKEN_GATE_TICK  5
-
-
-/* what a look-up has that goes to another node of a cluster, for this once */
-
-typedef struct {
-    ngx_http_npmtoken_detour_job_t  job;
-    ngx_event_t                     timer;
-    ngx_http_npmtoken_command_t     commands[2];
-    ngx_str_t                       words[2][2];
-    u_char                          name[NGX_HTTP_NPMTOKEN_MAX_RECORDS
-                                         + NPMTOKEN_KEY_LEN];
-} ngx_http_npmtoken_lookup_detour_t;
-
-
-struct ngx_http_npmtoken_lookup_s {
-    ngx_str_node_t                 sn;         /* by key */
-    ngx_queue_t                    queue;      /* by age */
-    ngx_queue_t                    waiters;
-    ngx_http_npmtoken_lookups_t   *lookups;
-    ngx_http_npmtoken_asker_t     *asker;      /* NULL: of a known token */
-    ngx_msec_t                     deadline;
-    ngx_msec_t                     began;      /* when it was sent */
-    ngx_msec_t                     patience;   /* of this try; 0: until the
-                                                  deadline */
-
-    ngx_http_npmtoken_stamp_t      stamp;      /* taken when it is sent */
-    npmtoken_record_t             *record;
-    uint64_t                       expires;    /* by the key's TTL */
-    ngx_int_t                      rc;         /* of HGETALL */
-    ngx_http_npmtoken_lookup_detour_t  *detour;
-
-    unsigned                       indexed:1;  /* in the tree */
-    unsigned                       sent:1;
-    unsigned                       resent:1;
-    unsigned                       replied:1;  /* to HGETALL */
-    unsigned                       away:1;     /* its key is at another node */
-
-    u_char                         tag[NPMTOKEN_TAG_LEN];
-    u_char                         key[NPMTOKEN_KEY_LEN];
-};
-
-
-struct ngx_http_npmtoken_lookups_s {
-    ngx_http_npmtoken_lookup_conf_t  *conf;
-    ngx_http_npmtoken_connection_t    conn;
-    ngx_http_npmtoken_listener_t      listener;
-    uint64_t                          epoch;    /* in which conn was opened to
-                                                   the feed's peer */
-    u_char                            server[NGX_HTTP_NPMTOKEN_SERVER_LEN];
-                                                /* the feed's */
-    uint64_t                          ready;    /* since when conn is ready, by
-                                                   our clock */
-    ngx_rbtree_t                      tree;
-    ngx_rbtree_node_t                 sentinel;
-    ngx_queue_t                       queue;
-    ngx_queue_t                       away;     /* look-ups on a detour */
-    ngx_http_npmtoken_detour_t       *detour;
-    ngx_http_npmtoken_askers_t        askers;
-    ngx_http_npmtoken_reply_log_t     logged;
-    ngx_event_t                       timer;    /* of the head */
-    ngx_event_t                       gate;     /* look-ups wait for a proof */
-    unsigned                          told:1;   /* several servers are logged */
-    unsigned                          moved:1;  /* conn is lost by MOVED */
-};
-
 
 static ngx_http_npmtoken_lookup_t *ngx_http_npmtoken_lookup_join(
     ngx_http_npmtoken_lookups_t *lookups, u_char *key, uint32_t hash);
@@ -115,67 +37,18 @@ static ngx_int_t ngx_http_npmtoken_lookup_hopeless(
 static ngx_http_npmtoken_lookup_t *ngx_http_npmtoken_lookup_create(
     ngx_http_npmtoken_lookups_t *lookups, u_char *tag, u_char *key,
     uint32_t hash, u_char *network);
-static void ngx_http_npmtoken_lookup_follow(
-    ngx_http_npmtoken_lookups_t *lookups);
-static void ngx_http_npmtoken_lookup_switch_handler(void *data,
-    ngx_str_t *host, ngx_uint_t port);
-static void ngx_http_npmtoken_lookup_move(
-    ngx_http_npmtoken_lookups_t *lookups);
-static ngx_uint_t ngx_http_npmtoken_lookup_vouched(
-    ngx_http_npmtoken_lookups_t *lookups);
-static void ngx_http_npmtoken_lookup_gate(
-    ngx_http_npmtoken_lookups_t *lookups);
-static void ngx_http_npmtoken_lookup_gate_handler(ngx_event_t *ev);
-static ngx_uint_t ngx_http_npmtoken_lookup_unproven(
-    ngx_http_npmtoken_lookup_t *lookup);
 static void ngx_http_npmtoken_lookup_again(
     ngx_http_npmtoken_lookups_t *lookups);
-static void ngx_http_npmtoken_lookup_restart(
-    ngx_http_npmtoken_lookups_t *lookups);
-static void ngx_http_npmtoken_lookup_stamp(
-    ngx_http_npmtoken_lookup_t *lookup);
-static void ngx_http_npmtoken_lookup_apart(
-    ngx_http_npmtoken_lookups_t *lookups, uint64_t word);
-static ngx_int_t ngx_http_npmtoken_lookup_send(
-    ngx_http_npmtoken_lookup_t *lookup);
-static void ngx_http_npmtoken_lookup_commands(
-    ngx_http_npmtoken_lookup_t *lookup, ngx_http_npmtoken_command_t *commands,
-    ngx_str_t (*words)[2], u_char *name);
-static ngx_msec_t ngx_http_npmtoken_lookup_patience(
-    ngx_http_npmtoken_lookup_t *lookup);
-static ngx_msec_int_t ngx_http_npmtoken_lookup_left(
-    ngx_http_npmtoken_lookup_t *lookup);
 static void ngx_http_npmtoken_lookup_ready_handler(void *data);
-static void ngx_http_npmtoken_lookup_pass(
-    ngx_http_npmtoken_lookups_t *lookups);
 static ngx_int_t ngx_http_npmtoken_lookup_reply_handler(void *data,
     redisReply *reply);
 static ngx_uint_t ngx_http_npmtoken_lookup_redirected(
     ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
 static void ngx_http_npmtoken_lookup_replied(
     ngx_http_npmtoken_lookup_t *lookup, ngx_int_t rc);
-static void ngx_http_npmtoken_lookup_leave(
-    ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
-static ngx_int_t ngx_http_npmtoken_lookup_detour_begin(
-    ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
-static ngx_int_t ngx_http_npmtoken_lookup_detour_handler(
-    ngx_http_npmtoken_detour_job_t *job, redisReply *reply);
-static void ngx_http_npmtoken_lookup_detour_timer_handler(ngx_event_t *ev);
 static void ngx_http_npmtoken_lookup_lost_handler(void *data);
-static void ngx_http_npmtoken_lookup_reset(
-    ngx_http_npmtoken_lookup_t *lookup);
-static ngx_int_t ngx_http_npmtoken_lookup_ttl_reply(
-    ngx_http_npmtoken_lookup_t *lookup, redisReply *reply);
-static ngx_int_t ngx_http_npmtoken_lookup_cache(
-    ngx_http_npmtoken_lookup_t *lookup, ngx_int_t rc);
 static void ngx_http_npmtoken_lookup_timer_handler(ngx_event_t *ev);
-static void ngx_http_npmtoken_lookup_set_timer(
-    ngx_http_npmtoken_lookups_t *lookups);
-static void ngx_http_npmtoken_lookup_remove(
-    ngx_http_npmtoken_lookup_t *lookup);
 static void ngx_http_npmtoken_lookup_done_all(ngx_queue_t *lookups,
-    ngx_int_t rc);
-static void ngx_http_npmtoken_lookup_done(ngx_http_npmtoken_lookup_t *lookup,
     ngx_int_t rc);
 static void ngx_http_npmtoken_lookup_free(ngx_http_npmtoken_lookup_t *lookup);
 
@@ -215,12 +88,7 @@ ngx_http_npmtoken_lookup_start(ngx_http_npmtoken_lookup_conf_t *conf)
     lookups->timer.data = lookups;
     lookups->timer.log = ngx_cycle->log;
 
-    /* who waits at the gate has the other timer, too */
-
-    lookups->gate.handler = ngx_http_npmtoken_lookup_gate_handler;
-    lookups->gate.data = lookups;
-    lookups->gate.log = ngx_cycle->log;
-    lookups->gate.cancelable = 1;
+    ngx_http_npmtoken_lookup_gate_init(lookups);
 
     conn = &lookups->conn;
 
@@ -237,10 +105,7 @@ ngx_http_npmtoken_lookup_start(ngx_http_npmtoken_lookup_conf_t *conf)
     ngx_http_npmtoken_connection_init(conn);
 
     if (conf->listen) {
-        lookups->listener.handler = ngx_http_npmtoken_lookup_switch_handler;
-        lookups->listener.data = lookups;
-
-        ngx_http_npmtoken_watch_join(&conf->endpoint, &lookups->listener);
+        ngx_http_npmtoken_lookup_epoch_listen(lookups);
     }
 
     return lookups;
@@ -428,15 +293,15 @@ ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
         return NULL;
     }
 
-    ngx_http_npmtoken_lookup_follow(lookups);
+    ngx_http_npmtoken_lookup_epoch_follow(lookups);
 
     if (lookups->conn.state != NGX_HTTP_NPMTOKEN_READY) {
         ngx_http_npmtoken_connection_open(&lookups->conn);
 
-    } else if (!ngx_http_npmtoken_lookup_vouched(lookups)) {
-        ngx_http_npmtoken_lookup_gate(lookups);
+    } else if (!ngx_http_npmtoken_lookup_gate_vouched(lookups)) {
+        ngx_http_npmtoken_lookup_gate_wait(lookups);
 
-    } else if (ngx_http_npmtoken_lookup_send(lookup) != NGX_OK) {
+    } else if (ngx_http_npmtoken_lookup_try_send(lookup) != NGX_OK) {
         ngx_http_npmtoken_lookup_free(lookup);
         return NULL;
     }
@@ -451,165 +316,6 @@ ngx_http_npmtoken_lookup_create(ngx_http_npmtoken_lookups_t *lookups,
 }
 
 
-/*
- * rule: connection-of-epoch.  The feed vouches for the server that it is
- * connected to.  So a look-up goes to that address, on a connection opened in
- * the feed's epoch: an older connection may lead to another server that was
- * behind that address before.  What was sent on the older connection is sent
- * again.  When the connection opens, the server itself says whether it is the
- * same one.
- */
-
-static void
-ngx_http_npmtoken_lookup_follow(ngx_http_npmtoken_lookups_t *lookups)
-{
-    uint64_t                    epoch;
-    ngx_str_t                   host;
-    ngx_http_npmtoken_peer_t    peer;
-    ngx_http_npmtoken_proof_t  *proof;
-
-    proof = ngx_http_npmtoken_proof(lookups->conf);
-
-    if (proof == NULL) {
-        return;
-    }
-
-    epoch = ngx_http_npmtoken_proof_epoch(proof);
-
-    if (epoch == lookups->epoch
-        || ngx_http_npmtoken_proof_epoch_peer(proof, epoch, &peer) != NGX_OK)
-    {
-        return;
-    }
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &lookups->conn.log, 0,
-                   "npmtoken lookup epoch: %uL, was %uL", epoch,
-                   lookups->epoch);
-
-    ngx_http_npmtoken_lookup_move(lookups);
-
-    /* an epoch in which no server is vouched for has no peer */
-
-    if (peer.socklen) {
-        host.data = peer.host;
-        host.len = peer.host_len;
-
-        ngx_http_npmtoken_dial_pin(&lookups->conn.dial, &peer.sockaddr,
-                                   peer.socklen, &host);
-    } else {
-        ngx_http_npmtoken_dial_home(&lookups->conn.dial);
-    }
-
-    ngx_memcpy(lookups->server, peer.server, NGX_HTTP_NPMTOKEN_SERVER_LEN);
-
-    /* the feed's server has answered this */
-    lookups->conn.ask_server = 1;
-    lookups->conn.endpoint->left_out &=
-                                 ~ngx_http_npmtoken_greeting_server_step();
-    lookups->epoch = epoch;
-}
-
-
-static void
-ngx_http_npmtoken_lookup_move(ngx_http_npmtoken_lookups_t *lookups)
-{
-    ngx_http_npmtoken_lookup_restart(lookups);
-
-    /* what failed before was another server */
-    lookups->conn.retry_at = ngx_current_msec;
-}
-
-
-static void
-ngx_http_npmtoken_lookup_switch_handler(void *data, ngx_str_t *host,
-    ngx_uint_t port)
-{
-    ngx_http_npmtoken_lookups_t  *lookups = data;
-
-    if (ngx_http_npmtoken_dial_leads_to(&lookups->conn.dial, host, port)) {
-        return;
-    }
-
-    ngx_http_npmtoken_lookup_move(lookups);
-
-    if (!ngx_queue_empty(&lookups->queue)) {
-        ngx_http_npmtoken_connection_open(&lookups->conn);
-    }
-}
-
-
-/*
- * rule: lookup-is-no-proof ("proof_replicas").  What a master says that was
- * succeeded is old, whenever it is asked.  So a look-up waits here while no
- * proof vouches for the server that it goes to.  Nothing overtakes those that
- * wait, since replies belong to look-ups by their order.
- */
-
-static ngx_uint_t
-ngx_http_npmtoken_lookup_vouched(ngx_http_npmtoken_lookups_t *lookups)
-{
-    ngx_http_npmtoken_lookup_conf_t  *conf;
-
-    conf = lookups->conf;
-
-    if (conf->replicas == 0) {
-        return 1;
-    }
-
-    return !lookups->gate.timer_set
-           && ngx_http_npmtoken_greeting_leads_to(&lookups->conn,
-                                                  lookups->server)
-           && ngx_http_npmtoken_proof_vouched(ngx_http_npmtoken_proof(conf),
-                                         lookups->epoch,
-                                         ngx_http_npmtoken_proof_clock() + 1,
-                                         conf->bound);
-}
-
-
-static void
-ngx_http_npmtoken_lookup_gate(ngx_http_npmtoken_lookups_t *lookups)
-{
-    if (!lookups->gate.timer_set) {
-        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, &lookups->conn.log, 0,
-                       "npmtoken look-ups wait for a proof, epoch %uL",
-                       lookups->epoch);
-
-        ngx_add_timer(&lookups->gate, NGX_HTTP_NPMTOKEN_GATE_TICK);
-    }
-}
-
-
-static void
-ngx_http_npmtoken_lookup_gate_handler(ngx_event_t *ev)
-{
-    ngx_http_npmtoken_lookups_t  *lookups = ev->data;
-
-    if (!ngx_queue_empty(&lookups->queue)) {
-        ngx_http_npmtoken_lookup_pass(lookups);
-    }
-}
-
-
-/*
- * rule: lookup-is-no-proof.  Those who wait are answered by a proof as well: it
- * may have ended while the reply was on its way.
- */
-
-static ngx_uint_t
-ngx_http_npmtoken_lookup_unproven(ngx_http_npmtoken_lookup_t *lookup)
-{
-    ngx_http_npmtoken_lookup_conf_t  *conf;
-
-    conf = lookup->lookups->conf;
-
-    return conf->replicas
-           && !ngx_http_npmtoken_proof_vouched(ngx_http_npmtoken_proof(conf),
-                             ngx_http_npmtoken_word_number(lookup->stamp.word),
-                             ngx_http_npmtoken_proof_clock() + 1,
-                             conf->bound);
-}
-
-
 /* asks for all of them again, on a new connection */
 
 static void
@@ -621,9 +327,7 @@ ngx_http_npmtoken_lookup_again(ngx_http_npmtoken_lookups_t *lookups)
 }
 
 
-/* Closes the connection.  What was sent on it is sent again on the next one. */
-
-static void
+void
 ngx_http_npmtoken_lookup_restart(ngx_http_npmtoken_lookups_t *lookups)
 {
     ngx_queue_t                 *q;
@@ -636,200 +340,8 @@ ngx_http_npmtoken_lookup_restart(ngx_http_npmtoken_lookups_t *lookups)
          q = ngx_queue_next(q))
     {
         lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
-        ngx_http_npmtoken_lookup_reset(lookup);
+        ngx_http_npmtoken_lookup_try_reset(lookup);
     }
-}
-
-
-/* rule: stamp-before-send */
-
-static void
-ngx_http_npmtoken_lookup_stamp(ngx_http_npmtoken_lookup_t *lookup)
-{
-    ngx_http_npmtoken_proof_t    *proof;
-    ngx_http_npmtoken_lookups_t  *lookups;
-
-    lookups = lookup->lookups;
-    proof = ngx_http_npmtoken_proof(lookups->conf);
-
-    ngx_http_npmtoken_proof_stamp(proof, lookup->key, &lookup->stamp);
-
-    /* rule: connection-of-epoch */
-
-    if (proof
-        && ngx_http_npmtoken_word_number(lookup->stamp.word) != lookups->epoch)
-    {
-        ngx_http_npmtoken_lookup_debug(lookup->key, "not to be cached, epoch",
-                                       lookups->epoch);
-
-        ngx_http_npmtoken_stamp_void(&lookup->stamp);
-        return;
-    }
-
-    /* rule: same-server */
-
-    if (lookups->epoch
-        && !ngx_http_npmtoken_greeting_leads_to(&lookups->conn,
-                                                lookups->server))
-    {
-        ngx_http_npmtoken_lookup_debug(lookup->key, "another server, epoch",
-                                       lookups->epoch);
-
-        if (lookups->conf->replicas) {
-            ngx_http_npmtoken_stamp_void(&lookup->stamp);
-            return;
-        }
-
-        ngx_http_npmtoken_stamp_alone(&lookup->stamp);
-        ngx_http_npmtoken_lookup_apart(lookups,
-                                       ngx_http_npmtoken_proof_proven(proof));
-        return;
-    }
-
-    if (lookups->conf->replicas) {
-        ngx_http_npmtoken_stamp_strict(&lookup->stamp);
-    }
-}
-
-
-/*
- * After a restart, look-ups and feed may reach different servers for a moment.
- * But if the server has answered the feed since this connection was made, it
- * is another one.
- */
-
-static void
-ngx_http_npmtoken_lookup_apart(ngx_http_npmtoken_lookups_t *lookups,
-    uint64_t word)
-{
-    /* of a cluster, these are two nodes until the feed has moved, too */
-
-    if (lookups->told
-        || lookups->conn.endpoint->kind == NGX_HTTP_NPMTOKEN_CLUSTER
-        || ngx_http_npmtoken_word_number(word) != lookups->epoch
-        || ngx_http_npmtoken_word_time(word) <= lookups->ready)
-    {
-        return;
-    }
-
-    lookups->told = 1;
-
-    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": look-ups do not reach the server "
-                  "that pushes changes, so there are several servers behind "
-                  "\"%V\": a record is used no longer than "
-                  "\"revocation_bound\"",
-                  &lookups->conf->store, &lookups->conf->endpoint.name);
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_lookup_send(ngx_http_npmtoken_lookup_t *lookup)
-{
-    ngx_str_t                     words[2][2];
-    ngx_http_npmtoken_command_t   commands[2];
-    ngx_http_npmtoken_lookups_t  *lookups;
-    u_char                        name[NGX_HTTP_NPMTOKEN_MAX_RECORDS
-                                       + NPMTOKEN_KEY_LEN];
-
-    ngx_http_npmtoken_lookup_stamp(lookup);
-
-    lookups = lookup->lookups;
-
-    lookup->began = ngx_current_msec;
-    lookup->patience = ngx_http_npmtoken_lookup_patience(lookup);
-
-    ngx_http_npmtoken_lookup_commands(lookup, commands, words, name);
-
-    if (ngx_http_npmtoken_connection_send(&lookups->conn, commands, 2)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    lookup->sent = 1;
-
-    ngx_http_npmtoken_lookup_debug(lookup->key, "sent, patience",
-                                   lookup->patience);
-    return NGX_OK;
-}
-
-
-/* "name" has room for the name of a record */
-
-static void
-ngx_http_npmtoken_lookup_commands(ngx_http_npmtoken_lookup_t *lookup,
-    ngx_http_npmtoken_command_t *commands, ngx_str_t (*words)[2],
-    u_char *name)
-{
-    u_char     *p;
-    ngx_str_t  *records;
-
-    records = &lookup->lookups->conf->endpoint.records;
-
-    p = ngx_cpymem(name, records->data, records->len);
-    p = ngx_cpymem(p, lookup->key, NPMTOKEN_KEY_LEN);
-
-    ngx_str_set(&words[0][0], "HGETALL");
-    words[0][1].data = name;
-    words[0][1].len = p - name;
-
-    ngx_str_set(&words[1][0], "PTTL");
-    words[1][1] = words[0][1];
-
-    commands[0].argc = 2;
-    commands[0].argv = words[0];
-    commands[1].argc = 2;
-    commands[1].argv = words[1];
-}
-
-
-/*
- * A connection that a balancer or NAT has forgotten takes what is sent and
- * never answers.  So the first try of a look-up ends while there is time for
- * another one on a new connection, if connecting takes no longer than last
- * time.  The first try ends sooner if nothing was heard for long.  Other
- * replies may come in the meantime.
- */
-
-static ngx_msec_t
-ngx_http_npmtoken_lookup_patience(ngx_http_npmtoken_lookup_t *lookup)
-{
-    ngx_msec_t                       timeout;
-    ngx_http_npmtoken_connection_t  *conn;
-
-    conn = &lookup->lookups->conn;
-    timeout = lookup->lookups->conf->timeout;
-
-    if (lookup->resent || conn->took >= timeout / 4) {
-        return 0;
-    }
-
-    timeout = ngx_http_npmtoken_connection_doubtful(conn) ? timeout / 4
-                                                          : timeout / 2;
-
-    return ngx_max(timeout, 1);
-}
-
-
-/* milliseconds that are left to wait for the head of the queue */
-
-static ngx_msec_int_t
-ngx_http_npmtoken_lookup_left(ngx_http_npmtoken_lookup_t *lookup)
-{
-    ngx_msec_int_t  left, heard;
-
-    left = lookup->deadline - ngx_current_msec;
-
-    if (!lookup->sent || lookup->patience == 0) {
-        return left;
-    }
-
-    heard = lookup->lookups->conn.heard - lookup->began;
-
-    return ngx_min(left, (ngx_msec_int_t) (lookup->began + lookup->patience
-                                           - ngx_current_msec)
-                         + ngx_max(heard, 0));
 }
 
 
@@ -844,9 +356,7 @@ ngx_http_npmtoken_lookup_ready_handler(void *data)
 }
 
 
-/* sends all look-ups that were not sent, if they may be */
-
-static void
+void
 ngx_http_npmtoken_lookup_pass(ngx_http_npmtoken_lookups_t *lookups)
 {
     ngx_queue_t                 *q;
@@ -854,7 +364,7 @@ ngx_http_npmtoken_lookup_pass(ngx_http_npmtoken_lookups_t *lookups)
 
     /* a new epoch may have begun while it was connecting */
 
-    ngx_http_npmtoken_lookup_follow(lookups);
+    ngx_http_npmtoken_lookup_epoch_follow(lookups);
 
     if (lookups->conn.state != NGX_HTTP_NPMTOKEN_READY) {
 
@@ -865,19 +375,19 @@ ngx_http_npmtoken_lookup_pass(ngx_http_npmtoken_lookups_t *lookups)
         return;
     }
 
-    if (!ngx_http_npmtoken_lookup_vouched(lookups)) {
+    if (!ngx_http_npmtoken_lookup_gate_vouched(lookups)) {
 
         if (lookups->conf->replicas && lookups->epoch
             && !ngx_http_npmtoken_greeting_leads_to(&lookups->conn,
                                                     lookups->server))
         {
-            ngx_http_npmtoken_lookup_apart(lookups,
+            ngx_http_npmtoken_lookup_epoch_apart(lookups,
                               ngx_http_npmtoken_proof_proven(
                                    ngx_http_npmtoken_proof(lookups->conf)));
         }
 
         if (!ngx_queue_empty(&lookups->queue)) {
-            ngx_http_npmtoken_lookup_gate(lookups);
+            ngx_http_npmtoken_lookup_gate_wait(lookups);
         }
 
         return;
@@ -893,7 +403,7 @@ ngx_http_npmtoken_lookup_pass(ngx_http_npmtoken_lookups_t *lookups)
             continue;
         }
 
-        if (ngx_http_npmtoken_lookup_send(lookup) != NGX_OK) {
+        if (ngx_http_npmtoken_lookup_try_send(lookup) != NGX_OK) {
 
             /* the next look-up would get this one's replies */
 
@@ -931,7 +441,7 @@ ngx_http_npmtoken_lookup_lost_handler(void *data)
 
             /* a node that has told where to go has not failed */
 
-            ngx_http_npmtoken_lookup_reset(lookup);
+            ngx_http_npmtoken_lookup_try_reset(lookup);
             continue;
         }
 
@@ -944,7 +454,7 @@ ngx_http_npmtoken_lookup_lost_handler(void *data)
         ngx_http_npmtoken_lookup_debug(lookup->key, "lost, replied",
                                        lookup->replied);
 
-        ngx_http_npmtoken_lookup_reset(lookup);
+        ngx_http_npmtoken_lookup_try_reset(lookup);
         lookup->resent = 1;
     }
 
@@ -954,21 +464,6 @@ ngx_http_npmtoken_lookup_lost_handler(void *data)
 
     ngx_http_npmtoken_lookup_set_timer(lookups);
     ngx_http_npmtoken_lookup_done_all(&lost, NGX_ERROR);
-}
-
-
-static void
-ngx_http_npmtoken_lookup_reset(ngx_http_npmtoken_lookup_t *lookup)
-{
-    lookup->sent = 0;
-    lookup->replied = 0;
-    lookup->away = 0;
-    lookup->expires = UINT64_MAX;
-
-    if (lookup->record) {
-        ngx_free(lookup->record);
-        lookup->record = NULL;
-    }
 }
 
 
@@ -1017,23 +512,23 @@ ngx_http_npmtoken_lookup_reply_handler(void *data, redisReply *reply)
 
         /* no PTTL reply follows, so it is not known when the key ends */
 
-        rc = ngx_http_npmtoken_lookup_cache(lookup, lookup->rc);
+        rc = ngx_http_npmtoken_lookup_try_cache(lookup, lookup->rc);
 
     } else {
-        rc = ngx_http_npmtoken_lookup_ttl_reply(lookup, reply);
+        rc = ngx_http_npmtoken_lookup_try_ttl(lookup, reply);
 
         if (rc == NGX_ABORT) {
             return NGX_ERROR;
         }
 
-        if (rc != NGX_ERROR && ngx_http_npmtoken_lookup_unproven(lookup)) {
+        if (rc != NGX_ERROR && ngx_http_npmtoken_lookup_gate_unproven(lookup)) {
             ngx_http_npmtoken_lookup_debug(lookup->key, "not proven, asked",
                                            1);
             ngx_http_npmtoken_lookup_again(lookups);
             return NGX_OK;
         }
 
-        rc = ngx_http_npmtoken_lookup_cache(lookup, rc);
+        rc = ngx_http_npmtoken_lookup_try_cache(lookup, rc);
     }
 
     ngx_http_npmtoken_lookup_replied(lookup, rc);
@@ -1112,231 +607,10 @@ ngx_http_npmtoken_lookup_redirected(ngx_http_npmtoken_lookup_t *lookup,
     lookup->away = 1;
 
     if (last) {
-        ngx_http_npmtoken_lookup_leave(lookup, reply);
+        ngx_http_npmtoken_lookup_detour_leave(lookup, reply);
     }
 
     return 1;
-}
-
-
-/*
- * Both commands go to the node that the slot is being moved to, after ASKING.
- * What they tell is not pushed by the feed's server: it is not cached, and
- * nobody joins this look-up.
- */
-
-static void
-ngx_http_npmtoken_lookup_leave(ngx_http_npmtoken_lookup_t *lookup,
-    redisReply *reply)
-{
-    ngx_http_npmtoken_lookups_t  *lookups;
-
-    lookups = lookup->lookups;
-
-    ngx_http_npmtoken_connection_works(&lookups->conn);
-
-    ngx_http_npmtoken_lookup_remove(lookup);
-    ngx_queue_insert_tail(&lookups->away, &lookup->queue);
-    ngx_http_npmtoken_lookup_set_timer(lookups);
-
-    ngx_http_npmtoken_lookup_reset(lookup);
-    ngx_http_npmtoken_stamp_void(&lookup->stamp);
-
-    if (ngx_http_npmtoken_lookup_detour_begin(lookup, reply) != NGX_OK) {
-        ngx_queue_remove(&lookup->queue);
-        ngx_http_npmtoken_lookup_done(lookup, NGX_ERROR);
-    }
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_lookup_detour_begin(ngx_http_npmtoken_lookup_t *lookup,
-    redisReply *reply)
-{
-    ngx_msec_int_t                      left;
-    ngx_http_npmtoken_lookups_t        *lookups;
-    ngx_http_npmtoken_lookup_detour_t  *detour;
-
-    lookups = lookup->lookups;
-
-    if (lookups->detour == NULL) {
-        lookups->detour = ngx_http_npmtoken_detour_create(&lookups->conn);
-    }
-
-    detour = ngx_calloc(sizeof(ngx_http_npmtoken_lookup_detour_t),
-                        ngx_cycle->log);
-
-    if (lookups->detour == NULL || detour == NULL) {
-        return NGX_ERROR;
-    }
-
-    lookup->detour = detour;
-
-    ngx_http_npmtoken_lookup_commands(lookup, detour->commands, detour->words,
-                                      detour->name);
-
-    detour->job.commands = detour->commands;
-    detour->job.ncommands = 2;
-    detour->job.handler = ngx_http_npmtoken_lookup_detour_handler;
-    detour->job.data = lookup;
-
-    if (ngx_http_npmtoken_detour_add(lookups->detour, &lookups->conn, reply,
-                                     &detour->job)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    detour->timer.handler = ngx_http_npmtoken_lookup_detour_timer_handler;
-    detour->timer.data = lookup;
-    detour->timer.log = ngx_cycle->log;
-
-    left = lookup->deadline - ngx_current_msec;
-
-    ngx_add_timer(&detour->timer, (ngx_msec_t) ngx_max(left, 1));
-
-    ngx_http_npmtoken_lookup_debug(lookup->key, "asks another node, ms left",
-                                   left);
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_lookup_detour_handler(ngx_http_npmtoken_detour_job_t *job,
-    redisReply *reply)
-{
-    ngx_int_t                    rc;
-    ngx_http_npmtoken_lookup_t  *lookup = job->data;
-
-    rc = NGX_ERROR;
-
-    if (reply && !lookup->replied) {
-        lookup->replied = 1;
-
-        lookup->rc = ngx_http_npmtoken_reply_record(&lookup->lookups->logged,
-                                                    lookup->key, reply,
-                                                    &lookup->record);
-
-        return lookup->rc == NGX_ABORT ? NGX_ERROR : NGX_OK;
-    }
-
-    if (reply) {
-        rc = ngx_http_npmtoken_lookup_ttl_reply(lookup, reply);
-        rc = ngx_http_npmtoken_lookup_cache(lookup, rc);
-    }
-
-    ngx_queue_remove(&lookup->queue);
-    ngx_http_npmtoken_lookup_done(lookup, rc == NGX_ABORT ? NGX_ERROR : rc);
-
-    return rc == NGX_ABORT ? NGX_ERROR : NGX_OK;
-}
-
-
-static void
-ngx_http_npmtoken_lookup_detour_timer_handler(ngx_event_t *ev)
-{
-    ngx_http_npmtoken_lookup_t  *lookup = ev->data;
-
-    ngx_http_npmtoken_lookup_debug(lookup->key, "timed out, sent",
-                                   lookup->detour->job.sent);
-
-    ngx_http_npmtoken_detour_expire(lookup->lookups->detour,
-                                    &lookup->detour->job);
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_lookup_ttl_reply(ngx_http_npmtoken_lookup_t *lookup,
-    redisReply *reply)
-{
-    if (reply == NULL) {
-        return NGX_ABORT;
-    }
-
-    if (reply->type == REDIS_REPLY_ERROR) {
-
-        if (lookup->rc != NGX_ERROR) {
-            ngx_http_npmtoken_reply_error(&lookup->lookups->logged, reply);
-        }
-
-        return NGX_ERROR;
-    }
-
-    if (reply->type != REDIS_REPLY_INTEGER) {
-        return NGX_ABORT;
-    }
-
-    if (lookup->rc != NGX_OK) {
-        return lookup->rc;
-    }
-
-    if (reply->integer == -2) {
-
-        /* the key vanished between the two commands */
-
-        return NGX_DECLINED;
-    }
-
-    if (reply->integer == -1) {
-        lookup->record->vanishes_at = NPMTOKEN_NEVER;
-        return NGX_OK;
-    }
-
-    /*
-     * rule: deadline-from-stamp; so the deadline is never later than in Redis
-     */
-
-    lookup->expires = ngx_http_npmtoken_word_time(lookup->stamp.word)
-                      + reply->integer;
-
-    lookup->record->vanishes_at = ngx_time() + reply->integer / 1000;
-
-    return NGX_OK;
-}
-
-
-/*
- * Caches the result with its stamp, whatever was pushed in the meantime.  If
- * something was pushed, the stamp is not current and the entry is a miss.
- */
-
-static ngx_int_t
-ngx_http_npmtoken_lookup_cache(ngx_http_npmtoken_lookup_t *lookup,
-    ngx_int_t rc)
-{
-    ngx_http_npmtoken_cache_t  *cache;
-
-    if (rc == NGX_OK && lookup->expires <= ngx_http_npmtoken_proof_clock()) {
-
-        /*
-         * rule: deadline-at-answer.  The key vanished while the reply was on
-         * its way, or will soon: its time counts from before the command was
-         * sent.
-         */
-
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_npmtoken_lookup_unproven(lookup)) {
-        return NGX_ERROR;
-    }
-
-    cache = lookup->lookups->conf->cache;
-
-    ngx_http_npmtoken_lookup_debug(lookup->key, "may be cached",
-                          cache && rc != NGX_ERROR
-                          && !ngx_http_npmtoken_stamp_is_void(&lookup->stamp));
-
-    if (rc == NGX_ERROR || cache == NULL
-        || ngx_http_npmtoken_stamp_is_void(&lookup->stamp))
-    {
-        return rc;
-    }
-
-    ngx_http_npmtoken_cache_put(cache, lookup->tag, &lookup->stamp,
-                                lookup->expires,
-                                rc == NGX_OK ? lookup->record : NULL);
-    return rc;
 }
 
 
@@ -1388,7 +662,7 @@ ngx_http_npmtoken_lookup_timer_handler(ngx_event_t *ev)
         q = ngx_queue_head(&lookups->queue);
         lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
 
-        if (ngx_http_npmtoken_lookup_left(lookup) <= 0) {
+        if (ngx_http_npmtoken_lookup_try_left(lookup) <= 0) {
             ngx_http_npmtoken_connection_renew(&lookups->conn,
                                                lookup->patience);
         }
@@ -1399,7 +673,7 @@ ngx_http_npmtoken_lookup_timer_handler(ngx_event_t *ev)
 }
 
 
-static void
+void
 ngx_http_npmtoken_lookup_set_timer(ngx_http_npmtoken_lookups_t *lookups)
 {
     ngx_queue_t                 *q;
@@ -1418,13 +692,13 @@ ngx_http_npmtoken_lookup_set_timer(ngx_http_npmtoken_lookups_t *lookups)
     q = ngx_queue_head(&lookups->queue);
     lookup = ngx_queue_data(q, ngx_http_npmtoken_lookup_t, queue);
 
-    left = ngx_http_npmtoken_lookup_left(lookup);
+    left = ngx_http_npmtoken_lookup_try_left(lookup);
 
     ngx_add_timer(&lookups->timer, (ngx_msec_t) ngx_max(left, 1));
 }
 
 
-static void
+void
 ngx_http_npmtoken_lookup_remove(ngx_http_npmtoken_lookup_t *lookup)
 {
     if (lookup->indexed) {
@@ -1458,7 +732,7 @@ ngx_http_npmtoken_lookup_done_all(ngx_queue_t *lookups, ngx_int_t rc)
  * look-up for the same key.  It may also make the next waiter go away.
  */
 
-static void
+void
 ngx_http_npmtoken_lookup_done(ngx_http_npmtoken_lookup_t *lookup, ngx_int_t rc)
 {
     ngx_queue_t                  *q;
@@ -1505,15 +779,7 @@ ngx_http_npmtoken_lookup_free(ngx_http_npmtoken_lookup_t *lookup)
 {
     ngx_http_npmtoken_asker_uncount(&lookup->lookups->askers, lookup->asker);
 
-    if (lookup->detour) {
-
-        if (lookup->detour->timer.timer_set) {
-            ngx_del_timer(&lookup->detour->timer);
-        }
-
-        ngx_free(lookup->detour);
-    }
-
-    ngx_http_npmtoken_lookup_reset(lookup);
+    ngx_http_npmtoken_lookup_detour_free(lookup);
+    ngx_http_npmtoken_lookup_try_reset(lookup);
     ngx_free(lookup);
 }
