@@ -15,13 +15,10 @@
 
 
 #include "ngx_http_npmtoken_feed.h"
-#include "ngx_http_npmtoken_cluster.h"
-#include "ngx_http_npmtoken_connection_log.h"
-#include "ngx_http_npmtoken_greeting.h"
-#include "ngx_http_npmtoken_slot.h"
-#include "ngx_http_npmtoken_watch.h"
-#include "ngx_http_npmtoken_witness.h"
-#include "npmtoken_digest.h"
+#include "ngx_http_npmtoken_feed_parts.h"
+#include "ngx_http_npmtoken_feed_proof.h"
+#include "ngx_http_npmtoken_feed_push.h"
+#include "ngx_http_npmtoken_feed_refusal.h"
 
 
 /*
@@ -42,19 +39,6 @@
 #define NGX_HTTP_NPMTOKEN_FEED_LEASE     1000
 
 /*
- * A connection on which a PING is unanswered, and nothing else came for this
- * many milliseconds, leads nowhere.  Redis itself answers BUSY after that time.
- */
-#define NGX_HTTP_NPMTOKEN_FEED_PATIENCE  5000
-
-/* the most milliseconds for which Redis waits for replicas */
-#define NGX_HTTP_NPMTOKEN_FEED_WAIT      2500
-
-/* milliseconds until a refused feed is tried again: at first, at most */
-#define NGX_HTTP_NPMTOKEN_FEED_RETRY     1000
-#define NGX_HTTP_NPMTOKEN_FEED_RETRY_MAX (5 * 60 * 1000)
-
-/*
  * this many feeds lost in a row, each within this many milliseconds, are
  * logged
  */
@@ -62,65 +46,9 @@
 #define NGX_HTTP_NPMTOKEN_FEED_FLAPS     3
 
 
-/*
- * The replies of a session, in this order.  Each is checked (rule:
- * replies-checked).  Pushed messages follow.
- */
-
-typedef enum {
-    NGX_HTTP_NPMTOKEN_FEED_CLOSED = 0,
-    NGX_HTTP_NPMTOKEN_FEED_ID,
-    NGX_HTTP_NPMTOKEN_FEED_TRACKING,
-    NGX_HTTP_NPMTOKEN_FEED_SUBSCRIBE,
-    NGX_HTTP_NPMTOKEN_FEED_LIVE
-} ngx_http_npmtoken_feed_state_e;
-
-
-struct ngx_http_npmtoken_feed_s {
-    ngx_http_npmtoken_feed_conf_t   *conf;
-    ngx_http_npmtoken_proof_t       *proof;
-    ngx_http_npmtoken_connection_t   conn;
-    ngx_http_npmtoken_feed_state_e   state;
-    ngx_http_npmtoken_listener_t     listener;  /* of the owner, if sentinels
-                                                   know the server */
-    ngx_event_t                      tick;
-    ngx_msec_t                       interval;
-    ngx_msec_t                       lease;
-
-    uint64_t                         session;   /* 0: not the owner */
-    uint64_t                         epoch;
-
-    uint64_t                         nonce;
-    uint64_t                         sent;      /* when a proof began, 0: none
-                                                   is under way */
-    ngx_http_npmtoken_slot_t        *slot;      /* NULL: has not been asked */
-
-    ngx_http_npmtoken_witness_t     *witness;   /* NULL: PONG proves */
-    ngx_str_t                        series;    /* prefix of its keys */
-    u_char                           prefix[NGX_HTTP_NPMTOKEN_WITNESS_PREFIX];
-
-    ngx_uint_t                       refused;   /* times in a row */
-    ngx_msec_t                       retry_at;
-    ngx_msec_t                       live_at;   /* when it last became live */
-    ngx_uint_t                       flaps;
-    unsigned                         asking:1;  /* for the slot; the PING
-                                                   comes after that */
-    unsigned                         moving:1;  /* the slot, which is logged */
-    unsigned                         pushed:1;     /* the witness' key */
-    unsigned                         confirmed:1;  /* by replicas */
-    unsigned                         doubted:1;    /* which is logged */
-    unsigned                         proven:1;
-    unsigned                         told:1;    /* that it was refused */
-};
-
-
-static ngx_msec_t ngx_http_npmtoken_feed_patience(
-    ngx_http_npmtoken_feed_conf_t *conf);
 static void ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev);
 static void ngx_http_npmtoken_feed_switch_handler(void *data,
     ngx_str_t *host, ngx_uint_t port);
-static ngx_uint_t ngx_http_npmtoken_feed_silent(
-    ngx_http_npmtoken_feed_t *feed);
 static void ngx_http_npmtoken_feed_own(ngx_http_npmtoken_feed_t *feed);
 static void ngx_http_npmtoken_feed_disown(ngx_http_npmtoken_feed_t *feed);
 static void ngx_http_npmtoken_feed_open(ngx_http_npmtoken_feed_t *feed);
@@ -129,13 +57,7 @@ static void ngx_http_npmtoken_feed_set_state(ngx_http_npmtoken_feed_t *feed,
 static void ngx_http_npmtoken_feed_ready_handler(void *data);
 static ngx_int_t ngx_http_npmtoken_feed_reply_handler(void *data,
     redisReply *reply);
-static void ngx_http_npmtoken_feed_nameless(ngx_http_npmtoken_feed_t *feed);
-static void ngx_http_npmtoken_feed_lost_handler(void *data);
 static void ngx_http_npmtoken_feed_flapped(ngx_http_npmtoken_feed_t *feed);
-static ngx_int_t ngx_http_npmtoken_feed_error(ngx_http_npmtoken_feed_t *feed,
-    redisReply *reply);
-static void ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed,
-    ngx_str_t *why, char *advice);
 static ngx_int_t ngx_http_npmtoken_feed_track(ngx_http_npmtoken_feed_t *feed,
     redisReply *reply);
 static ngx_int_t ngx_http_npmtoken_feed_subscribe(
@@ -143,35 +65,6 @@ static ngx_int_t ngx_http_npmtoken_feed_subscribe(
 static ngx_int_t ngx_http_npmtoken_feed_begin(ngx_http_npmtoken_feed_t *feed,
     redisReply *reply);
 static uint64_t ngx_http_npmtoken_feed_epoch(ngx_http_npmtoken_feed_t *feed);
-static ngx_int_t ngx_http_npmtoken_feed_prove(
-    ngx_http_npmtoken_feed_t *feed);
-static void ngx_http_npmtoken_feed_slot_handler(void *data, ngx_int_t rc,
-    redisReply *reply);
-static void ngx_http_npmtoken_feed_unproven(ngx_http_npmtoken_feed_t *feed,
-    redisReply *reply);
-static void ngx_http_npmtoken_feed_moved(ngx_http_npmtoken_feed_t *feed,
-    redisReply *reply);
-static ngx_int_t ngx_http_npmtoken_feed_write(ngx_http_npmtoken_feed_t *feed);
-static void ngx_http_npmtoken_feed_witness_handler(void *data, ngx_int_t rc,
-    redisReply *reply);
-static void ngx_http_npmtoken_feed_doubt(ngx_http_npmtoken_feed_t *feed,
-    redisReply *reply);
-static ngx_int_t ngx_http_npmtoken_feed_ping(ngx_http_npmtoken_feed_t *feed);
-static ngx_int_t ngx_http_npmtoken_feed_message(
-    ngx_http_npmtoken_feed_t *feed, redisReply *reply);
-static ngx_int_t ngx_http_npmtoken_feed_invalidation(
-    ngx_http_npmtoken_feed_t *feed, redisReply *names);
-static ngx_int_t ngx_http_npmtoken_feed_changed(
-    ngx_http_npmtoken_feed_t *feed, ngx_str_t *name);
-static ngx_int_t ngx_http_npmtoken_feed_came_back(
-    ngx_http_npmtoken_feed_t *feed, ngx_str_t *name);
-static ngx_int_t ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed,
-    redisReply *nonce);
-static ngx_int_t ngx_http_npmtoken_feed_proven(
-    ngx_http_npmtoken_feed_t *feed);
-static ngx_int_t ngx_http_npmtoken_feed_send(ngx_http_npmtoken_feed_t *feed,
-    ngx_uint_t argc, ngx_str_t *argv);
-static ngx_uint_t ngx_http_npmtoken_feed_is(redisReply *reply, char *text);
 
 
 #if (NGX_DEBUG)
@@ -228,15 +121,9 @@ ngx_http_npmtoken_feed_start(ngx_http_npmtoken_feed_conf_t *conf,
     feed->listener.handler = ngx_http_npmtoken_feed_switch_handler;
     feed->listener.data = feed;
 
-    if (conf->replicas) {
-        feed->witness = ngx_http_npmtoken_witness_create(conn, conf->replicas,
-                                      ngx_http_npmtoken_feed_patience(conf),
-                                      ngx_http_npmtoken_feed_witness_handler,
-                                      feed);
-        if (feed->witness == NULL) {
-            ngx_free(feed);
-            return NULL;
-        }
+    if (ngx_http_npmtoken_feed_proof_init(feed) != NGX_OK) {
+        ngx_free(feed);
+        return NULL;
     }
 
     feed->tick.handler = ngx_http_npmtoken_feed_tick_handler;
@@ -250,18 +137,6 @@ ngx_http_npmtoken_feed_start(ngx_http_npmtoken_feed_conf_t *conf,
 }
 
 
-/*
- * How long Redis waits for replicas: a missing one has to be told from a silent
- * server, which ends the session.
- */
-
-static ngx_msec_t
-ngx_http_npmtoken_feed_patience(ngx_http_npmtoken_feed_conf_t *conf)
-{
-    return ngx_min(conf->bound / 2, NGX_HTTP_NPMTOKEN_FEED_WAIT);
-}
-
-
 void
 ngx_http_npmtoken_feed_stop(ngx_http_npmtoken_feed_t *feed)
 {
@@ -271,14 +146,7 @@ ngx_http_npmtoken_feed_stop(ngx_http_npmtoken_feed_t *feed)
         ngx_del_timer(&feed->tick);
     }
 
-    if (feed->slot) {
-        ngx_http_npmtoken_slot_destroy(feed->slot);
-    }
-
-    if (feed->witness) {
-        ngx_http_npmtoken_witness_destroy(feed->witness);
-    }
-
+    ngx_http_npmtoken_feed_proof_free(feed);
     ngx_free(feed);
 }
 
@@ -327,7 +195,7 @@ ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev)
     }
 
     if (feed->sent == 0) {
-        rc = ngx_http_npmtoken_feed_prove(feed);
+        rc = ngx_http_npmtoken_feed_proof_begin(feed);
 
         if (rc != NGX_OK) {
             ngx_http_npmtoken_connection_fail(&feed->conn, "no memory");
@@ -336,32 +204,13 @@ ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_http_npmtoken_feed_silent(feed)) {
+    if (ngx_http_npmtoken_feed_proof_silent(feed)) {
         ngx_http_npmtoken_connection_fail(&feed->conn, feed->witness
                                           ? "the write of a proof timed out"
                                           : feed->asking
                                           ? "an EXISTS timed out"
                                           : "a PING timed out");
     }
-}
-
-
-/*
- * A bound may be long.  But what is pushed is lost on a connection that has
- * been forgotten, and a change should not take that long.
- */
-
-static ngx_uint_t
-ngx_http_npmtoken_feed_silent(ngx_http_npmtoken_feed_t *feed)
-{
-    uint64_t  waited;
-
-    waited = ngx_http_npmtoken_proof_clock() - feed->sent;
-
-    return waited > feed->lease
-           || (waited > NGX_HTTP_NPMTOKEN_FEED_PATIENCE
-               && ngx_current_msec - feed->conn.heard
-                  > NGX_HTTP_NPMTOKEN_FEED_PATIENCE);
 }
 
 
@@ -473,12 +322,8 @@ ngx_http_npmtoken_feed_set_state(ngx_http_npmtoken_feed_t *feed,
 
     feed->state = state;
 
-    if (state == NGX_HTTP_NPMTOKEN_FEED_CLOSED && feed->slot) {
-        ngx_http_npmtoken_slot_close(feed->slot);
-    }
-
-    if (state == NGX_HTTP_NPMTOKEN_FEED_CLOSED && feed->witness) {
-        ngx_http_npmtoken_witness_close(feed->witness);
+    if (state == NGX_HTTP_NPMTOKEN_FEED_CLOSED) {
+        ngx_http_npmtoken_feed_proof_close(feed);
     }
 }
 
@@ -502,7 +347,7 @@ ngx_http_npmtoken_feed_ready_handler(void *data)
      */
 
     if (feed->conn.server[0] == '\0') {
-        ngx_http_npmtoken_feed_nameless(feed);
+        ngx_http_npmtoken_feed_refusal_nameless(feed);
         return;
     }
 
@@ -517,30 +362,7 @@ ngx_http_npmtoken_feed_ready_handler(void *data)
 }
 
 
-static void
-ngx_http_npmtoken_feed_nameless(ngx_http_npmtoken_feed_t *feed)
-{
-    u_char     buf[NGX_HTTP_NPMTOKEN_MAX_WORDS + 128];
-    ngx_str_t  why, *refusal;
-
-    refusal = &feed->conn.refusal;
-
-    why.data = buf;
-
-    if (refusal->len) {
-        why.len = ngx_snprintf(buf, sizeof(buf), "redis answered %V on the "
-                               "feed, whose user needs +info", refusal)
-                  - buf;
-
-    } else {
-        ngx_str_set(&why, "redis does not say by INFO which server it is");
-    }
-
-    ngx_http_npmtoken_feed_refuse(feed, &why, "");
-}
-
-
-static void
+void
 ngx_http_npmtoken_feed_lost_handler(void *data)
 {
     ngx_http_npmtoken_feed_t  *feed = data;
@@ -625,7 +447,7 @@ ngx_http_npmtoken_feed_reply_handler(void *data, redisReply *reply)
     /* rule: error-is-no-life */
 
     if (reply->type == REDIS_REPLY_ERROR) {
-        return ngx_http_npmtoken_feed_error(feed, reply);
+        return ngx_http_npmtoken_feed_refusal_error(feed, reply);
     }
 
     switch (feed->state) {
@@ -640,102 +462,11 @@ ngx_http_npmtoken_feed_reply_handler(void *data, redisReply *reply)
         return ngx_http_npmtoken_feed_begin(feed, reply);
 
     case NGX_HTTP_NPMTOKEN_FEED_LIVE:
-        return ngx_http_npmtoken_feed_message(feed, reply);
+        return ngx_http_npmtoken_feed_push_message(feed, reply);
 
     default: /* NGX_HTTP_NPMTOKEN_FEED_CLOSED */
         return NGX_ERROR;
     }
-}
-
-
-/* Redis does not know or allow a command, or cannot run it now */
-
-static ngx_int_t
-ngx_http_npmtoken_feed_error(ngx_http_npmtoken_feed_t *feed,
-    redisReply *reply)
-{
-    u_char      buf[2 * NGX_HTTP_NPMTOKEN_MAX_WORDS];
-    ngx_str_t   code, words, why;
-    ngx_uint_t  level;
-
-    ngx_http_npmtoken_codec_error(reply, &code);
-    ngx_http_npmtoken_codec_words(reply, &words);
-
-    if (ngx_strncmp(code.data, "ERR", 3) == 0
-        || ngx_strncmp(code.data, "NOPERM", 6) == 0)
-    {
-        why.data = buf;
-        why.len = ngx_snprintf(buf, sizeof(buf),
-                               "redis answered \"%V\" on the feed (%V)",
-                               &code, &words)
-                  - buf;
-
-        ngx_http_npmtoken_feed_refuse(feed, &why,
-                                      ngx_http_npmtoken_codec_advice(&code));
-        return NGX_OK;
-    }
-
-    level = ngx_http_npmtoken_connection_log_fault(&feed->conn,
-                                       ngx_crc32_short(code.data, code.len));
-
-    ngx_log_error(level, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": redis answered \"%V\" on the feed "
-                  "(%V)", &feed->conf->store, &code, &words);
-
-    return NGX_ERROR;
-}
-
-
-/*
- * The refusal will last until somebody acts.  So it is logged once that the
- * store works without the feed, and the feed is tried again at growing
- * intervals.
- */
-
-static void
-ngx_http_npmtoken_feed_refuse(ngx_http_npmtoken_feed_t *feed, ngx_str_t *why,
-    char *advice)
-{
-    ngx_uint_t                     level;
-    ngx_msec_t                     delay;
-    ngx_http_npmtoken_endpoint_t  *endpoint;
-
-    endpoint = feed->conf->endpoint;
-
-    delay = NGX_HTTP_NPMTOKEN_FEED_RETRY << ngx_min(feed->refused, 10);
-    delay = ngx_min(delay, NGX_HTTP_NPMTOKEN_FEED_RETRY_MAX);
-
-    level = NGX_LOG_INFO;
-
-    /* at the end of an outage, INFO may be the first step left out */
-
-    if (!feed->told
-        && (feed->refused || (feed->conn.asked
-                              & ngx_http_npmtoken_greeting_server_step())))
-    {
-        level = NGX_LOG_WARN;
-        feed->told = 1;
-    }
-
-    ngx_log_error(level, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": %V: %s; the next attempt is in "
-                  "%M s%s",
-                  &feed->conf->store, why,
-                  feed->witness
-                  ? "without proofs no token can be checked, since "
-                    "\"proof_replicas\" is set"
-                  : "the store works as with \"push off\" and uses a record no "
-                    "longer than \"revocation_bound\"",
-                  delay / 1000, advice);
-
-    feed->refused++;
-    feed->retry_at = ngx_current_msec + delay;
-
-    /* the next attempt includes INFO again */
-    endpoint->left_out &= ~ngx_http_npmtoken_greeting_server_step();
-
-    ngx_http_npmtoken_connection_close(&feed->conn);
-    ngx_http_npmtoken_feed_lost_handler(feed);
 }
 
 
@@ -831,7 +562,7 @@ ngx_http_npmtoken_feed_begin(ngx_http_npmtoken_feed_t *feed,
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
                        "npmtoken feed: pushed before it is live");
 
-        return ngx_http_npmtoken_feed_message(feed, reply);
+        return ngx_http_npmtoken_feed_push_message(feed, reply);
     }
 
     feed->epoch = ngx_http_npmtoken_feed_epoch(feed);
@@ -845,7 +576,7 @@ ngx_http_npmtoken_feed_begin(ngx_http_npmtoken_feed_t *feed,
 
     ngx_http_npmtoken_feed_set_state(feed, NGX_HTTP_NPMTOKEN_FEED_LIVE);
 
-    return ngx_http_npmtoken_feed_prove(feed);
+    return ngx_http_npmtoken_feed_proof_begin(feed);
 }
 
 
@@ -875,457 +606,7 @@ ngx_http_npmtoken_feed_epoch(ngx_http_npmtoken_feed_t *feed)
 }
 
 
-/*
- * rule: proof-is-time-of-sending, clock-before-write.  A proof proves a time at
- * which nothing of it was sent.
- *
- * A node of a cluster goes on answering PING when its slot is elsewhere.  So it
- * has to show first that it has the slot.  The PING comes after that answer: a
- * key may have been changed elsewhere and brought here by MIGRATE just before
- * it, and the PONG is behind the push of that.
- */
-
-static ngx_int_t
-ngx_http_npmtoken_feed_prove(ngx_http_npmtoken_feed_t *feed)
-{
-    feed->sent = ngx_http_npmtoken_proof_clock();
-
-    if (feed->witness) {
-        return ngx_http_npmtoken_feed_write(feed);
-    }
-
-    if (!feed->conn.cluster
-        && feed->conf->endpoint->kind != NGX_HTTP_NPMTOKEN_CLUSTER)
-    {
-        return ngx_http_npmtoken_feed_ping(feed);
-    }
-
-    if (feed->slot == NULL) {
-        feed->slot = ngx_http_npmtoken_slot_create(&feed->conn,
-                                           ngx_http_npmtoken_feed_slot_handler,
-                                           feed);
-        if (feed->slot == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    feed->asking = 1;
-
-    return ngx_http_npmtoken_slot_ask(feed->slot);
-}
-
-
-static void
-ngx_http_npmtoken_feed_slot_handler(void *data, ngx_int_t rc,
-    redisReply *reply)
-{
-    ngx_http_npmtoken_feed_t  *feed = data;
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
-                   "npmtoken feed \"%V\", the slot: %i", &feed->conf->store,
-                   rc);
-
-    feed->asking = 0;
-
-    switch (rc) {
-
-    case NGX_OK:
-        if (ngx_http_npmtoken_feed_ping(feed) != NGX_OK) {
-            ngx_http_npmtoken_connection_fail(&feed->conn, "no memory");
-        }
-
-        return;
-
-    case NGX_AGAIN:
-        feed->sent = 0;
-
-        if (!feed->moving) {
-            feed->moving = 1;
-            ngx_http_npmtoken_feed_unproven(feed, reply);
-        }
-
-        return;
-
-    case NGX_DECLINED:
-        ngx_http_npmtoken_feed_moved(feed, reply);
-        return;
-
-    default: /* NGX_ERROR */
-        feed->sent = 0;
-
-        /* rule: error-is-no-life */
-
-        if (reply && ngx_http_npmtoken_feed_error(feed, reply) != NGX_OK) {
-            ngx_http_npmtoken_connection_fail(&feed->conn,
-                                              "an unexpected reply");
-        }
-    }
-}
-
-
-/* for how long, nobody knows, so this is logged once */
-
-static void
-ngx_http_npmtoken_feed_unproven(ngx_http_npmtoken_feed_t *feed,
-    redisReply *reply)
-{
-    if (reply->type == REDIS_REPLY_INTEGER) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "npmtoken_store \"%V\": there is a key \"%V\", which "
-                      "nobody may make: until it is deleted, a record is used "
-                      "no longer than \"revocation_bound\"",
-                      &feed->conf->store, &feed->conf->endpoint->none);
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": the slot of the keys is being "
-                  "moved: until that is done, a record is used no longer than "
-                  "\"revocation_bound\"", &feed->conf->store);
-}
-
-
-/* what is pushed here is not about the slot any more */
-
-static void
-ngx_http_npmtoken_feed_moved(ngx_http_npmtoken_feed_t *feed,
-    redisReply *reply)
-{
-    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": the slot of the keys has moved to "
-                  "another node, and the feed ends", &feed->conf->store);
-
-    if (ngx_http_npmtoken_connection_follow(&feed->conn, reply) != NGX_OK) {
-        ngx_http_npmtoken_connection_fail(&feed->conn, "the slot of the keys "
-                                          "is at another node, which only a "
-                                          "\"redis-cluster://\" URL follows");
-    }
-}
-
-
-/*
- * rule: proof-is-a-write, proof-replicated, push-comes-back.  A master that was
- * succeeded still answers and pushes, and no longer has the replicas.  What
- * replicas have confirmed says nothing of pushes that were not read yet.
- *
- * In a cluster this says what EXISTS says: a node takes the key of a slot only
- * if it has that, and is not giving it away.
- */
-
-static ngx_int_t
-ngx_http_npmtoken_feed_write(ngx_http_npmtoken_feed_t *feed)
-{
-    feed->nonce++;
-    feed->pushed = 0;
-    feed->confirmed = 0;
-
-    return ngx_http_npmtoken_witness_write(feed->witness, &feed->series,
-                                           feed->nonce);
-}
-
-
-static void
-ngx_http_npmtoken_feed_witness_handler(void *data, ngx_int_t rc,
-    redisReply *reply)
-{
-    ngx_http_npmtoken_feed_t  *feed = data;
-
-    ngx_http_npmtoken_redirect_t  to;
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
-                   "npmtoken feed, write %uL: %i", feed->nonce, rc);
-
-    switch (rc) {
-
-    case NGX_OK:
-        feed->confirmed = 1;
-
-        if (feed->pushed && ngx_http_npmtoken_feed_proven(feed) != NGX_OK) {
-            ngx_http_npmtoken_connection_fail(&feed->conn, "its epoch is over");
-        }
-
-        return;
-
-    case NGX_DECLINED:
-        if (ngx_http_npmtoken_cluster_redirect(reply, &to) == NGX_OK) {
-            ngx_http_npmtoken_feed_moved(feed, reply);
-            return;
-        }
-
-        ngx_http_npmtoken_connection_fail(&feed->conn, "this is not the master "
-                                          "of the records any more");
-        return;
-
-    default: /* NGX_AGAIN, NGX_ERROR */
-        feed->sent = 0;
-
-        if (reply) {
-            ngx_http_npmtoken_feed_doubt(feed, reply);
-        }
-    }
-}
-
-
-/* a series of failures is logged once */
-
-static void
-ngx_http_npmtoken_feed_doubt(ngx_http_npmtoken_feed_t *feed,
-    redisReply *reply)
-{
-    ngx_str_t   code, words;
-    ngx_uint_t  level;
-
-    level = feed->doubted ? NGX_LOG_INFO : NGX_LOG_ERR;
-    feed->doubted = 1;
-
-    if (reply->type == REDIS_REPLY_INTEGER) {
-        ngx_log_error(level, ngx_cycle->log, 0,
-                      "npmtoken_store \"%V\": %L replicas have confirmed a "
-                      "proof, and \"proof_replicas\" is %ui: tokens cannot be "
-                      "checked until there are as many",
-                      &feed->conf->store, (int64_t) reply->integer,
-                      feed->conf->replicas);
-        return;
-    }
-
-    ngx_http_npmtoken_codec_error(reply, &code);
-    ngx_http_npmtoken_codec_words(reply, &words);
-
-    ngx_log_error(level, ngx_cycle->log, 0,
-                  "npmtoken_store \"%V\": redis answered \"%V\" to the write "
-                  "of a proof (%V)%s; tokens cannot be checked without it",
-                  &feed->conf->store, &code, &words,
-                  ngx_http_npmtoken_codec_advice(&code));
-}
-
-
-/* rule: one-ping; only one PING is on its way at a time */
-
-static ngx_int_t
-ngx_http_npmtoken_feed_ping(ngx_http_npmtoken_feed_t *feed)
-{
-    u_char     nonce[NGX_INT64_LEN];
-    ngx_str_t  argv[2];
-
-    feed->nonce++;
-
-    ngx_str_set(&argv[0], "PING");
-    argv[1].data = nonce;
-    argv[1].len = ngx_sprintf(nonce, "%uL", feed->nonce) - nonce;
-
-    return ngx_http_npmtoken_feed_send(feed, 2, argv);
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_feed_message(ngx_http_npmtoken_feed_t *feed,
-    redisReply *reply)
-{
-    if (reply->type != REDIS_REPLY_ARRAY) {
-        return NGX_ERROR;
-    }
-
-    if (reply->elements == 3
-        && ngx_http_npmtoken_feed_is(reply->element[0], "message")
-        && ngx_http_npmtoken_feed_is(reply->element[1],
-                                     "__redis__:invalidate"))
-    {
-        return ngx_http_npmtoken_feed_invalidation(feed, reply->element[2]);
-    }
-
-    if (reply->elements == 2
-        && ngx_http_npmtoken_feed_is(reply->element[0], "pong"))
-    {
-        return ngx_http_npmtoken_feed_pong(feed, reply->element[1]);
-    }
-
-    return NGX_ERROR;
-}
-
-
-/*
- * a string in place of the names comes from a PUBLISH by a client, not from
- * Redis
- */
-
-static ngx_int_t
-ngx_http_npmtoken_feed_invalidation(ngx_http_npmtoken_feed_t *feed,
-    redisReply *names)
-{
-    size_t       i;
-    ngx_str_t    name;
-    redisReply  *element;
-
-    if (names->type == REDIS_REPLY_NIL) {
-
-        /* rule: flush-invalidates */
-
-        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
-                       "npmtoken feed: everything changed");
-
-        ngx_http_npmtoken_proof_invalidate_all(feed->proof);
-        return NGX_OK;
-    }
-
-    if (names->type != REDIS_REPLY_ARRAY) {
-        return NGX_ERROR;
-    }
-
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
-                   "npmtoken feed: %uz keys changed", names->elements);
-
-    for (i = 0; i < names->elements; i++) {
-        element = names->element[i];
-
-        if (element->type != REDIS_REPLY_STRING) {
-            return NGX_ERROR;
-        }
-
-        name.data = (u_char *) element->str;
-        name.len = element->len;
-
-        if (ngx_http_npmtoken_feed_changed(feed, &name) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* rule: key-invalidates; a name that is not a record's has no cached record */
-
-static ngx_int_t
-ngx_http_npmtoken_feed_changed(ngx_http_npmtoken_feed_t *feed,
-    ngx_str_t *name)
-{
-    size_t  len;
-
-    if (feed->witness && name->len > feed->series.len
-        && ngx_memcmp(name->data, feed->series.data, feed->series.len) == 0)
-    {
-        return ngx_http_npmtoken_feed_came_back(feed, name);
-    }
-
-    len = feed->conf->endpoint->records.len;
-
-    if (name->len == len + NPMTOKEN_KEY_LEN) {
-        ngx_http_npmtoken_proof_invalidate(feed->proof, name->data + len);
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * A key of the series is pushed when it is written, and once more when it
- * expires.  Only the last one counts.
- */
-
-static ngx_int_t
-ngx_http_npmtoken_feed_came_back(ngx_http_npmtoken_feed_t *feed,
-    ngx_str_t *name)
-{
-    ngx_int_t  n;
-
-    n = ngx_atoi(name->data + feed->series.len,
-                 name->len - feed->series.len);
-
-    if (feed->sent == 0 || n == NGX_ERROR || (uint64_t) n != feed->nonce) {
-        return NGX_OK;
-    }
-
-    feed->pushed = 1;
-
-    return feed->confirmed ? ngx_http_npmtoken_feed_proven(feed) : NGX_OK;
-}
-
-
-/*
- * rule: apply-before-proof.  Messages are taken one by one, so everything
- * pushed before this reply has been counted.  A change that is pushed after it
- * had not been acknowledged to anyone when the PING was sent.
- *
- * TLS changes nothing of this.  What it hands over comes in the order of
- * sending, so what it has decrypted and not yet handed over (SSL_pending)
- * stands behind this reply.  And what Redis' side of TLS had read ahead when
- * it ran a change cannot be a PING that was sent after that change was
- * acknowledged.
- */
-
-static ngx_int_t
-ngx_http_npmtoken_feed_pong(ngx_http_npmtoken_feed_t *feed, redisReply *nonce)
-{
-    ngx_int_t  n;
-
-    if (nonce->type != REDIS_REPLY_STRING) {
-        return NGX_ERROR;
-    }
-
-    n = ngx_atoi((u_char *) nonce->str, nonce->len);
-
-    if (feed->sent == 0 || feed->asking || feed->witness || n == NGX_ERROR
-        || (uint64_t) n != feed->nonce)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_npmtoken_feed_proven(feed);
-}
-
-
-static ngx_int_t
-ngx_http_npmtoken_feed_proven(ngx_http_npmtoken_feed_t *feed)
-{
-    ngx_uint_t  level;
-
-    if (ngx_http_npmtoken_proof_prove(feed->proof, feed->epoch, feed->sent)
-        != NGX_OK)
-    {
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "npmtoken_store \"%V\": another feed has begun an "
-                      "epoch", &feed->conf->store);
-        return NGX_ERROR;
-    }
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &feed->conn.log, 0,
-                   "npmtoken feed epoch: %uL, proven to %uL", feed->epoch,
-                   feed->sent);
-
-    feed->sent = 0;
-    feed->moving = 0;
-
-    if (!feed->proven) {
-
-        /* the end of a refusal is seen where its beginning was */
-
-        level = feed->told ? NGX_LOG_WARN : NGX_LOG_NOTICE;
-
-        ngx_log_error(level, ngx_cycle->log, 0,
-                      "npmtoken_store \"%V\": the feed is live, epoch %uL",
-                      &feed->conf->store, feed->epoch);
-
-        feed->proven = 1;
-        feed->refused = 0;
-        feed->told = 0;
-        feed->live_at = ngx_current_msec;
-    }
-
-    if (feed->doubted) {
-        feed->doubted = 0;
-
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "npmtoken_store \"%V\": proofs are confirmed again",
-                      &feed->conf->store);
-    }
-
-    ngx_http_npmtoken_connection_works(&feed->conn);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
+ngx_int_t
 ngx_http_npmtoken_feed_send(ngx_http_npmtoken_feed_t *feed, ngx_uint_t argc,
     ngx_str_t *argv)
 {
@@ -1338,7 +619,7 @@ ngx_http_npmtoken_feed_send(ngx_http_npmtoken_feed_t *feed, ngx_uint_t argc,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_npmtoken_feed_is(redisReply *reply, char *text)
 {
     return reply->type == REDIS_REPLY_STRING
