@@ -1,7 +1,7 @@
 
 /*
  * Reads the rights and limits of a new token from a body, in both dialects of
- * npm, and makes them no wider than those of the bearer.
+ * npm.
  */
 
 
@@ -20,14 +20,11 @@
 ngx_int_t ngx_http_npmtoken_api_grant_read(ngx_http_npmtoken_api_ctx_t *ctx);
 
 /*
- * Makes ctx->grant no wider than ctx->bearer.  Inherits what was not asked for
- * and refuses what is wider.  A token ends at expires_at or with the TTL of its
- * key, whichever comes first; a login bounds the end by its TTL only.  Sets the
- * end that the configuration gives a token that states none.  Returns NGX_OK,
- * or NGX_ERROR after it has answered.
+ * Packs one entry of a list of CIDRs into "buf", which has room for
+ * NPMTOKEN_CIDR_PACKED_MAX bytes.  Returns how many it used, or NGX_ERROR or 0
+ * if the entry is not valid.
  */
-ngx_int_t ngx_http_npmtoken_api_grant_narrow(
-    ngx_http_npmtoken_api_ctx_t *ctx);
+ngx_int_t ngx_http_npmtoken_api_grant_cidr(ngx_str_t *entry, u_char *buf);
 
 /* Makes ctx->grant that of a login, which ends as the configuration says. */
 void ngx_http_npmtoken_api_grant_login(ngx_http_npmtoken_api_ctx_t *ctx);

@@ -10,6 +10,7 @@
 #include "ngx_http_npmtoken_api_body.h"
 #include "ngx_http_npmtoken_api_calls.h"
 #include "ngx_http_npmtoken_api_grant.h"
+#include "ngx_http_npmtoken_api_narrow.h"
 #include "ngx_http_npmtoken_api_pending.h"
 #include "ngx_http_npmtoken_api_record.h"
 #include "ngx_http_npmtoken_api_session.h"
@@ -87,7 +88,7 @@ ngx_http_npmtoken_api_tokens_create_body(ngx_http_npmtoken_api_ctx_t *ctx)
 static void
 ngx_http_npmtoken_api_tokens_create_known(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    if (ngx_http_npmtoken_api_grant_narrow(ctx) != NGX_OK) {
+    if (ngx_http_npmtoken_api_narrow(ctx) != NGX_OK) {
         return;
     }
 
