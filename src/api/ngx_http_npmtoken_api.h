@@ -172,6 +172,8 @@ struct ngx_http_npmtoken_api_ctx_s {
     ngx_str_t                          email;      /* for the registry */
     ngx_http_npmtoken_api_step_pt      loaded;     /* the step after the
                                                       account is loaded */
+    ngx_http_npmtoken_api_step_pt      verified;   /* the step after the second
+                                                      factor */
     ngx_http_npmtoken_api_step_pt      admitted;   /* the step after all
                                                       proofs */
     npmtoken_account_t                 account;
