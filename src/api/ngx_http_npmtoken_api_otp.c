@@ -3,8 +3,8 @@
 #include "ngx_http_npmtoken_api_act.h"
 #include "ngx_http_npmtoken_api_answer.h"
 #include "ngx_http_npmtoken_api_attempts.h"
-#include "ngx_http_npmtoken_api_browser.h"
 #include "ngx_http_npmtoken_api_text.h"
+#include "ngx_http_npmtoken_api_ticket.h"
 #include "ngx_http_npmtoken_api_wait.h"
 #include "ngx_http_npmtoken_attempts.h"
 
@@ -48,15 +48,15 @@ ngx_http_npmtoken_api_otp_verify(ngx_http_npmtoken_api_ctx_t *ctx,
         /* only this answer tells npm to ask for a code */
 
         ngx_http_npmtoken_api_attempts_give_back(ctx);
-        ngx_http_npmtoken_api_browser_ask_code(ctx,
+        ngx_http_npmtoken_api_ticket_ask(ctx,
                          "You must provide a one-time password: six digits "
                          "from your authenticator, or a recovery code. "
                          "Use npm --otp=<code>.");
         return;
     }
 
-    if (ngx_http_npmtoken_api_browser_is_ticket(ctx, code)) {
-        ngx_http_npmtoken_api_browser_use_ticket(ctx, code,
+    if (ngx_http_npmtoken_api_ticket_is(ctx, code)) {
+        ngx_http_npmtoken_api_ticket_use(ctx, code,
                                              ngx_http_npmtoken_api_otp_ticket);
 
     } else if (npmtoken_otp_is_recovery(code)) {
