@@ -226,6 +226,15 @@ for my $way ('requirepass', 'ACL') {
 
         $redis->command(ACL => SETUSER => 'nginx', '<first') if $acl;
 
+        # an old worker that still answers has the old password
+
+        wait_for {
+            my @all = NpmToken::Nginx::worker_pids($node);
+            my @new = $node->worker_pids;
+
+            @all == @new;
+        } 'the old workers to end';
+
         # the new workers connect with it alone
 
         $redis->command(CLIENT => KILL => TYPE => 'normal', SKIPME => 'yes');
