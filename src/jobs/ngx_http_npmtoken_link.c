@@ -14,6 +14,9 @@ static ngx_int_t ngx_http_npmtoken_link_queue(ngx_http_npmtoken_link_t *link,
 static ngx_uint_t ngx_http_npmtoken_link_busy(ngx_http_npmtoken_link_t *link,
     ngx_str_t *account);
 static void ngx_http_npmtoken_link_follow(ngx_http_npmtoken_link_t *link);
+static void ngx_http_npmtoken_link_compare(ngx_http_npmtoken_link_t *link);
+static void ngx_http_npmtoken_link_turn(ngx_http_npmtoken_link_t *link);
+static void ngx_http_npmtoken_link_forget(ngx_http_npmtoken_link_t *link);
 static void ngx_http_npmtoken_link_switch_handler(void *data, ngx_str_t *host,
     ngx_uint_t port);
 static ngx_uint_t ngx_http_npmtoken_link_jobs_of(ngx_queue_t *jobs,
@@ -178,47 +181,110 @@ ngx_http_npmtoken_link_queue(ngx_http_npmtoken_link_t *link,
 /*
  * An old master may go on answering, and say that it is one.  What it
  * acknowledges then is lost.  So a link does not stay at a server that the feed
- * has left for another one.
+ * has left for another one.  Replies that are still to come belong to this
+ * connection: nothing more is sent on it, and it ends with the last of them.
  */
 
 static void
 ngx_http_npmtoken_link_follow(ngx_http_npmtoken_link_t *link)
 {
-    uint64_t                         epoch;
-    ngx_http_npmtoken_peer_t         peer;
-    ngx_http_npmtoken_connection_t  *conn;
+    ngx_http_npmtoken_link_compare(link);
 
-    conn = &link->conn;
-
-    /* replies to be dropped belong to this connection, too */
-
-    if (!ngx_queue_empty(&link->jobs) || link->skip || link->leaving) {
+    if (!link->left || link->skip || link->leaving) {
         return;
     }
 
-    if (link->proof) {
-        epoch = ngx_http_npmtoken_proof_epoch(link->proof);
+    /* what waits for a connection or for a probe has not been sent */
 
-        if (epoch != link->epoch
-            && ngx_http_npmtoken_proof_epoch_peer(link->proof, epoch, &peer)
-               == NGX_OK)
-        {
-            link->epoch = epoch;
-
-            link->left = peer.socklen == 0
-                         || ngx_cmp_sockaddr(&peer.sockaddr.sockaddr,
-                                             peer.socklen,
-                                             &conn->dial.sockaddr.sockaddr,
-                                             conn->dial.socklen, 1)
-                            != NGX_OK;
-        }
+    if (!ngx_queue_empty(&link->jobs)
+        && link->conn.state == NGX_HTTP_NPMTOKEN_READY
+        && !link->probing)
+    {
+        link->leaving = 1;
+        return;
     }
 
-    if (link->left) {
-        link->left = 0;
+    ngx_http_npmtoken_connection_close(&link->conn);
+    ngx_http_npmtoken_link_forget(link);
+    ngx_http_npmtoken_link_turn(link);
+}
 
-        ngx_http_npmtoken_connection_close(conn);
-        conn->retry_at = ngx_current_msec;
+
+/* Finds out whether the feed is at another server than the link. */
+
+static void
+ngx_http_npmtoken_link_compare(ngx_http_npmtoken_link_t *link)
+{
+    uint64_t                         epoch;
+    ngx_http_npmtoken_connection_t  *conn;
+
+    if (link->proof == NULL) {
+        return;
+    }
+
+    conn = &link->conn;
+    epoch = ngx_http_npmtoken_proof_epoch(link->proof);
+
+    if (epoch == link->epoch
+        || ngx_http_npmtoken_proof_epoch_peer(link->proof, epoch, &link->peer)
+           != NGX_OK)
+    {
+        return;
+    }
+
+    link->epoch = epoch;
+
+    link->left = link->peer.socklen == 0
+                 || ngx_cmp_sockaddr(&link->peer.sockaddr.sockaddr,
+                                     link->peer.socklen,
+                                     &conn->dial.sockaddr.sockaddr,
+                                     conn->dial.socklen, 1)
+                    != NGX_OK;
+}
+
+
+/*
+ * The next connection leads to the feed's server, if that is known: a sentinel
+ * may still name the old master.  Call this only if there is no socket.
+ */
+
+static void
+ngx_http_npmtoken_link_turn(ngx_http_npmtoken_link_t *link)
+{
+    ngx_str_t  host;
+
+    link->left = 0;
+    link->conn.retry_at = ngx_current_msec;
+
+    if (link->proof == NULL) {
+        return;
+    }
+
+    if (link->peer.socklen == 0) {
+        ngx_http_npmtoken_dial_home(&link->conn.dial);
+        return;
+    }
+
+    host.data = link->peer.host;
+    host.len = link->peer.host_len;
+
+    ngx_http_npmtoken_dial_pin(&link->conn.dial, &link->peer.sockaddr,
+                               link->peer.socklen, &host);
+}
+
+
+/* What is known of a connection ends with it. */
+
+static void
+ngx_http_npmtoken_link_forget(ngx_http_npmtoken_link_t *link)
+{
+    link->probing = 0;
+    link->doubt = 0;
+    link->leaving = 0;
+    link->skip = 0;
+
+    if (link->probe.timer_set) {
+        ngx_del_timer(&link->probe);
     }
 }
 
@@ -666,13 +732,10 @@ ngx_http_npmtoken_link_lost_handler(void *data)
     ngx_http_npmtoken_link_t      *link = data;
     ngx_http_npmtoken_link_job_t  *job;
 
-    link->probing = 0;
-    link->doubt = 0;
-    link->leaving = 0;
-    link->skip = 0;
+    ngx_http_npmtoken_link_forget(link);
 
-    if (link->probe.timer_set) {
-        ngx_del_timer(&link->probe);
+    if (link->left) {
+        ngx_http_npmtoken_link_turn(link);
     }
 
     ngx_queue_init(&lost);

@@ -81,12 +81,14 @@ struct ngx_http_npmtoken_link_s {
     ngx_http_npmtoken_proof_t       *proof;     /* NULL: there is no feed */
     uint64_t                         epoch;     /* in which it was compared
                                                    with the feed */
+    ngx_http_npmtoken_peer_t         peer;      /* of that epoch */
     ngx_http_npmtoken_listener_t     listener;  /* if there is none */
     unsigned                         probing:1; /* nothing else is sent */
     unsigned                         doubt:1;   /* may lead to no master */
     unsigned                         left:1;    /* there is another master */
-    unsigned                         leaving:1; /* a job was moved: nothing
-                                                   more is sent here */
+    unsigned                         leaving:1; /* nothing more is sent here;
+                                                   it ends with the last
+                                                   reply */
 };
 
 

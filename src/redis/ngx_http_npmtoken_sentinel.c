@@ -87,18 +87,21 @@ void
 ngx_http_npmtoken_sentinel_doubt(ngx_http_npmtoken_endpoint_t *endpoint,
     ngx_uint_t told_by)
 {
-    ngx_http_npmtoken_dial_t  *dial;
+    ngx_http_npmtoken_connection_t  *conn;
 
     if (endpoint->sentinel == NULL) {
         return;
     }
 
-    dial = &endpoint->sentinel->conn.dial;
+    conn = &endpoint->sentinel->conn;
 
-    /* others may have asked the next one already */
+    /* others may have asked the next one already, or are asking now */
 
-    if (dial->seed == told_by) {
-        ngx_http_npmtoken_dial_pass(dial);
+    if (conn->dial.seed == told_by
+        && (conn->state == NGX_HTTP_NPMTOKEN_IDLE
+            || conn->state == NGX_HTTP_NPMTOKEN_BACKOFF))
+    {
+        ngx_http_npmtoken_dial_pass(&conn->dial);
     }
 }
 

@@ -191,6 +191,14 @@ ngx_http_npmtoken_feed_tick_handler(ngx_event_t *ev)
     }
 
     if (feed->state != NGX_HTTP_NPMTOKEN_FEED_LIVE) {
+
+        /* a reply is owed */
+
+        if (ngx_http_npmtoken_feed_proof_deaf(feed)) {
+            ngx_http_npmtoken_connection_fail(&feed->conn,
+                                              "setting up the feed timed out");
+        }
+
         return;
     }
 

@@ -81,8 +81,15 @@ ngx_http_npmtoken_feed_proof_silent(ngx_http_npmtoken_feed_t *feed)
 
     return waited > feed->lease
            || (waited > NGX_HTTP_NPMTOKEN_FEED_PATIENCE
-               && ngx_current_msec - feed->conn.heard
-                  > NGX_HTTP_NPMTOKEN_FEED_PATIENCE);
+               && ngx_http_npmtoken_feed_proof_deaf(feed));
+}
+
+
+ngx_uint_t
+ngx_http_npmtoken_feed_proof_deaf(ngx_http_npmtoken_feed_t *feed)
+{
+    return ngx_current_msec - feed->conn.heard
+           > NGX_HTTP_NPMTOKEN_FEED_PATIENCE;
 }
 
 

@@ -27,6 +27,9 @@ ngx_int_t ngx_http_npmtoken_feed_proof_init(ngx_http_npmtoken_feed_t *feed);
  */
 ngx_int_t ngx_http_npmtoken_feed_proof_begin(ngx_http_npmtoken_feed_t *feed);
 
+/* Whether nothing has come on the connection for so long that it is dead. */
+ngx_uint_t ngx_http_npmtoken_feed_proof_deaf(ngx_http_npmtoken_feed_t *feed);
+
 /* Whether the proof under way has taken so long that the session is over. */
 ngx_uint_t ngx_http_npmtoken_feed_proof_silent(
     ngx_http_npmtoken_feed_t *feed);

@@ -103,6 +103,7 @@ ngx_http_npmtoken_lookup_epoch_switch_handler(void *data, ngx_str_t *host,
     }
 
     ngx_http_npmtoken_lookup_epoch_move(lookups);
+    ngx_http_npmtoken_dial_home(&lookups->conn.dial);
 
     if (!ngx_queue_empty(&lookups->queue)) {
         ngx_http_npmtoken_connection_open(&lookups->conn);
