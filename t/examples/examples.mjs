@@ -22,6 +22,19 @@ const FOLDER = path.join(ROOT, 'conf-examples');
 const ALL = { ...CASES, ...VERDACCIO_CASES };
 
 
+/* the next example has accounts of its own */
+
+function forget(servers) {
+    return servers.redis('EVAL', `
+        for _, kind in ipairs({ 'user:', 'tokens-of:', 'tries:', 'web:' }) do
+            for _, key in ipairs(redis.call('keys', 'npmtoken:' .. kind .. '*'))
+            do
+                redis.call('del', key)
+            end
+        end`, '0');
+}
+
+
 async function example(shared, name) {
     const { report, servers, tls, echo } = shared;
     const case_ = ALL[name];
@@ -79,6 +92,7 @@ async function example(shared, name) {
                       async () => {
         await site.stop();
         await site.verdaccio?.stop();
+        await forget(servers);
 
         assert.doesNotMatch(await site.log('error.log'),
                             /\[(crit|alert|emerg)\]/);
