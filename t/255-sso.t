@@ -20,7 +20,7 @@ my $sso = temp_dir() . '/sso';
 
 my $redis = NpmToken::Redis->new;
 
-my $pages = join '', map { my ($base, $reauth) = @$_; <<"_EOC_" }
+my $pages = join '', map { my ($base, $reauth, $attempts) = @$_; <<"_EOC_" }
         location ${base}-/npmtoken/ {
             auth_request /auth;
             auth_request_set \$person \$upstream_http_x_user;
@@ -30,13 +30,14 @@ my $pages = join '', map { my ($base, $reauth) = @$_; <<"_EOC_" }
             npmtoken_api_page on;
             npmtoken_api_web_otp on;
             npmtoken_api_user \$person;
-            npmtoken_api_attempts 0 0;
+            npmtoken_api_attempts @{[ $attempts // 0 ]} 0;
             $reauth
             proxy_pass http://registry;
         }
 _EOC_
         [ '/' => '' ], [ '/password/' => 'npmtoken_api_reauth password;' ],
-        [ '/off/' => 'npmtoken_api_reauth off;' ];
+        [ '/off/' => 'npmtoken_api_reauth off;' ],
+        [ '/few/' => '', 3 ];
 
 my $api = NpmToken::Api->new(
     redis => $redis,
@@ -55,6 +56,17 @@ my $api = NpmToken::Api->new(
 _EOC_
     location => $pages,
     server => <<"_EOC_",
+        location /any/-/npmtoken/ {
+            satisfy any;
+            deny all;
+            npmtoken main;
+            npmtoken_base /any/;
+            npmtoken_api main;
+            npmtoken_api_page on;
+            npmtoken_api_user \$remote_user;
+            npmtoken_api_attempts 0 0;
+            proxy_pass http://registry;
+        }
         location = /auth {
             internal;
             proxy_pass http://unix:$sso;
@@ -290,6 +302,33 @@ subtest 'a write is not confirmed by single sign-on alone' => sub {
              challenge => 'otp');
     is(as($web, post => 'approve', { id => $id }, 'npm-otp' => otp(TOTP))
            ->{status}, 200, '... and is enough');
+};
+
+
+subtest 'a new session gives no new attempts' => sub {
+    $api->user('ida', $password, tfa => 'auth-and-writes', totp => TOTP);
+
+    my %status;
+
+    for (1 .. 3) {
+        my $web = enter('ida', base => '/few/');
+
+        $status{ as($web, post => 'tokens', { name => 'a' },
+                    'npm-otp' => '000000')->{status} }++ for 1 .. 2;
+    }
+
+    is_deeply(\%status, { 401 => 3, 429 => 3 },
+              'wrong codes are counted for the account');
+};
+
+
+subtest 'nobody comes in where "satisfy any" is set' => sub {
+    my $web = browser(undef, base => '/any/');
+    my $r = as($web, post => 'login', {},
+               Authorization => 'Basic YWxpY2U6eA==');
+
+    cmp_ok($r->{status}, '>=', 400, 'the name may be anybody\'s');
+    is($web->cookie, undef, 'there is no session');
 };
 
 

@@ -165,6 +165,15 @@ ngx_http_npmtoken_api_attempts_tallies(ngx_http_npmtoken_api_ctx_t *ctx,
 
     conf = ctx->conf;
 
+    /* single sign-on gives a new session for the asking */
+
+    if (ctx->web && ctx->bearer) {
+        name = ngx_http_npmtoken_api_attempts_name(ctx, 0);
+
+        return ngx_http_npmtoken_attempts_tally(attempt, "tries:page:",
+                    &name, ngx_http_npmtoken_api_attempts_limit(conf));
+    }
+
     if (ctx->call != NGX_HTTP_NPMTOKEN_API_LOGIN) {
         token.data = ngx_http_npmtoken_api_act_key(ctx);
         token.len = NPMTOKEN_KEY_LEN;
@@ -227,18 +236,28 @@ ngx_int_t
 ngx_http_npmtoken_api_attempts_codes(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *key, ngx_str_t *args)
 {
+    char        *kind;
     u_char      *p;
     ngx_str_t    what, *hash;
     ngx_uint_t   limit;
     ngx_pool_t  *pool;
 
+    kind = "tries:codes:";
     limit = ngx_http_npmtoken_api_attempts_limit(ctx->conf);
 
     if (limit == 0) {
         return NGX_DECLINED;
     }
 
-    if (ctx->call == NGX_HTTP_NPMTOKEN_API_LOGIN) {
+    if (ctx->web && ctx->bearer) {
+        kind = "tries:page:codes:";
+        what = ngx_http_npmtoken_api_attempts_name(ctx, 0);
+
+        if (what.data == NULL) {
+            return NGX_ERROR;
+        }
+
+    } else if (ctx->call == NGX_HTTP_NPMTOKEN_API_LOGIN) {
         hash = &ctx->account.password;
 
         what = ngx_http_npmtoken_api_attempts_name(ctx, 1 + hash->len);
@@ -266,7 +285,7 @@ ngx_http_npmtoken_api_attempts_codes(ngx_http_npmtoken_api_ctx_t *ctx,
     pool = ctx->request->pool;
 
     *key = ngx_http_npmtoken_attempts_key(pool, &ctx->conf->store->prefix,
-                                          "tries:codes:", &what);
+                                          kind, &what);
 
     args[0] = ngx_http_npmtoken_attempts_number(pool, limit);
     args[1] = ngx_http_npmtoken_attempts_number(pool,

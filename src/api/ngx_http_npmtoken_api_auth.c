@@ -449,7 +449,7 @@ ngx_http_npmtoken_api_auth_admit(ngx_http_npmtoken_api_ctx_t *ctx)
     ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "npmtoken api: admitted");
 
-    if (ctx->password.len || ctx->sso) {
+    if (ctx->password.len || ngx_http_npmtoken_api_auth_spares(ctx)) {
         ctx->proven = 1;
     }
 

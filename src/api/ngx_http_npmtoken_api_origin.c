@@ -52,26 +52,49 @@ ngx_http_npmtoken_api_origin_check(ngx_http_npmtoken_api_ctx_t *ctx)
 static ngx_uint_t
 ngx_http_npmtoken_api_origin_same(ngx_http_npmtoken_api_ctx_t *ctx)
 {
-    ngx_str_t  value, own;
+    ngx_str_t   value, own;
+    ngx_uint_t  fetched;
 
-    static ngx_str_t  site = ngx_string("Sec-Fetch-Site");
-    static ngx_str_t  origin = ngx_string("Origin");
-    static ngx_str_t  same = ngx_string("same-origin");
+    static ngx_str_t   site = ngx_string("Sec-Fetch-Site");
+    static ngx_str_t   origin = ngx_string("Origin");
+    static ngx_str_t   same = ngx_string("same-origin");
 
     switch (ngx_http_npmtoken_api_text_header(ctx->request, &site, &value)) {
 
     case NGX_OK:
-        return value.len == same.len
-               && ngx_memcmp(value.data, same.data, same.len) == 0;
+        if (value.len != same.len
+            || ngx_memcmp(value.data, same.data, same.len) != 0)
+        {
+            return 0;
+        }
 
-    case NGX_ERROR:
+        fetched = 1;
+        break;
+
+    case NGX_DECLINED:
+        fetched = 0;
+        break;
+
+    default: /* NGX_ERROR */
         return 0;
     }
 
-    if (ngx_http_npmtoken_api_text_header(ctx->request, &origin, &value)
-        != NGX_OK)
-    {
+    switch (ngx_http_npmtoken_api_text_header(ctx->request, &origin, &value)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        return fetched;
+
+    default: /* NGX_ERROR */
         return 0;
+    }
+
+    /* the origin may be another one than the page has: a second name of it */
+
+    if (fetched && ctx->conf->url.len == 0) {
+        return 1;
     }
 
     own = ngx_http_npmtoken_api_origin_own(ctx);

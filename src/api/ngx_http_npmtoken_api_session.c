@@ -222,10 +222,24 @@ ngx_int_t
 ngx_http_npmtoken_api_session_person(ngx_http_npmtoken_api_ctx_t *ctx,
     ngx_str_t *name)
 {
+    ngx_http_core_loc_conf_t  *clcf;
+
     ngx_str_null(name);
 
     if (ctx->conf->person == NULL) {
         return NGX_DECLINED;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_core_module);
+
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+
+        /* what sets the variable need not have let the request in */
+
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "\"npmtoken_api_user\" is not used where \"satisfy any\" "
+                      "is set: anybody could give any name there");
+        return NGX_ERROR;
     }
 
     if (ngx_http_complex_value(ctx->request, ctx->conf->person, name)

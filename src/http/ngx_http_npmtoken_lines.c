@@ -396,6 +396,8 @@ ngx_http_npmtoken_lines_crumbs(ngx_pool_t *pool, ngx_table_elt_t *h,
     u_char      *p, *last, *end, *start, *d, *line;
     ngx_uint_t   found;
 
+    /* each part keeps its blanks, so the line never grows */
+
     line = ngx_pnalloc(pool, h->value.len + 1);
     if (line == NULL) {
         return NGX_ERROR;
@@ -440,7 +442,7 @@ ngx_http_npmtoken_lines_crumbs(ngx_pool_t *pool, ngx_table_elt_t *h,
 
             if (d > line) {
                 *d++ = ';';
-                *d++ = ' ';
+                start = p;
             }
 
             d = ngx_cpymem(d, start, end - start);

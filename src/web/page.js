@@ -449,14 +449,12 @@ function view(name) {
  * here and is gone from there, and from the history, at once.
  */
 function takePending() {
-    for (const text of [location.hash.slice(1), location.search.slice(1)]) {
-        const [, id] = /^(?:login|otp)=([A-Za-z0-9]{1,128})$/.exec(text) ?? [];
+    const text = location.hash.slice(1);
+    const [, id] = /^(?:login|otp)=([A-Za-z0-9]{1,128})$/.exec(text) ?? [];
 
-        if (id) {
-            state.pending = { id };
-            history.replaceState(null, '', PAGE.pathname);
-            return;
-        }
+    if (id) {
+        state.pending = { id };
+        history.replaceState(null, '', PAGE.pathname);
     }
 }
 
