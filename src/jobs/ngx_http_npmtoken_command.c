@@ -47,7 +47,8 @@ static ngx_http_npmtoken_link_t *ngx_http_npmtoken_command_link(
     ngx_http_npmtoken_commands_t *commands, ngx_http_npmtoken_link_t **link,
     char *label);
 static ngx_http_npmtoken_command_job_t *ngx_http_npmtoken_command_create(
-    ngx_http_npmtoken_commands_t *commands, ngx_http_npmtoken_link_t *link);
+    ngx_http_npmtoken_commands_t *commands, ngx_http_npmtoken_link_t **slot,
+    char *label);
 static ngx_int_t ngx_http_npmtoken_command_set(
     ngx_http_npmtoken_command_job_t *job, ngx_str_t *script, ngx_uint_t argc,
     ngx_str_t *argv);
@@ -169,13 +170,10 @@ ngx_http_npmtoken_command_page(ngx_http_npmtoken_commands_t *commands,
     ngx_uint_t *session, ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_npmtoken_command_waiter_t *waiter)
 {
-    ngx_http_npmtoken_link_t         *link;
     ngx_http_npmtoken_command_job_t  *job;
 
-    link = ngx_http_npmtoken_command_link(commands, &commands->read,
-                                          "npmtoken-api-read");
-
-    job = ngx_http_npmtoken_command_create(commands, link);
+    job = ngx_http_npmtoken_command_create(commands, &commands->read,
+                                           "npmtoken-api-read");
     if (job == NULL) {
         return NGX_ERROR;
     }
@@ -184,7 +182,7 @@ ngx_http_npmtoken_command_page(ngx_http_npmtoken_commands_t *commands,
     job->sent.session = *session;
 
     if (ngx_http_npmtoken_command_set(job, NULL, argc, argv) != NGX_OK
-        || (*session && *session != link->session))
+        || (*session && *session != job->link->session))
     {
         ngx_http_npmtoken_command_free(job);
         return NGX_ERROR;
@@ -201,13 +199,10 @@ ngx_http_npmtoken_command_read_alone(ngx_http_npmtoken_commands_t *commands,
     ngx_http_npmtoken_command_waiter_t *waiter)
 {
     ngx_int_t                         rc;
-    ngx_http_npmtoken_link_t         *link;
     ngx_http_npmtoken_command_job_t  *job;
 
-    link = ngx_http_npmtoken_command_link(commands, &commands->alone,
-                                          "npmtoken-api-list");
-
-    job = ngx_http_npmtoken_command_create(commands, link);
+    job = ngx_http_npmtoken_command_create(commands, &commands->alone,
+                                           "npmtoken-api-list");
     if (job == NULL) {
         return NGX_ERROR;
     }
@@ -220,7 +215,7 @@ ngx_http_npmtoken_command_read_alone(ngx_http_npmtoken_commands_t *commands,
         goto failed;
     }
 
-    if (ngx_http_npmtoken_link_held(link, &job->sent.account)
+    if (ngx_http_npmtoken_link_held(job->link, &job->sent.account)
         >= NGX_HTTP_NPMTOKEN_COMMAND_MAX_HELD)
     {
         rc = NGX_BUSY;
@@ -245,13 +240,10 @@ ngx_http_npmtoken_command_write(ngx_http_npmtoken_commands_t *commands,
     ngx_http_npmtoken_command_waiter_t *waiter)
 {
     ngx_msec_t                        timeout;
-    ngx_http_npmtoken_link_t         *link;
     ngx_http_npmtoken_command_job_t  *job;
 
-    link = ngx_http_npmtoken_command_link(commands, &commands->write,
-                                          "npmtoken-api-write");
-
-    job = ngx_http_npmtoken_command_create(commands, link);
+    job = ngx_http_npmtoken_command_create(commands, &commands->write,
+                                           "npmtoken-api-write");
     if (job == NULL) {
         return NGX_ERROR;
     }
@@ -289,13 +281,10 @@ ngx_http_npmtoken_command_script(ngx_http_npmtoken_commands_t *commands,
     ngx_str_t *script, ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_npmtoken_command_waiter_t *waiter)
 {
-    ngx_http_npmtoken_link_t         *link;
     ngx_http_npmtoken_command_job_t  *job;
 
-    link = ngx_http_npmtoken_command_link(commands, &commands->read,
-                                          "npmtoken-api-read");
-
-    job = ngx_http_npmtoken_command_create(commands, link);
+    job = ngx_http_npmtoken_command_create(commands, &commands->read,
+                                           "npmtoken-api-read");
     if (job == NULL) {
         return NGX_ERROR;
     }
@@ -310,15 +299,17 @@ ngx_http_npmtoken_command_script(ngx_http_npmtoken_commands_t *commands,
 }
 
 
-/* "link" is NULL if there was no memory for it. */
+/* A job for the link in "slot", which is created if need be. */
 
 static ngx_http_npmtoken_command_job_t *
 ngx_http_npmtoken_command_create(ngx_http_npmtoken_commands_t *commands,
-    ngx_http_npmtoken_link_t *link)
+    ngx_http_npmtoken_link_t **slot, char *label)
 {
     ngx_pool_t                       *pool;
+    ngx_http_npmtoken_link_t         *link;
     ngx_http_npmtoken_command_job_t  *job;
 
+    link = ngx_http_npmtoken_command_link(commands, slot, label);
     if (link == NULL) {
         return NULL;
     }

@@ -41,7 +41,7 @@ use Carp qw( croak );
 use Time::HiRes qw( sleep );
 
 use NpmToken::Redis;
-use NpmToken::Util qw( free_port token_key wait_for );
+use NpmToken::Util qw( free_port wait_for );
 
 my $SLOT = 3330;
 my $SLOTS = 16384;
@@ -269,30 +269,11 @@ sub command {
 }
 
 
-sub record_name {
-    my ($self, $token) = @_;
+# a record is that of a single Redis, which only sends the commands itself
 
-    return $self->{prefix} . token_key($token);
-}
-
-
-sub put_token {
-    my ($self, $token, @fields) = @_;
-
-    my $name = $self->record_name($token);
-
-    @fields = (x_test => 1) if !@fields;
-
-    $self->command('DEL', $name);
-    $self->command('HSET', $name, @fields);
-}
-
-
-sub del_token {
-    my ($self, $token) = @_;
-
-    return $self->command('DEL', $self->record_name($token));
-}
+*record_name = \&NpmToken::Redis::record_name;
+*put_token   = \&NpmToken::Redis::put_token;
+*del_token   = \&NpmToken::Redis::del_token;
 
 
 sub migrate_begin {
